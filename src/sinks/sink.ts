@@ -1,0 +1,70 @@
+import type { Readable } from 'node:stream';
+
+/** How long, and how firmly, an object is kept from deletion. Mode names are S3 Object Lock's. */
+export interface ObjectLock {
+  readonly mode: 'governance' | 'compliance';
+  readonly retainUntil: Date;
+}
+
+/** One immutable version of an object, as the sink holds it. */
+export interface StoredObject {
+  readonly key: string;
+  /** S3 version id; a directory, which holds one version for ever, gives the SHA-256 of the bytes. */
+  readonly version: string;
+  /** Length in bytes. */
+  readonly size: number;
+  /** `null` when the sink keeps no lock on this version. */
+  readonly lock: ObjectLock | null;
+}
+
+/** The bytes to store: in memory, or a finished file on local disk. */
+export type Body = Uint8Array | { readonly path: string };
+
+export interface PutRequest {
+  readonly key: string;
+  readonly body: Body;
+  /** Length of the body in bytes; must be known before the put. */
+  readonly size: number;
+  /** SHA-256 of the body, lower-case hex. */
+  readonly sha256: string;
+  /** `null` stores without a lock (only where the configuration says so). */
+  readonly lock: ObjectLock | null;
+  readonly contentType: string;
+}
+
+export interface PutResult {
+  /** `identical`: the same bytes already stood at the key, and that version was adopted. */
+  readonly outcome: 'created' | 'identical';
+  readonly object: StoredObject;
+}
+
+/** The half of a sink that auditors need: it cannot change anything. */
+export interface SinkReader {
+  /** The object's description; without `version` its oldest version. `null` when there is none. */
+  head(key: string, version?: string): Promise<StoredObject | null>;
+  /** The bytes of one version; fails with `sink-unreachable` when it is missing. */
+  read(key: string, version?: string): Promise<Readable>;
+  /** Every object whose key starts with `prefix`, in key order, its oldest version each. */
+  list(prefix: string): AsyncIterable<StoredObject>;
+}
+
+/**
+ * A place for immutable objects. The durability contract, which every sink must keep:
+ *
+ * 1. When `put` resolves, the bytes are durable, stand at the key under the returned version, have the asked
+ *    size and SHA-256, and carry a lock at least as strict as asked for (read back, not assumed).
+ * 2. `put` creates only. Identical bytes at the key are adopted (`identical`; a weaker lock on them is raised to
+ *    the asked one); other bytes are never touched and fail with `sink-conflict`.
+ * 3. A `put` that fails may or may not have stored the object; the same call again is always safe and ends
+ *    in `created` or `identical`, also after a crash at any moment.
+ * 4. No reader ever sees a part of an object.
+ */
+export interface Sink extends SinkReader {
+  /**
+   * Proves that the place exists and can keep its promise for this lock mode: reachable, permitted, versioned,
+   * Object Lock enabled. Fails with `sink-unreachable`, `sink-denied` or `sink-unlocked`.
+   */
+  check(mode: ObjectLock['mode'] | 'none'): Promise<void>;
+  put(request: PutRequest, signal?: AbortSignal): Promise<PutResult>;
+  close(): Promise<void>;
+}
