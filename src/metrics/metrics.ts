@@ -1,0 +1,238 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+export type { Registry } from 'prom-client';
+
+const PREFIX = 'zoom_chat_archiver_';
+
+/** Prometheus keeps a time series per label value for ever, so a label that runs away must meet a ceiling. */
+const MOST_VALUES = 200;
+const OVERFLOW = 'other';
+
+const REQUEST_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const SEAL_SECONDS = [0.01, 0.05, 0.25, 1, 2.5, 5, 15, 60, 300];
+const JOB_SECONDS = [0.1, 1, 5, 15, 60, 300, 900, 3600, 14400];
+
+export type SealStep = 'plan' | 'build' | 'put' | 'commit';
+export type JobOutcome = 'done' | 'failed' | 'interrupted' | 'skipped';
+
+/**
+ * What the stages report, in their own words. Moments are milliseconds since the epoch, durations seconds, sizes
+ * bytes, counts never negative. None of the calls does I/O.
+ */
+export interface Metrics {
+  /** One answer (or the lack of one) from Zoom. `endpoint` is the route with placeholders, never a real path. */
+  requestFinished(request: { endpoint: string; status: number | 'no-answer'; seconds: number }): void;
+  /** Zoom said 429. `label` is its rate-limit class, `type` which limit was hit (per second, per day). */
+  rateLimited(limit: { label: string; type: string }): void;
+  /** Requests that a rate-limit class may still send at once. */
+  tokensLeft(limit: { label: string; tokens: number }): void;
+  /** A rate-limit class sends nothing before this moment. */
+  parkedUntil(limit: { label: string; at: number }): void;
+  recordsAdmitted(page: { stream: string; kind: string; count: number }): void;
+  /** Records seen again with the same content: counted, not stored. */
+  sightings(page: { stream: string; count: number }): void;
+  /** Records seen again with other content: kept beside the first. */
+  drift(page: { stream: string; count: number }): void;
+  unitFinished(unit: { stream: string; mode: string; outcome: string }): void;
+  /** Everything due of a stream had been collected at this moment. */
+  streamComplete(stream: { stream: string; at: number }): void;
+  /** The oldest moment of a stream that is not collected yet; `undefined` when nothing is open. */
+  oldestUncollected(stream: { stream: string; at: number | undefined }): void;
+  /** Records waiting in the ledger to be sealed. */
+  staged(waiting: { records: number; bytes: number }): void;
+  segmentPut(segment: { stream: string; class: string; bytes: number }): void;
+  sealStep(step: { step: SealStep; seconds: number }): void;
+  lease(lease: { held: boolean; generation: number }): void;
+  /** `seconds` is left out for a run that never began. */
+  jobFinished(run: { job: string; outcome: JobOutcome; seconds?: number }): void;
+  /** `phrase` is the constant part of an error's message, never one with values in it. */
+  errorSeen(error: { code: string; phrase: string }): void;
+}
+
+/** A registry of its own for one process, so that two archivers in one test do not share numbers. */
+export function createRegistry(): Registry {
+  return new Registry();
+}
+
+/**
+ * Declares every metric of the program on `registry`, with Node's own process metrics beside them.
+ *
+ * @param now milliseconds since the epoch, asked at each scrape.
+ * @throws Error when the registry already holds these metrics.
+ */
+export function createMetrics(
+  registry: Registry,
+  build: { version: string; commit: string },
+  now: () => number = Date.now,
+): Metrics {
+  const registers = [registry];
+  const counter = <L extends string>(name: string, help: string, labelNames: L[]) =>
+    new Counter({ name: PREFIX + name, help, labelNames, registers });
+  const gauge = <L extends string>(name: string, help: string, labelNames: L[]) =>
+    new Gauge({ name: PREFIX + name, help, labelNames, registers });
+  const histogram = <L extends string>(name: string, help: string, labelNames: L[], buckets: number[]) =>
+    new Histogram({ name: PREFIX + name, help, labelNames, buckets, registers });
+
+  collectDefaultMetrics({ register: registry });
+  gauge('build_info', 'The running version; always 1.', ['version', 'commit']).set({ ...build }, 1);
+
+  const requests = counter('zoom_requests_total', 'Requests to Zoom by route and HTTP status.', [
+    'endpoint',
+    'status',
+  ]);
+  const requestSeconds = histogram(
+    'zoom_request_seconds',
+    'Time from sending a request to Zoom until its answer was read.',
+    ['endpoint'],
+    REQUEST_SECONDS,
+  );
+  const rateLimits = counter(
+    'zoom_rate_limited_total',
+    'Answers 429 by rate-limit class and kind of limit.',
+    ['label', 'type'],
+  );
+  const tokens = gauge('zoom_tokens_left', 'Requests a rate-limit class may still send at once.', ['label']);
+  const parked = gauge(
+    'zoom_parked_until_timestamp_seconds',
+    'Unix time before which a rate-limit class sends nothing.',
+    ['label'],
+  );
+
+  const records = counter('records_admitted_total', 'Records stored for the first time.', ['stream', 'kind']);
+  const sightings = counter('sightings_total', 'Records seen again unchanged.', ['stream']);
+  const drift = counter('drift_total', 'Records seen again with other content under the same identity.', [
+    'stream',
+  ]);
+  const units = counter('units_total', 'Units of collection by how they ended.', [
+    'stream',
+    'mode',
+    'outcome',
+  ]);
+  const completed = gauge(
+    'stream_last_complete_timestamp_seconds',
+    'Unix time at which everything due of a stream was last collected.',
+    ['stream'],
+  );
+  const completeAt = new Map<string, number>();
+  new Gauge({
+    name: `${PREFIX}stream_seconds_since_complete`,
+    help: 'Seconds since everything due of a stream was last collected; absent until that happened once.',
+    labelNames: ['stream'],
+    registers,
+    collect() {
+      for (const [stream, at] of completeAt) this.set({ stream }, Math.max(0, (now() - at) / 1000));
+    },
+  });
+  const oldest = gauge(
+    'oldest_uncollected_timestamp_seconds',
+    'Unix time of the oldest moment of a stream that is still to be collected; absent when nothing is.',
+    ['stream'],
+  );
+
+  const stagedRecords = gauge('staged_records', 'Records in the ledger that no segment holds yet.', []);
+  const stagedBytes = gauge(
+    'staged_bytes',
+    'Size of the records in the ledger that no segment holds yet.',
+    [],
+  );
+  const segments = counter('segments_total', 'Segments put into the archive.', ['stream', 'class']);
+  const segmentBytes = counter('segment_bytes_total', 'Size of the segments put into the archive.', []);
+  const sealSeconds = histogram(
+    'seal_seconds',
+    'Time of each step of sealing a segment.',
+    ['step'],
+    SEAL_SECONDS,
+  );
+
+  const leaseHeld = gauge('lease_held', '1 while this process may write for its account, else 0.', []);
+  const leaseGeneration = gauge(
+    'lease_generation',
+    'Generation of the lease as this process last saw it.',
+    [],
+  );
+  const jobs = counter('job_runs_total', 'Runs of a scheduled job by how they ended.', ['job', 'outcome']);
+  const jobSeconds = histogram('job_seconds', 'Time of each run of a scheduled job.', ['job'], JOB_SECONDS);
+  const errors = counter('errors_total', 'Errors by code and by the constant phrase of their origin.', [
+    'code',
+    'phrase',
+  ]);
+
+  // prom-client starts a gauge without labels at 0, which would claim an empty ledger before anyone has looked.
+  for (const unknown of [stagedRecords, stagedBytes, leaseGeneration]) unknown.remove();
+
+  const endpointLabel = ceiling();
+  const limitLabel = ceiling();
+  const kindLabel = ceiling();
+  const classLabel = ceiling();
+  const phraseLabel = ceiling();
+
+  return {
+    requestFinished({ endpoint: route, status, seconds }) {
+      const endpoint = endpointLabel(route);
+      requests.inc({ endpoint, status: String(status) });
+      requestSeconds.observe({ endpoint }, seconds);
+    },
+    rateLimited({ label, type }) {
+      rateLimits.inc({ label: limitLabel(label), type });
+    },
+    tokensLeft({ label, tokens: left }) {
+      tokens.set({ label: limitLabel(label) }, left);
+    },
+    parkedUntil({ label, at }) {
+      parked.set({ label: limitLabel(label) }, at / 1000);
+    },
+    recordsAdmitted({ stream, kind, count }) {
+      records.inc({ stream, kind: kindLabel(kind) }, count);
+    },
+    sightings({ stream, count }) {
+      sightings.inc({ stream }, count);
+    },
+    drift({ stream, count }) {
+      drift.inc({ stream }, count);
+    },
+    unitFinished({ stream, mode, outcome }) {
+      units.inc({ stream, mode, outcome });
+    },
+    streamComplete({ stream, at }) {
+      completed.set({ stream }, at / 1000);
+      completeAt.set(stream, at);
+    },
+    oldestUncollected({ stream, at }) {
+      if (at === undefined) oldest.remove({ stream });
+      else oldest.set({ stream }, at / 1000);
+    },
+    staged(waiting) {
+      stagedRecords.set(waiting.records);
+      stagedBytes.set(waiting.bytes);
+    },
+    segmentPut(segment) {
+      segments.inc({ stream: segment.stream, class: classLabel(segment.class) });
+      segmentBytes.inc(segment.bytes);
+    },
+    sealStep({ step, seconds }) {
+      sealSeconds.observe({ step }, seconds);
+    },
+    lease({ held, generation }) {
+      leaseHeld.set(held ? 1 : 0);
+      leaseGeneration.set(generation);
+    },
+    jobFinished({ job, outcome, seconds }) {
+      jobs.inc({ job, outcome });
+      if (seconds !== undefined) jobSeconds.observe({ job }, seconds);
+    },
+    errorSeen({ code, phrase }) {
+      errors.inc({ code, phrase: phraseLabel(phrase) });
+    },
+  };
+}
+
+/** Lets the first values through and calls all later ones `other`. */
+function ceiling(): (value: string) => string {
+  const known = new Set<string>();
+  return (value) => {
+    if (known.has(value)) return value;
+    if (known.size >= MOST_VALUES) return OVERFLOW;
+    known.add(value);
+    return value;
+  };
+}

@@ -1,0 +1,146 @@
+import { describe, expect, test } from 'vitest';
+import { createMetrics, createRegistry } from '../../src/metrics/metrics.ts';
+
+const BUILD = { version: '1.2.3', commit: 'abc1234' };
+const AT = Date.UTC(2026, 2, 1);
+
+describe('names', () => {
+  test('every metric of ours has the prefix, a help text and the suffix of its kind and unit', async () => {
+    const { registry } = create();
+    const ours = (await registry.getMetricsAsJSON()).filter(({ name }) => !/^(process|nodejs)_/.test(name));
+    expect(ours.length).toBeGreaterThan(20);
+    for (const { name, help, type } of ours) {
+      expect(name).toMatch(/^zoom_chat_archiver_[a-z_]+$/);
+      expect(help, name).toMatch(/\.$/);
+      expect(name.endsWith('_total'), name).toBe(String(type) === 'counter');
+      if (String(type) === 'histogram') expect(name).toMatch(/_seconds$/);
+    }
+  });
+
+  test("Node's own metrics stand on the same registry, and nothing on the global one", async () => {
+    const { text } = create();
+    expect(await text()).toContain('process_resident_memory_bytes');
+    const { register } = await import('prom-client');
+    expect(await register.getMetricsAsJSON()).toEqual([]);
+  });
+
+  test('two processes in one test have numbers of their own', async () => {
+    const [one, two] = [create(), create()];
+    one.metrics.sightings({ stream: 'messages', count: 3 });
+    expect(await one.text()).toContain('zoom_chat_archiver_sightings_total{stream="messages"} 3');
+    expect(await two.text()).not.toContain('zoom_chat_archiver_sightings_total{');
+  });
+});
+
+test('each report of a stage arrives under its name, in base units', async () => {
+  const { metrics, lines } = create();
+  metrics.requestFinished({ endpoint: '/report/chat/sessions/:id', status: 200, seconds: 0.2 });
+  metrics.requestFinished({ endpoint: '/report/chat/sessions/:id', status: 'no-answer', seconds: 30 });
+  metrics.rateLimited({ label: 'heavy', type: 'per-second' });
+  metrics.tokensLeft({ label: 'heavy', tokens: 12 });
+  metrics.parkedUntil({ label: 'heavy', at: AT + 500 });
+  metrics.recordsAdmitted({ stream: 'messages', kind: 'sent', count: 100 });
+  metrics.recordsAdmitted({ stream: 'messages', kind: 'sent', count: 20 });
+  metrics.sightings({ stream: 'messages', count: 7 });
+  metrics.drift({ stream: 'messages', count: 1 });
+  metrics.unitFinished({ stream: 'messages', mode: 'window', outcome: 'complete' });
+  metrics.streamComplete({ stream: 'messages', at: AT });
+  metrics.oldestUncollected({ stream: 'messages', at: AT - 1000 });
+  metrics.staged({ records: 5, bytes: 4096 });
+  metrics.segmentPut({ stream: 'messages', class: 'default', bytes: 1000 });
+  metrics.sealStep({ step: 'put', seconds: 0.3 });
+  metrics.lease({ held: true, generation: 4 });
+  metrics.jobFinished({ job: 'collect', outcome: 'done', seconds: 12 });
+  metrics.jobFinished({ job: 'collect', outcome: 'skipped' });
+  metrics.errorSeen({ code: 'zoom-unreachable', phrase: 'zoom did not answer' });
+
+  expect(await lines(/_bucket|_sum|nodejs|process/)).toEqual([
+    'build_info{version="1.2.3",commit="abc1234"} 1',
+    'zoom_requests_total{endpoint="/report/chat/sessions/:id",status="200"} 1',
+    'zoom_requests_total{endpoint="/report/chat/sessions/:id",status="no-answer"} 1',
+    'zoom_request_seconds_count{endpoint="/report/chat/sessions/:id"} 2',
+    'zoom_rate_limited_total{label="heavy",type="per-second"} 1',
+    'zoom_tokens_left{label="heavy"} 12',
+    `zoom_parked_until_timestamp_seconds{label="heavy"} ${AT / 1000 + 0.5}`,
+    'records_admitted_total{stream="messages",kind="sent"} 120',
+    'sightings_total{stream="messages"} 7',
+    'drift_total{stream="messages"} 1',
+    'units_total{stream="messages",mode="window",outcome="complete"} 1',
+    `stream_last_complete_timestamp_seconds{stream="messages"} ${AT / 1000}`,
+    'stream_seconds_since_complete{stream="messages"} 0',
+    `oldest_uncollected_timestamp_seconds{stream="messages"} ${AT / 1000 - 1}`,
+    'staged_records 5',
+    'staged_bytes 4096',
+    'segments_total{stream="messages",class="default"} 1',
+    'segment_bytes_total 1000',
+    'seal_seconds_count{step="put"} 1',
+    'lease_held 1',
+    'lease_generation 4',
+    'job_runs_total{job="collect",outcome="done"} 1',
+    'job_runs_total{job="collect",outcome="skipped"} 1',
+    'job_seconds_count{job="collect"} 1',
+    'errors_total{code="zoom-unreachable",phrase="zoom did not answer"} 1',
+  ]);
+});
+
+describe('what is not known is not claimed', () => {
+  test('gauges are absent before the first report, except the lease, which is not held', async () => {
+    const { lines } = create();
+    expect(await lines(/_bucket|_sum|nodejs|process/)).toEqual([
+      'build_info{version="1.2.3",commit="abc1234"} 1',
+      'segment_bytes_total 0',
+      'lease_held 0',
+    ]);
+  });
+
+  test('a stream with nothing open has no oldest uncollected moment', async () => {
+    const { metrics, text } = create();
+    metrics.oldestUncollected({ stream: 'messages', at: AT });
+    metrics.oldestUncollected({ stream: 'messages', at: undefined });
+    expect(await text()).not.toContain('oldest_uncollected_timestamp_seconds{');
+  });
+});
+
+describe('seconds since a stream was complete', () => {
+  test('grow from scrape to scrape and fall back when it is complete again', async () => {
+    const { metrics, clock, text } = create();
+    metrics.streamComplete({ stream: 'messages', at: AT });
+    clock.now = AT + 90_000;
+    expect(await text()).toContain('stream_seconds_since_complete{stream="messages"} 90');
+    clock.now = AT + 120_000;
+    expect(await text()).toContain('stream_seconds_since_complete{stream="messages"} 120');
+    metrics.streamComplete({ stream: 'messages', at: AT + 120_000 });
+    expect(await text()).toContain('stream_seconds_since_complete{stream="messages"} 0');
+  });
+
+  test('are never negative when the clock was set back', async () => {
+    const { metrics, clock, text } = create();
+    metrics.streamComplete({ stream: 'messages', at: AT });
+    clock.now = AT - 60_000;
+    expect(await text()).toContain('stream_seconds_since_complete{stream="messages"} 0');
+  });
+});
+
+test('a label that takes ever new values stops at a ceiling, and counts on as "other"', async () => {
+  const { metrics, text } = create();
+  for (let id = 0; id < 1000; id += 1) {
+    metrics.requestFinished({ endpoint: `/users/${id}`, status: 200, seconds: 0.1 });
+  }
+  const counted = (await text()).split('\n').filter((line) => line.includes('zoom_requests_total{'));
+  expect(counted).toHaveLength(201);
+  expect(counted.at(-1)).toMatch(/endpoint="other",status="200"} 800$/);
+});
+
+function create() {
+  const clock = { now: AT };
+  const registry = createRegistry();
+  const metrics = createMetrics(registry, BUILD, () => clock.now);
+  const text = () => registry.metrics();
+  /** The samples without comments and prefix, but for the lines that match `without`. */
+  const lines = async (without: RegExp) =>
+    (await text())
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#') && !without.test(line))
+      .map((line) => line.replace('zoom_chat_archiver_', ''));
+  return { registry, metrics, clock, text, lines };
+}
