@@ -139,6 +139,18 @@ const TABLE = {
     status: 502,
     hint: 'Zoom answered in a form this version does not know. The unit stays open and is tried again.',
   },
+  'lease-held': {
+    retry: 'wait',
+    exit: 16,
+    status: 503,
+    hint: 'A running archiver holds the lease of this account. Let it work, or stop it first.',
+  },
+  'spool-full': {
+    retry: 'transient',
+    exit: 9,
+    status: 503,
+    hint: 'The disk of spool.path is full. Free space; nothing was lost, sealing goes on from the ledger.',
+  },
   'lease-lost': {
     retry: 'never',
     exit: 16,

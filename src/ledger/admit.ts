@@ -1,0 +1,286 @@
+import { ArchiverError } from '../errors.ts';
+import type { AdmitRule, Candidate, ContentHash, Instant, KeyMonth, RecordKey } from '../record.ts';
+import { LASTING, utcDay } from '../record.ts';
+import type { Database } from './database.ts';
+import type { Lease } from './lease.ts';
+import type { UnitKey } from './units.ts';
+
+/** Separates records in a staged row; canonical JSON never holds a raw control character. */
+export const RECORD_SEPARATOR = '\u001e';
+/** Separates the fields of a staged record: drift flag, key, time, kind, JSON. */
+export const FIELD_SEPARATOR = '\u001f';
+
+/** Where a page came from; stored once a page and stream, so the archive can name the answer behind each record. */
+export interface Provenance {
+  readonly run: string;
+  readonly requestId: string;
+  readonly trackingId: string;
+  /** When Zoom's answer was complete. */
+  readonly observedAt: Instant;
+  /** The session as known when the page was asked for; absent for streams of the whole account. */
+  readonly session?: {
+    readonly id: string;
+    readonly type: string;
+    readonly name: string;
+    readonly channelId: string;
+  };
+}
+
+export interface Page {
+  /** Rows in Zoom's answer; one row may give several candidates. */
+  readonly rows: number;
+  readonly candidates: readonly Candidate[];
+  readonly provenance: Provenance;
+  /** The retention class of a candidate. */
+  readonly classOf: (candidate: Candidate) => string;
+}
+
+/** What became of a page: what was new, and how many candidates were seen again. */
+export interface Admission {
+  readonly rows: number;
+  readonly admitted: readonly { readonly stream: string; readonly kind: string; readonly drift: boolean }[];
+  readonly sightings: number;
+}
+
+const RULES: Record<AdmitRule, number> = { once: 0, state: 1, 'state-if-known': 2 };
+
+/**
+ * The one statement of admission. `known` sees what stood before the statement; what it does not see and cannot
+ * insert either was written by someone else at the same moment, is returned as missed, and is asked again.
+ * The drift key of (key, content) is a row of its own, so the same drift is stored once.
+ */
+const ADMIT = `
+with guard as (
+  select 1 from lease where account = $1 and generation = $2 for share
+), page as materialized (
+  select p.* from guard, rows from (
+    unnest($3::uuid[]), unnest($4::date[]), unnest($5::uuid[]), unnest($6::smallint[]), unnest($7::smallint[]),
+    string_to_table($8, E'\\x1e')
+  ) with ordinality as p (key, month, content, rule, grp, line, ord)
+), looked as materialized (
+  select p.*, s.content as before, md5(p.key::text || p.content::text)::uuid as drift_key
+  from page p
+  left join lateral (select content from seen where month = p.month and key = p.key limit 1) s on true
+), fresh as (
+  insert into seen (month, key, content)
+  select month, key, content from looked where before is null and rule < 2
+  on conflict do nothing
+  returning key
+), changed as (
+  update seen s set content = k.content from looked k
+  where k.rule > 0 and k.before <> k.content and s.month = k.month and s.key = k.key
+  returning s.key
+), drifted as (
+  insert into seen (month, key, content)
+  select month, drift_key, content from looked where rule = 0 and before <> content
+  on conflict do nothing
+  returning key
+), taken as materialized (
+  select ord, grp, line, '0' as flag from looked where key in (table fresh) or key in (table changed)
+  union all
+  select ord, grp, line, '1' from looked where before <> content and drift_key in (table drifted)
+), staging as (
+  insert into staged (account, stream, class, day, records, bytes, provenance, observed_at, lines)
+  select $1, g.stream, g.class, g.day, count(*), sum(octet_length(t.line)), $12::jsonb, $13,
+    string_agg(t.flag || E'\\x1f' || t.line, E'\\x1e' order by t.ord)
+  from taken t
+  join rows from (unnest($9::text[]), unnest($10::text[]), unnest($11::date[])) with ordinality
+    as g (stream, class, day, grp) on g.grp = t.grp
+  group by g.stream, g.class, g.day
+), sighted as (
+  select (select count(*) from looked where before is not null)
+    - (select count(*) from changed) - (select count(*) from drifted) as n
+), progress as (
+  update units set
+    pages = pages + $20, rows = rows + $21,
+    admitted = admitted + (select count(*) from taken), drift = drift + (select count(*) from drifted),
+    sightings = sightings + $22 + (select n from sighted)
+  where account = $1 and stream = $14 and scope = $15 and mode = $16 and window_from = $17 and window_to = $18
+    and attempt = $19
+)
+select
+  exists (select 1 from guard) as leader,
+  (select n from sighted) as sightings,
+  coalesce((select array_agg(ord::int) from taken where flag = '0'), '{}') as admitted,
+  coalesce((select array_agg(ord::int) from taken where flag = '1'), '{}') as drifted,
+  coalesce((select array_agg(ord::int) from looked
+    where before is null and rule < 2 and key not in (table fresh)), '{}') as missed`;
+
+interface AdmitRow extends Record<string, unknown> {
+  readonly leader: boolean;
+  readonly admitted: readonly number[];
+  readonly drifted: readonly number[];
+  readonly missed: readonly number[];
+  readonly sightings: number;
+}
+
+/**
+ * Stores what is new of a page and counts the rest, in one statement that is its own transaction: dedup keys,
+ * staged records and the unit's progress move together or not at all (design section 4).
+ *
+ * Fails with `lease-lost` when `lease` was taken over, before anything is written.
+ */
+export async function admit(db: Database, lease: Lease, unit: UnitKey, page: Page): Promise<Admission> {
+  const admitted: { stream: string; kind: string; drift: boolean }[] = [];
+  let rest = page.candidates;
+  let sightings = 0;
+  for (let round = 0; rest.length > 0 || round === 0; round += 1) {
+    if (round > 100) throw new ArchiverError('internal', 'a page does not settle');
+    const { first, later, repeated } = firstOfEachKey(rest);
+    const result = await admitRound(db, lease, unit, page, first, {
+      pages: round === 0 ? 1 : 0,
+      rows: round === 0 ? page.rows : 0,
+      repeated,
+    });
+    const pick = (ordinal: number): Candidate => {
+      const candidate = first[ordinal - 1];
+      if (candidate === undefined) throw new ArchiverError('internal', 'admission answered an unknown row');
+      return candidate;
+    };
+    for (const ordinal of result.admitted) {
+      const { stream, kind } = pick(ordinal);
+      admitted.push({ stream, kind, drift: false });
+    }
+    for (const ordinal of result.drifted) {
+      const { stream, kind } = pick(ordinal);
+      admitted.push({ stream, kind, drift: true });
+    }
+    const missed = result.missed.map(pick);
+    sightings += repeated + result.sightings;
+    rest = [...missed, ...later];
+  }
+  return { rows: page.rows, admitted, sightings };
+}
+
+/**
+ * A page may show the same key several times (rows repeat across arrays): equal content is a sighting at once,
+ * other content waits for a round of its own, where the ledger knows the first.
+ */
+function firstOfEachKey(candidates: readonly Candidate[]): {
+  first: readonly Candidate[];
+  later: readonly Candidate[];
+  repeated: number;
+} {
+  const first = new Map<RecordKey, Candidate>();
+  const later: Candidate[] = [];
+  let repeated = 0;
+  for (const candidate of candidates) {
+    const earlier = first.get(candidate.key);
+    if (earlier === undefined) first.set(candidate.key, candidate);
+    else if (earlier.content === candidate.content) repeated += 1;
+    else later.push(candidate);
+  }
+  return { first: [...first.values()], later, repeated };
+}
+
+async function admitRound(
+  db: Database,
+  lease: Lease,
+  unit: UnitKey,
+  page: Page,
+  candidates: readonly Candidate[],
+  progress: { readonly pages: number; readonly rows: number; readonly repeated: number },
+): Promise<AdmitRow> {
+  const keys: RecordKey[] = [];
+  const months: KeyMonth[] = [];
+  const contents: ContentHash[] = [];
+  const rules: number[] = [];
+  const groupOf: number[] = [];
+  const lines: string[] = [];
+  const groups = new Map<string, { ordinal: number; stream: string; className: string; day: string }>();
+  for (const candidate of candidates) {
+    keys.push(candidate.key);
+    months.push(candidate.keyMonth);
+    contents.push(candidate.content);
+    rules.push(RULES[candidate.rule]);
+    const day = utcDay(candidate.time);
+    const className = page.classOf(candidate);
+    const name = `${candidate.stream} ${className} ${day}`;
+    let group = groups.get(name);
+    if (group === undefined) {
+      group = { ordinal: groups.size + 1, stream: candidate.stream, className, day };
+      groups.set(name, group);
+    }
+    groupOf.push(group.ordinal);
+    lines.push([candidate.key, candidate.time, candidate.kind, candidate.record].join(FIELD_SEPARATOR));
+  }
+  await ensureMonths(db, months);
+  const { observedAt, ...provenance } = page.provenance;
+  const [row] = await db.query<AdmitRow>(ADMIT, [
+    lease.account,
+    lease.generation,
+    arrayLiteral(keys),
+    arrayLiteral(months),
+    arrayLiteral(contents),
+    arrayLiteral(rules),
+    arrayLiteral(groupOf),
+    lines.length === 0 ? null : lines.join(RECORD_SEPARATOR),
+    [...groups.values()].map((group) => group.stream),
+    [...groups.values()].map((group) => group.className),
+    [...groups.values()].map((group) => group.day),
+    JSON.stringify(provenance),
+    new Date(observedAt),
+    unit.stream,
+    unit.scope,
+    unit.mode,
+    unit.from,
+    unit.to,
+    unit.attempt,
+    progress.pages,
+    progress.rows,
+    progress.repeated,
+  ]);
+  if (row === undefined) throw new ArchiverError('internal', 'admission answered nothing');
+  if (!row.leader)
+    throw new ArchiverError('lease-lost', 'another process took the lease', { detail: lease.account });
+  return row;
+}
+
+/** For values that need no quoting (hex, numbers, dates); a driver's own array encoding costs more than the rows. */
+function arrayLiteral(values: readonly (string | number)[]): string {
+  return `{${values.join(',')}}`;
+}
+
+const months = new WeakMap<Database, Set<string>>();
+
+/** Creates the partitions of `seen` that a page needs and this process has not seen yet. */
+async function ensureMonths(db: Database, wanted: readonly KeyMonth[]): Promise<void> {
+  let present = months.get(db);
+  if (present === undefined) {
+    present = new Set<string>([LASTING]);
+    months.set(db, present);
+  }
+  for (const month of new Set(wanted)) {
+    if (present.has(month)) continue;
+    const start = new Date(`${month}T00:00:00Z`);
+    const end = new Date(Date.UTC(start.getUTCFullYear(), start.getUTCMonth() + 1, 1));
+    const name = `seen_${month.slice(0, 7).replace('-', '_')}`;
+    await db.transaction(async (tx) => {
+      // Two processes may create the same partition at the same moment.
+      await tx.query('lock table migrations in exclusive mode');
+      await tx.query(
+        `create table if not exists ${name} partition of seen for values from ('${month}') to ('${end.toISOString().slice(0, 10)}')`,
+      );
+    });
+    present.add(month);
+  }
+}
+
+/**
+ * Drops the dedup keys of months that ended more than seven months before `now`: Zoom cannot serve their
+ * messages any more. @returns names of the partitions dropped
+ */
+export async function dropOldKeys(db: Database, now: number): Promise<readonly string[]> {
+  const limit = new Date(now);
+  limit.setUTCMonth(limit.getUTCMonth() - 8);
+  const oldest = `seen_${limit.toISOString().slice(0, 7).replace('-', '_')}`;
+  const rows = await db.query<{ name: string }>(
+    `select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
+     where i.inhparent = 'seen'::regclass and c.relname ~ '^seen_[0-9]{4}_[0-9]{2}$' and c.relname < $1`,
+    [oldest],
+  );
+  for (const { name } of rows) await db.query(`drop table ${name}`);
+  const present = months.get(db);
+  for (const { name } of rows) present?.delete(`${name.slice(5).replace('_', '-')}-01`);
+  return rows.map((row) => row.name);
+}

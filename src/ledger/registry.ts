@@ -1,0 +1,142 @@
+import { ArchiverError } from '../errors.ts';
+import type { SessionId } from '../record.ts';
+import type { Database } from './database.ts';
+import type { Lease } from './lease.ts';
+
+/** A session as a listing showed it. */
+export interface ListedSession {
+  readonly id: SessionId;
+  readonly type: string;
+  readonly name: string;
+  readonly channelId: string;
+  /** Milliseconds. */
+  readonly lastMessageAt: number;
+}
+
+/** Half-open, milliseconds since the epoch. */
+export interface Interval {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What the planner knows about a session. */
+export interface KnownSession extends ListedSession {
+  readonly lastActivityAt: number;
+  /** What was collected, in order, without overlap. */
+  readonly sent: readonly Interval[];
+  readonly modified: readonly Interval[];
+  /** Not asked before this moment, because it failed; 0 when it did not. */
+  readonly retryAt: number;
+}
+
+/** Adds or updates sessions of a listing page; what is known is never forgotten. Fails with `lease-lost`. */
+export async function registerSessions(
+  db: Database,
+  lease: Lease,
+  sessions: readonly ListedSession[],
+  now: number,
+): Promise<void> {
+  const distinct = [...new Map(sessions.map((session) => [session.id, session])).values()];
+  const rows = await db.query(
+    `with guard as (select 1 from lease where account = $1 and generation = $2 for share),
+     upsert as (
+       insert into registry as r
+         (account, session_id, type, name, channel_id, last_message_at, last_activity_at, first_seen_at, listed_at)
+       select $1, s.id, s.type, s.name, s.channel_id, s.last_message_at, s.last_message_at, $8, $8
+       from guard, unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[])
+         as s (id, type, name, channel_id, last_message_at)
+       on conflict (account, session_id) do update set
+         type = excluded.type, name = excluded.name, channel_id = excluded.channel_id,
+         last_message_at = greatest(r.last_message_at, excluded.last_message_at),
+         last_activity_at = greatest(r.last_activity_at, excluded.last_activity_at),
+         listed_at = excluded.listed_at
+     )
+     select 1 from guard`,
+    [
+      lease.account,
+      lease.generation,
+      distinct.map((session) => session.id),
+      distinct.map((session) => session.type),
+      distinct.map((session) => session.name),
+      distinct.map((session) => session.channelId),
+      distinct.map((session) => new Date(session.lastMessageAt)),
+      new Date(now),
+    ],
+  );
+  if (rows.length === 0) {
+    throw new ArchiverError('lease-lost', 'another process took the lease', { detail: lease.account });
+  }
+}
+
+interface SessionRow extends Record<string, unknown> {
+  readonly id: string;
+  readonly type: string;
+  readonly name: string;
+  readonly channel_id: string;
+  readonly last_message_at: Date;
+  readonly last_activity_at: Date;
+  readonly sent: string | null;
+  readonly modified: string | null;
+  readonly retry_at: Date | null;
+}
+
+/**
+ * Known sessions in id order, `limit` at a time after `after`, so that planning needs memory for one batch only.
+ */
+export async function knownSessions(
+  db: Database,
+  account: string,
+  after: string,
+  limit: number,
+): Promise<readonly KnownSession[]> {
+  const rows = await db.query<SessionRow>(
+    `select r.session_id as id, r.type, r.name, r.channel_id, r.last_message_at, r.last_activity_at,
+       s.covered::text as sent, m.covered::text as modified,
+       (select max(u.retry_at) from units u where u.account = r.account and u.stream = 'messages'
+          and u.scope = r.session_id and u.outcome = 'failed') as retry_at
+     from registry r
+     left join coverage s on s.account = r.account and s.stream = 'messages' and s.scope = r.session_id
+       and s.mode = 'sent'
+     left join coverage m on m.account = r.account and m.stream = 'messages' and m.scope = r.session_id
+       and m.mode = 'modified'
+     where r.account = $1 and r.session_id > $2
+     order by r.session_id limit $3`,
+    [account, after, limit],
+  );
+  return rows.map((row) => ({
+    // Zoom's ids come back from the ledger as they went in.
+    id: row.id as SessionId,
+    type: row.type,
+    name: row.name,
+    channelId: row.channel_id,
+    lastMessageAt: row.last_message_at.getTime(),
+    lastActivityAt: row.last_activity_at.getTime(),
+    sent: parseMultirange(row.sent),
+    modified: parseMultirange(row.modified),
+    retryAt: row.retry_at?.getTime() ?? 0,
+  }));
+}
+
+/** What a stream of the whole account was collected for, and when it was asked last (0: never). */
+export async function accountCoverage(
+  db: Database,
+  account: string,
+  stream: string,
+  mode: string,
+): Promise<{ readonly covered: readonly Interval[]; readonly askedAt: number }> {
+  const [row] = await db.query<{ covered: string; asked_at: Date }>(
+    `select covered::text as covered, asked_at from coverage
+     where account = $1 and stream = $2 and scope = '' and mode = $3`,
+    [account, stream, mode],
+  );
+  return { covered: parseMultirange(row?.covered ?? null), askedAt: row?.asked_at.getTime() ?? 0 };
+}
+
+/** `{[1,5),[7,9)}` as intervals; Postgres prints int8 ranges half-open and in order. */
+function parseMultirange(text: string | null): readonly Interval[] {
+  if (text === null) return [];
+  return [...text.matchAll(/\[(-?\d+),(-?\d+)\)/g)].map((match) => ({
+    from: Number(match[1]),
+    to: Number(match[2]),
+  }));
+}

@@ -1,0 +1,135 @@
+import { ArchiverError } from '../errors.ts';
+import { type Candidate, utcDay } from '../record.ts';
+import { FIELD_SEPARATOR, type Provenance } from './admit.ts';
+import type { Database } from './database.ts';
+import type { Lease } from './lease.ts';
+
+/** One thing to collect, and its how-manieth attempt this is. */
+export interface UnitKey {
+  readonly stream: string;
+  readonly scope: string;
+  readonly mode: string;
+  /** Milliseconds; what a finished unit covers is [from, to). */
+  readonly from: number;
+  readonly to: number;
+  readonly attempt: number;
+}
+
+/** What a unit's attempt came to, counted by the ledger with each page. */
+export interface UnitCounts {
+  readonly pages: number;
+  readonly rows: number;
+  readonly admitted: number;
+  readonly sightings: number;
+  readonly drift: number;
+}
+
+/** Begins an attempt: counters at zero, number one higher than the last. */
+export async function startUnit(
+  db: Database,
+  lease: Lease,
+  unit: Omit<UnitKey, 'attempt'>,
+  now: number,
+): Promise<UnitKey> {
+  const [row] = await db.query<{ attempt: number }>(
+    `insert into units as u (account, stream, scope, mode, window_from, window_to, attempt, outcome, started_at)
+     select $1, $3, $4, $5, $6, $7, 1, 'running', $8
+     where exists (select 1 from lease where account = $1 and generation = $2 for share)
+     on conflict (account, stream, scope, mode, window_from, window_to) do update set
+       attempt = u.attempt + 1, outcome = 'running', error = null, pages = 0, rows = 0, admitted = 0,
+       sightings = 0, drift = 0, started_at = excluded.started_at, finished_at = null, retry_at = null
+     returning attempt`,
+    [lease.account, lease.generation, unit.stream, unit.scope, unit.mode, unit.from, unit.to, new Date(now)],
+  );
+  if (row === undefined) throw leaseLost(lease);
+  return { ...unit, attempt: row.attempt };
+}
+
+export async function unitCounts(db: Database, lease: Lease, unit: UnitKey): Promise<UnitCounts> {
+  const [row] = await db.query<UnitCounts & Record<string, unknown>>(
+    `select pages, rows, admitted, sightings, drift from units
+     where account = $1 and stream = $2 and scope = $3 and mode = $4 and window_from = $5 and window_to = $6
+       and attempt = $7`,
+    [lease.account, unit.stream, unit.scope, unit.mode, unit.from, unit.to, unit.attempt],
+  );
+  if (row === undefined) throw new ArchiverError('internal', 'a unit vanished while it was collected');
+  return row;
+}
+
+export interface UnitEnd {
+  readonly outcome: 'done' | 'failed';
+  /** Error code of a failed attempt. */
+  readonly error?: string;
+  /** When a failed unit may be asked again, milliseconds. */
+  readonly retryAt?: number;
+  /** When the attempt began; what happened after it is not covered. */
+  readonly startedAt: number;
+  readonly now: number;
+  /** Latest action seen in the unit, milliseconds: keeps the session's age for the modification cadence. */
+  readonly latestAction?: number;
+  /** The coverage record of this attempt and how it is staged. */
+  readonly coverage: {
+    readonly candidate: Candidate;
+    readonly provenance: Provenance;
+    readonly className: string;
+  };
+}
+
+const END = `
+with guard as (
+  select 1 from lease where account = $1 and generation = $2 for share
+), ended as (
+  update units set outcome = $9, error = $10, finished_at = $11, retry_at = $12
+  where account = $1 and stream = $3 and scope = $4 and mode = $5 and window_from = $6 and window_to = $7
+    and attempt = $8 and exists (select 1 from guard)
+  returning 1
+), covering as (
+  insert into coverage as c (account, stream, scope, mode, covered, asked_at)
+  select $1, $3, $4, $5, int8multirange(int8range($6, $7)), $13 from ended where $9 = 'done'
+  on conflict (account, stream, scope, mode) do update set
+    covered = c.covered + excluded.covered, asked_at = excluded.asked_at
+), active as (
+  update registry set last_activity_at = greatest(last_activity_at, $14)
+  where account = $1 and session_id = $4 and $14 is not null and exists (select 1 from ended)
+), staging as (
+  insert into staged (account, stream, class, day, records, bytes, provenance, observed_at, lines)
+  select $1, 'coverage', $15, $16::date, 1, octet_length($19), $17::jsonb, $18, $19 from ended
+)
+select exists (select 1 from guard) as leader, exists (select 1 from ended) as ended`;
+
+/**
+ * Ends an attempt: outcome, coverage and coverage record in one statement. A failed unit covers nothing, but its
+ * record says that it was tried. Fails with `lease-lost`.
+ */
+export async function endUnit(db: Database, lease: Lease, unit: UnitKey, end: UnitEnd): Promise<void> {
+  const { candidate, provenance, className } = end.coverage;
+  const { observedAt, ...rest } = provenance;
+  const line = ['0', candidate.key, candidate.time, candidate.kind, candidate.record].join(FIELD_SEPARATOR);
+  const [row] = await db.query<{ leader: boolean; ended: boolean }>(END, [
+    lease.account,
+    lease.generation,
+    unit.stream,
+    unit.scope,
+    unit.mode,
+    unit.from,
+    unit.to,
+    unit.attempt,
+    end.outcome,
+    end.error ?? null,
+    new Date(end.now),
+    end.retryAt === undefined ? null : new Date(end.retryAt),
+    new Date(end.startedAt),
+    end.latestAction === undefined ? null : new Date(end.latestAction),
+    className,
+    utcDay(candidate.time),
+    JSON.stringify(rest),
+    new Date(observedAt),
+    line,
+  ]);
+  if (row?.leader !== true) throw leaseLost(lease);
+  if (!row.ended) throw new ArchiverError('internal', 'a unit vanished while it was collected');
+}
+
+function leaseLost(lease: Lease): ArchiverError {
+  return new ArchiverError('lease-lost', 'another process took the lease', { detail: lease.account });
+}

@@ -1,0 +1,105 @@
+import { ArchiverError } from '../errors.ts';
+import type { SessionId } from '../record.ts';
+import type { Endpoint, Reply, ZoomClient } from './client.ts';
+import { pathSegment } from './hosts.ts';
+import {
+  type AccountSettings,
+  accountSettings,
+  type MessagesPage,
+  messagesPage,
+  type SessionsPage,
+  sessionsPage,
+} from './schemas.ts';
+
+const SESSIONS: Endpoint = { name: 'report_chat_sessions', label: 'MEDIUM' };
+const MESSAGES: Endpoint = { name: 'report_chat_messages', label: 'MEDIUM' };
+const SETTINGS: Endpoint = { name: 'account_settings', label: 'MEDIUM' };
+
+/** Report dates, `yyyy-MM-dd`, at most a month apart and within the last six months. */
+export interface ReportDates {
+  readonly from: string;
+  readonly to: string;
+}
+
+/**
+ * How edits and deletes are matched to the window: `sent` by when their message was sent, `modified` by when the
+ * edit or delete happened (`query_all_modifications`, fact sheet section 2).
+ */
+export type MessagesMode = 'sent' | 'modified';
+
+/** A busy month of one session stays far below this; an endless loop does not. */
+const MAX_PAGES = 100_000;
+
+/** Sessions with messages in the window, in pages of 300. Errors as {@link ZoomClient.get}. */
+export function sessionPages(
+  client: ZoomClient,
+  dates: ReportDates,
+  signal: AbortSignal,
+): AsyncGenerator<Reply<SessionsPage>> {
+  return pages((pageToken) =>
+    client.get(
+      SESSIONS,
+      '/report/chat/sessions',
+      { from: dates.from, to: dates.to, page_size: '300', ...pageToken },
+      sessionsPage,
+      signal,
+    ),
+  );
+}
+
+/** Messages of a session with edits, deletes, bot cards and reactions, in pages of 100. */
+export function messagePages(
+  client: ZoomClient,
+  session: SessionId,
+  dates: ReportDates,
+  mode: MessagesMode,
+  signal: AbortSignal,
+): AsyncGenerator<Reply<MessagesPage>> {
+  const query = {
+    from: dates.from,
+    to: dates.to,
+    page_size: '100',
+    include_fields: 'edited_messages,deleted_messages',
+    include_bot_message: 'true',
+    include_reactions: 'true',
+    include_custom_emoji_reactions: 'true',
+    query_all_modifications: String(mode === 'modified'),
+  };
+  const path = `/report/chat/sessions/${pathSegment(session)}`;
+  return pages((pageToken) => client.get(MESSAGES, path, { ...query, ...pageToken }, messagesPage, signal));
+}
+
+/** The account's settings, for what makes completeness impossible. */
+export async function readAccountSettings(
+  client: ZoomClient,
+  signal: AbortSignal,
+): Promise<Reply<AccountSettings>> {
+  return client.get(SETTINGS, '/accounts/me/settings', {}, accountSettings, signal);
+}
+
+/**
+ * The pages of one query. The next page is asked for before the current one is handed out, so that what the
+ * consumer does with a page cannot let a token lapse (they live 15 minutes). A token that comes back a second
+ * time ends in `zoom-page-token`, as a lapsed one does: the unit starts again.
+ */
+async function* pages<P extends { readonly next_page_token?: string | undefined }>(
+  fetchPage: (pageToken: { next_page_token?: string }) => Promise<Reply<P>>,
+): AsyncGenerator<Reply<P>> {
+  const seen = new Set<string>();
+  let current = await fetchPage({});
+  for (;;) {
+    const token = current.body.next_page_token;
+    if (token === undefined || token === '') {
+      yield current;
+      return;
+    }
+    if (seen.has(token)) throw new ArchiverError('zoom-page-token', 'page token came back');
+    if (seen.size >= MAX_PAGES) throw new ArchiverError('zoom-page-token', 'too many pages');
+    seen.add(token);
+    const following = fetchPage({ next_page_token: token });
+    // The consumer may stop or fail before the answer comes; its error is then the one that counts.
+    following.catch(() => undefined);
+    yield current;
+    current = await following;
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * The shapes Zoom sends, as far as the archiver depends on them. Missing fields that carry identity or time are
+ * refused loudly; unknown fields pass, and the JSON itself is what gets archived.
+ */
+import { z } from 'zod';
+
+export const tokenReply = z.looseObject({
+  access_token: z.string().min(1),
+  expires_in: z.number().positive(),
+  scope: z.string().optional(),
+  api_url: z.string().optional(),
+});
+
+export const tokenError = z.looseObject({ reason: z.string().optional(), error: z.string().optional() });
+
+export const apiError = z.looseObject({
+  code: z.number().int(),
+  message: z.string().optional(),
+  errors: z.array(z.looseObject({ field: z.string().optional(), message: z.string().optional() })).optional(),
+});
+
+const pageFields = {
+  next_page_token: z.string().optional(),
+};
+
+/** GET /report/chat/sessions, one row. */
+export const sessionRow = z.looseObject({
+  id: z.string().min(1),
+  type: z.string().min(1),
+  name: z.string().optional(),
+  channel_id: z.string().optional(),
+  member_emails: z.array(z.string()).optional(),
+  status: z.string().optional(),
+  has_external_member: z.boolean().optional(),
+  last_message_sent_time: z.iso.datetime({ offset: true }),
+});
+export type SessionRow = z.infer<typeof sessionRow>;
+
+export const sessionsPage = z.looseObject({ ...pageFields, sessions: z.array(sessionRow) });
+export type SessionsPage = z.infer<typeof sessionsPage>;
+
+const messageFile = z.looseObject({
+  file_id: z.string().optional(),
+  file_name: z.string().optional(),
+  file_size: z.number().optional(),
+  download_url: z.string().optional(),
+});
+
+const emojiAction = z.looseObject({
+  emoji: z.string(),
+  emoji_action: z.string(),
+  emoji_action_timestamp: z.number().int(),
+  user_id: z.string().optional(),
+  member_id: z.string().optional(),
+});
+
+/** GET /report/chat/sessions/{sessionId}, one row of any of its three arrays. */
+export const messageRow = z.looseObject({
+  id: z.string().min(1),
+  timestamp: z.number().int().nonnegative(),
+  action_timestamp: z.number().int().nonnegative().optional(),
+  message: z.string().optional(),
+  date_time: z.string().optional(),
+  sender: z.string().optional(),
+  sender_member_id: z.string().optional(),
+  sender_display_name: z.string().optional(),
+  files: z.array(messageFile).optional(),
+  reactions: z.array(z.looseObject({ emoji: z.string() })).optional(),
+  custom_emoji_reactions: z.array(z.looseObject({})).optional(),
+  emoji_actions: z.array(emojiAction).optional(),
+});
+export type MessageRow = z.infer<typeof messageRow>;
+
+export const messagesPage = z.looseObject({
+  ...pageFields,
+  messages: z.array(messageRow).optional(),
+  edited_messages: z.array(messageRow).optional(),
+  deleted_messages: z.array(messageRow).optional(),
+});
+export type MessagesPage = z.infer<typeof messagesPage>;
+
+/** GET /accounts/me/settings, the parts that decide whether an archive can be complete. */
+export const accountSettings = z.looseObject({
+  chat: z
+    .looseObject({
+      store_revise_chat: z.boolean().optional(),
+      set_retention_period_in_cloud: z.looseObject({ enable: z.boolean().optional() }).optional(),
+    })
+    .optional(),
+});
+export type AccountSettings = z.infer<typeof accountSettings>;
