@@ -1,0 +1,184 @@
+/** What people do in the account while it is being archived: deeds named one by one, and random ones in number. */
+import { z } from 'zod';
+import {
+  type Account,
+  addMessage,
+  addReaction,
+  addRevision,
+  addSession,
+  currentTextJson,
+  type Emoji,
+  isDeleted,
+  type Message,
+  type Person,
+  type Session,
+} from './account.ts';
+import { decorate, giveReaction } from './decorate.ts';
+import { addGeneratedSession } from './generate.ts';
+import { Random } from './random.ts';
+import { holdsReaction } from './reactions.ts';
+import { editText, writeText } from './texts.ts';
+
+const messageOf = { sessionId: z.string(), messageId: z.string() };
+
+/** One deed. Message ids are taken in any notation; a reaction that is held already is taken back. */
+export const deedSchema = z.discriminatedUnion('verb', [
+  z.strictObject({ verb: z.literal('send'), sessionId: z.string(), text: z.string() }),
+  z.strictObject({ verb: z.literal('edit'), ...messageOf, text: z.string() }),
+  z.strictObject({ verb: z.literal('delete'), ...messageOf }),
+  z.strictObject({ verb: z.literal('react'), ...messageOf, emoji: z.string().optional() }),
+  z.strictObject({ verb: z.literal('rename-session'), sessionId: z.string(), name: z.string() }),
+  z.strictObject({ verb: z.literal('delete-session'), sessionId: z.string() }),
+  z.strictObject({ verb: z.literal('create-session'), name: z.string() }),
+]);
+export type Deed = z.infer<typeof deedSchema>;
+
+/** Sessions made for writers who must leave the account's own messages alone. */
+const LIVE_SESSIONS = 8;
+/** Random edits, deletions and reactions go to one of so many newest messages of the session. */
+const REACHABLE = 500;
+const TICK_MS = 50;
+
+export interface ActingOptions {
+  /** `live`: write only in sessions made for the purpose. */
+  readonly only?: 'live' | undefined;
+}
+
+/** The people of the account, acting on command. Chance comes from the seed, time from the emulated clock. */
+export class Actors {
+  readonly #account: Account;
+  readonly #random: Random;
+  readonly #now: () => number;
+  readonly #live: Session[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(account: Account, seed: number, now: () => number) {
+    this.#account = account;
+    this.#random = new Random(seed ^ 0x5eed);
+    this.#now = now;
+  }
+
+  /** So many random deeds, now: 60 % send, 20 % edit, 10 % delete, 10 % react or take a reaction back. */
+  act(count: number, sessions: readonly Session[] = this.#account.sessions): void {
+    if (sessions.length === 0) return;
+    for (let left = count; left > 0; left -= 1) this.#actOnce(this.#random.pick(sessions));
+  }
+
+  /** Keeps acting, so many deeds a second of real time, until stopped; replaces what was going on before. */
+  start(perSecond: number, options: ActingOptions = {}): void {
+    this.stop();
+    const sessions = options.only === 'live' ? this.#liveSessions() : this.#account.sessions;
+    let due = 0;
+    let last = performance.now();
+    this.#timer = setInterval(() => {
+      const now = performance.now();
+      due += ((now - last) / 1000) * perSecond;
+      last = now;
+      this.act(Math.floor(due), sessions);
+      due -= Math.floor(due);
+    }, TICK_MS);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Does one named deed; returns the id of the message or session it made or touched. Throws on an unknown id. */
+  perform(deed: Deed): string {
+    if (deed.verb === 'create-session') {
+      const facts = { id: this.#random.hex(64), type: 'Group' as const, channelId: this.#random.hex(22) };
+      const members = this.#account.people.slice(0, 5);
+      return addSession(this.#account, { ...facts, members }, deed.name, this.#now()).id;
+    }
+    const session = this.#account.sessionById.get(deed.sessionId);
+    if (session === undefined) throw new Error(`no session ${deed.sessionId}`);
+    const at = this.#nextTime(session);
+    switch (deed.verb) {
+      case 'send':
+        return this.#send(session, deed.text, at).id;
+      case 'rename-session':
+        session.names.push({ from: this.#now(), name: deed.name });
+        return session.id;
+      case 'delete-session':
+        session.deletedAt = this.#now();
+        return session.id;
+      case 'edit':
+      case 'delete':
+      case 'react':
+        break;
+      default:
+        deed satisfies never;
+    }
+    const message = findMessage(session, deed.messageId);
+    if (deed.verb === 'edit') {
+      addRevision(session, message, { kind: 'edited', at, textJson: JSON.stringify(deed.text) });
+    } else if (deed.verb === 'delete') {
+      addRevision(session, message, { kind: 'deleted', at, textJson: currentTextJson(message) });
+    } else {
+      const person = session.members[0] as Person;
+      const emoji: Emoji = { kind: 'standard', code: deed.emoji ?? 'U+1F44D' };
+      addReaction(session, message, { at, person, emoji, added: !holdsReaction(message, person, emoji) });
+    }
+    return message.id;
+  }
+
+  #actOnce(session: Session): void {
+    const at = this.#nextTime(session);
+    const odds = this.#random.fraction();
+    const target = odds < 0.6 ? undefined : this.#reachableMessage(session);
+    if (target === undefined) {
+      const message = this.#send(session, writeText(this.#random), at);
+      decorate(session, message, this.#random);
+    } else if (odds < 0.8) {
+      const text = editText(this.#random, JSON.parse(currentTextJson(target)) as string);
+      addRevision(session, target, { kind: 'edited', at, textJson: JSON.stringify(text) });
+    } else if (odds < 0.9) {
+      addRevision(session, target, { kind: 'deleted', at, textJson: currentTextJson(target) });
+    } else {
+      addReaction(session, target, giveReaction(session, target, this.#random, at));
+    }
+  }
+
+  #send(session: Session, text: string, at: number): Message {
+    return addMessage(session, {
+      id: this.#random.uuid(),
+      sentAt: at,
+      sender: this.#random.pick(session.members),
+      textJson: JSON.stringify(text),
+      extras: undefined,
+    });
+  }
+
+  /** A message that still exists, or undefined when none was found in a few tries. */
+  #reachableMessage(session: Session): Message | undefined {
+    const { messages } = session;
+    const reach = Math.min(REACHABLE, messages.length);
+    for (let tries = 0; reach > 0 && tries < 5; tries += 1) {
+      const message = messages[messages.length - 1 - this.#random.below(reach)];
+      if (message !== undefined && !isDeleted(message)) return message;
+    }
+    return undefined;
+  }
+
+  /** The clock, but later than everything that happened in the session: no two deeds there share a millisecond. */
+  #nextTime(session: Session): number {
+    return Math.max(this.#now(), session.lastActionAt + 1);
+  }
+
+  #liveSessions(): readonly Session[] {
+    while (this.#live.length < LIVE_SESSIONS) {
+      const place = this.#account.sessions.length;
+      this.#live.push(addGeneratedSession(this.#account, this.#random, place, this.#now()));
+    }
+    return this.#live;
+  }
+}
+
+function findMessage(session: Session, messageId: string): Message {
+  const wanted = messageId.replace(/[{}]/g, '').toLowerCase();
+  const message = session.messages.findLast((candidate) => candidate.id === wanted);
+  if (message === undefined) throw new Error(`no message ${messageId} in session ${session.id}`);
+  return message;
+}

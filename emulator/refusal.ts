@@ -1,0 +1,42 @@
+/** An answer as it goes on the wire: status, headers and a body that is complete text already. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** Any request Zoom turns down. Thrown where the rule is broken, turned into an answer in one place. */
+export class Refusal extends Error {
+  readonly answer: Answer;
+
+  constructor(status: number, body: object, headers: Readonly<Record<string, string>> = {}) {
+    super(`refused with ${status}`);
+    this.answer = { status, headers, body: JSON.stringify(body) };
+  }
+}
+
+/** 400 code 300: a parameter is missing or wrong. Names the field the way Zoom's validation does. */
+export function invalidField(field: string, message: string): Refusal {
+  return new Refusal(400, { code: 300, message: 'Validation Failed.', errors: [{ field, message }] });
+}
+
+/** 400 code 300: the page token is unknown, belongs to another query or is older than 15 minutes. */
+export function invalidPageToken(): Refusal {
+  return new Refusal(400, { code: 300, message: 'The next page token is invalid or expired.' });
+}
+
+/** 401 code 124: the access token is missing, unknown or past its hour. */
+export function invalidAccessToken(message: string): Refusal {
+  return new Refusal(401, { code: 124, message });
+}
+
+/** 400 code 4711: the access token lacks the scopes; any one of those named would do. */
+export function missingScopes(scopes: readonly string[]): Refusal {
+  const message = `Invalid access token, does not contain scopes:[${scopes.join(', ')}].`;
+  return new Refusal(400, { code: 4711, message });
+}
+
+/** 404: nothing in the account has this id. */
+export function notFound(code: number, message: string): Refusal {
+  return new Refusal(404, { code, message });
+}

@@ -1,0 +1,43 @@
+import { z } from 'zod';
+
+/**
+ * What Zoom does not document, each as a switch: the archiver has to come out right whichever way Zoom behaves.
+ * The defaults are the likeliest guess.
+ */
+export const switchesSchema = z.strictObject({
+  /**
+   * Where `edited_messages` and `deleted_messages` appear. `own-page`: with the message they belong to, and those
+   * whose message is not in `messages` at all on the first page.
+   */
+  modificationArrays: z.enum(['first-page', 'every-page', 'own-page']),
+  /**
+   * `latest`: `messages` has the newest text and its action time, and deleted messages vanish from it.
+   * `original`: `messages` has the first text for ever, deleted messages included.
+   */
+  sentText: z.enum(['latest', 'original']),
+  /** Is a session listed when all it has in the window are edits and deletions? */
+  listEditedSessions: z.boolean(),
+  /** What `messages` has when `query_all_modifications` is true. */
+  messagesInModified: z.enum(['same', 'none']),
+  /** The zone in which `from` and `to` are days, in hours east of UTC. */
+  reportZoneHours: z.number().min(-12).max(14),
+  /** Does the window include the day `to`? */
+  toInclusive: z.boolean(),
+  /** The account setting `store_revise_chat`; when off the edited and deleted arrays are left out. */
+  storeRevisions: z.boolean(),
+  /** Are the rows inside a page in random order? */
+  shufflePages: z.boolean(),
+});
+
+export type Switches = z.infer<typeof switchesSchema>;
+
+export const DEFAULT_SWITCHES: Readonly<Switches> = {
+  modificationArrays: 'first-page',
+  sentText: 'latest',
+  listEditedSessions: false,
+  messagesInModified: 'same',
+  reportZoneHours: 0,
+  toInclusive: true,
+  storeRevisions: true,
+  shufflePages: false,
+};

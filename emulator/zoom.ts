@@ -1,0 +1,221 @@
+/**
+ * The endpoints of Zoom. Every request takes the same way: access token, rate limit, fault, scope, report, delivery.
+ */
+import formbody from '@fastify/formbody';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Account, Session } from './account.ts';
+import type { EmulatedClock } from './clock.ts';
+import { deliver } from './deliver.ts';
+import type { Endpoint, Fault, Faults } from './faults.ts';
+import { concurrencyRefusal, dailyLimitRefusal, type Label, type RateLimits } from './limits.ts';
+import { messagesReport, type ReportContext } from './messages-report.ts';
+import type { AccessTokens, TokenRequest } from './oauth.ts';
+import type { PageTokens } from './page-token.ts';
+import type { Query } from './query.ts';
+import { hashText, Random } from './random.ts';
+import {
+  type Answer,
+  invalidAccessToken,
+  invalidPageToken,
+  missingScopes,
+  notFound,
+  Refusal,
+} from './refusal.ts';
+import { sessionsReport } from './sessions-report.ts';
+import { accountSettings } from './settings.ts';
+import type { Counters } from './stats.ts';
+import type { Switches } from './switches.ts';
+
+/** The whole emulated account, as the endpoints need it. */
+export interface World {
+  readonly account: Account;
+  readonly accountId: string;
+  readonly clock: EmulatedClock;
+  readonly tokens: AccessTokens;
+  readonly limits: RateLimits;
+  readonly faults: Faults;
+  readonly counters: Counters;
+  readonly switches: Switches;
+  readonly pageTokens: PageTokens;
+  /** Where the emulator listens, known once it does. */
+  url: string;
+}
+
+type ReportEndpoint = Exclude<Endpoint, 'token'>;
+type Report = (query: Query, context: ReportContext) => string;
+
+/** All three are labelled MEDIUM in Zoom's reference. */
+const LABEL: Label = 'MEDIUM';
+/** Any one of these lets an app in; the granular one first. */
+const SCOPES: Record<ReportEndpoint, readonly string[]> = {
+  sessions: ['report:read:list_chat_sessions:admin', 'report_chat:read:admin', 'imchat:read:admin'],
+  messages: ['report:read:chat_session:admin', 'report_chat:read:admin', 'imchat:read:admin'],
+  settings: ['account:read:settings:admin', 'account:read:admin'],
+};
+
+/** Adds Zoom's endpoints to the HTTP server. */
+export async function addZoomEndpoints(app: FastifyInstance, world: World): Promise<void> {
+  const shuffle = new Random(1);
+  let responses = 0;
+
+  app.addHook('onRequest', async (_request, reply) => {
+    responses += 1;
+    const id = (hashText(String(responses)) + responses * 0x100000000)
+      .toString(16)
+      .toUpperCase()
+      .padStart(16, '0');
+    reply.header('x-zm-trackingid', `v=2.0;clid=us04;rid=WEB_${id}`);
+    // Zoom's date is the account's: clients that measure their clock against it must see the emulated one.
+    reply.header('date', httpDate(world.clock.now()));
+  });
+  await app.register(formbody);
+
+  app.post('/oauth/token', (request, reply) => {
+    const fault = world.faults.take('token', false);
+    const answer = answerOf(() => {
+      if (fault !== undefined) throwRefusal(fault, 'token', world, request);
+      const fields = { ...(request.query as TokenRequest), ...formFields(request) };
+      return world.tokens.grant(request.headers.authorization, fields, world.url, world.clock.now());
+    });
+    world.counters.count('token', deliver(reply, answer, fault), 0);
+  });
+
+  app.get('/v2/report/chat/sessions', (request, reply) => {
+    serve('sessions', request, reply, (query, context) => sessionsReport(world.account, query, context));
+  });
+  app.get<{ Params: { sessionId: string } }>('/v2/report/chat/sessions/:sessionId', (request, reply) => {
+    serve('messages', request, reply, (query, context) =>
+      messagesReport(findSession(world.account, request.params.sessionId), query, context),
+    );
+  });
+  app.get<{ Params: { accountId: string } }>('/v2/accounts/:accountId/settings', (request, reply) => {
+    serve('settings', request, reply, (query) => {
+      const { accountId } = request.params;
+      if (accountId !== 'me' && accountId !== world.accountId)
+        throw notFound(2001, 'Account does not exist.');
+      return accountSettings(query, world.switches);
+    });
+  });
+  app.setNotFoundHandler((_request, reply) => {
+    reply.code(404).send({ code: 2300, message: 'This API endpoint is not recognized.' });
+  });
+
+  function serve(
+    endpoint: ReportEndpoint,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    report: Report,
+  ): void {
+    const query = request.query as Query;
+    const now = world.clock.now();
+    const paged = (query.next_page_token ?? '') !== '';
+    let fault: Fault | undefined;
+    let headers = {};
+    const answer = answerOf(() => {
+      world.tokens.check(request.headers.authorization, query.access_token, now);
+      headers = world.limits.take(LABEL, now);
+      fault = world.faults.take(endpoint, paged);
+      if (fault !== undefined) throwRefusal(fault, endpoint, world, request);
+      world.tokens.checkScopes(SCOPES[endpoint]);
+      const body = report(query, {
+        switches: world.switches,
+        pageTokens: world.pageTokens,
+        now,
+        nonce: `${responses.toString(36)}x${now.toString(36)}`,
+        shuffle,
+        overlap: fault?.kind === 'repeated-rows' ? (fault.rows ?? 5) : 0,
+        repeatToken: fault?.kind === 'repeated-page-token',
+      });
+      return { status: 200, headers, body };
+    });
+    const complete = { ...answer, headers: { ...headers, ...answer.headers } };
+    world.counters.count(endpoint, deliver(reply, complete, fault), answer.body.length);
+  }
+}
+
+function answerOf(work: () => Answer): Answer {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof Refusal) return error.answer;
+    throw error;
+  }
+}
+
+/** Throws the refusal of those faults that are one; the others change how a good answer is made or sent. */
+function throwRefusal(fault: Fault, endpoint: Endpoint, world: World, request: FastifyRequest): void {
+  const now = world.clock.now();
+  switch (fault.kind) {
+    case 'status': {
+      const { status = 500, code = status, message = 'Internal error.' } = fault;
+      throw new Refusal(status, { code, message });
+    }
+    case 'token-expired':
+      world.tokens.revoke(request.headers.authorization);
+      throw invalidAccessToken('Access token is expired.');
+    case 'expired-page-token':
+      throw invalidPageToken();
+    case 'second-limit':
+      throw world.limits.refuseSecond(LABEL, now);
+    case 'concurrency-limit':
+      throw concurrencyRefusal();
+    case 'daily-limit':
+      throw dailyLimitRefusal(LABEL, 2_000, retryAfter(fault, now));
+    case 'missing-scope':
+      throw missingScopes(fault.scopes ?? (endpoint === 'token' ? [] : SCOPES[endpoint]));
+    case 'redirect': {
+      const host = fault.to === 'foreign' ? `http://127.0.0.1:${fault.port}` : world.url;
+      throw new Refusal(302, {}, { location: `${host}${request.url}` });
+    }
+    case 'reset':
+    case 'slow-body':
+    case 'truncated-json':
+    case 'html':
+    case 'repeated-page-token':
+    case 'repeated-rows':
+    case 'missing-rate-headers':
+      return;
+    default:
+      fault satisfies never;
+  }
+}
+
+function retryAfter(fault: Extract<Fault, { kind: 'daily-limit' }>, now: number): string {
+  const wait = fault.retryAfterMs ?? 12 * 3_600_000;
+  if (fault.notation === 'seconds') return String(Math.ceil(wait / 1000));
+  const until = new Date(now + wait);
+  return fault.notation === 'http-date' ? until.toUTCString() : `${until.toISOString().slice(0, 19)}Z`;
+}
+
+/** By id as the router decoded it, or decoded once more: ids with slashes come doubly encoded. */
+function findSession(account: Account, sessionId: string): Session {
+  const session = account.sessionById.get(sessionId) ?? account.sessionById.get(decoded(sessionId));
+  if (session === undefined) throw notFound(300, `The chat session does not exist: ${sessionId}.`);
+  return session;
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function formFields(request: FastifyRequest): TokenRequest {
+  const isForm = request.headers['content-type']?.startsWith('application/x-www-form-urlencoded') ?? false;
+  return isForm ? (request.body as TokenRequest) : {};
+}
+
+let lastSecond = 0;
+let lastDate = '';
+
+/** Remembered for the second: this runs once per request. */
+function httpDate(now: number): string {
+  const second = Math.floor(now / 1000);
+  if (second !== lastSecond) {
+    lastSecond = second;
+    lastDate = new Date(now).toUTCString();
+  }
+  return lastDate;
+}
