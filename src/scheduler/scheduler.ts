@@ -101,7 +101,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
       if (drain.signal.aborted) break;
       entry.state = 'running';
       report(await runOnce(job));
-    } while (entry.again && !drain.signal.aborted);
+    } while (entry.again);
     // In the same turn as the look at `again`, so that no tick can fall between the two and be lost.
     entry.state = 'idle';
   }

@@ -158,6 +158,17 @@ describe('failures', () => {
     await scheduler.stop();
   });
 
+  test('an interruption that nobody asked for is a failure', async () => {
+    const held = heldJob({ cron: '* * * * *' });
+    const { scheduler, runs } = create([held.job]);
+    scheduler.start();
+    await vi.advanceTimersByTimeAsync(MINUTE);
+    held.fail(new ArchiverError('interrupted', 'stopped by something else'));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(outcomes(runs)).toEqual(['failed']);
+    await scheduler.stop();
+  });
+
   test('a callback that throws does not end the scheduler', async () => {
     const { job, calls } = instantJob({ cron: '* * * * *' });
     const scheduler = createScheduler({
@@ -234,13 +245,15 @@ describe('stopping', () => {
 
   test('start and stop are safe twice and together, and a stopped scheduler stays stopped', async () => {
     const { job, calls } = instantJob({ cron: '* * * * *', runAtStart: true });
-    const { scheduler } = create([job]);
+    const { scheduler, runs } = create([job]);
     scheduler.start();
     scheduler.start();
+    await vi.advanceTimersByTimeAsync(0);
     await Promise.all([scheduler.stop(), scheduler.stop(), scheduler.drain()]);
     scheduler.start();
     await vi.advanceTimersByTimeAsync(HOUR);
-    expect(calls.length).toBeLessThanOrEqual(1);
+    expect(calls).toHaveLength(1);
+    expect(outcomes(runs)).toEqual(['done']);
     expect(vi.getTimerCount()).toBe(0);
   });
 
