@@ -26,6 +26,12 @@ export type ContentHash = Brand<string, 'ContentHash'>;
 /** Milliseconds since the Unix epoch. */
 export type Instant = Brand<number, 'Instant'>;
 
+/** Half-open, milliseconds since the epoch. */
+export interface Interval {
+  readonly from: number;
+  readonly to: number;
+}
+
 export const STREAMS = ['messages', 'reactions', 'sessions', 'coverage'] as const;
 export type Stream = (typeof STREAMS)[number];
 

@@ -1,30 +1,10 @@
 import { ArchiverError } from '../errors.ts';
-import type { AdmitRule, Candidate, ContentHash, Instant, KeyMonth, RecordKey } from '../record.ts';
+import type { AdmitRule, Candidate, ContentHash, KeyMonth, RecordKey } from '../record.ts';
 import { LASTING, utcDay } from '../record.ts';
 import type { Database } from './database.ts';
 import type { Lease } from './lease.ts';
+import { type Provenance, RECORD_SEPARATOR, stagedFields } from './staged.ts';
 import type { UnitKey } from './units.ts';
-
-/** Separates records in a staged row; canonical JSON never holds a raw control character. */
-export const RECORD_SEPARATOR = '\u001e';
-/** Separates the fields of a staged record: drift flag, key, time, kind, JSON. */
-export const FIELD_SEPARATOR = '\u001f';
-
-/** Where a page came from; stored once a page and stream, so the archive can name the answer behind each record. */
-export interface Provenance {
-  readonly run: string;
-  readonly requestId: string;
-  readonly trackingId: string;
-  /** When Zoom's answer was complete. */
-  readonly observedAt: Instant;
-  /** The session as known when the page was asked for; absent for streams of the whole account. */
-  readonly session?: {
-    readonly id: string;
-    readonly type: string;
-    readonly name: string;
-    readonly channelId: string;
-  };
-}
 
 export interface Page {
   /** Rows in Zoom's answer; one row may give several candidates. */
@@ -202,7 +182,7 @@ async function admitRound(
       groups.set(name, group);
     }
     groupOf.push(group.ordinal);
-    lines.push([candidate.key, candidate.time, candidate.kind, candidate.record].join(FIELD_SEPARATOR));
+    lines.push(stagedFields(candidate));
   }
   await ensureMonths(db, months);
   const { observedAt, ...provenance } = page.provenance;

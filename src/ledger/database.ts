@@ -51,13 +51,10 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
     application_name: 'zoom-chat-archiver',
     connectionTimeoutMillis: 10_000,
     types: TYPES,
+    onConnect: (client) => client.query(PLAN_SETTINGS).then(() => undefined),
   });
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
   pool.on('error', (error) => options.log.warn({ err: error.message }, 'idle ledger connection broke'));
-  // Runs before the connection's first statement: the driver keeps the order.
-  pool.on('connect', (client) => {
-    client.query(PLAN_SETTINGS).catch((error: unknown) => options.log.warn({ err: String(error) }, 'plan settings refused'));
-  });
   const names = new Map<string, string>();
   const statement = (text: string, values: readonly unknown[] | undefined): pg.QueryConfig => {
     if (values === undefined) return { text };

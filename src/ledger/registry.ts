@@ -1,5 +1,5 @@
 import { ArchiverError } from '../errors.ts';
-import type { SessionId } from '../record.ts';
+import type { Interval, SessionId } from '../record.ts';
 import type { Database } from './database.ts';
 import type { Lease } from './lease.ts';
 
@@ -11,12 +11,6 @@ export interface ListedSession {
   readonly channelId: string;
   /** Milliseconds. */
   readonly lastMessageAt: number;
-}
-
-/** Half-open, milliseconds since the epoch. */
-export interface Interval {
-  readonly from: number;
-  readonly to: number;
 }
 
 /** What the planner knows about a session. */

@@ -1,27 +1,18 @@
 import { ArchiverError } from '../errors.ts';
-import { type Candidate, utcDay } from '../record.ts';
-import { FIELD_SEPARATOR, type Provenance } from './admit.ts';
+import { type Candidate, type Interval, utcDay } from '../record.ts';
 import type { Database } from './database.ts';
 import type { Lease } from './lease.ts';
+import { FIELD_SEPARATOR, type Provenance, stagedFields } from './staged.ts';
 
 /** One thing to collect, and its how-manieth attempt this is. */
 export interface UnitKey {
   readonly stream: string;
   readonly scope: string;
   readonly mode: string;
-  /** Milliseconds; what a finished unit covers is [from, to). */
+  /** Milliseconds, whole UTC days: what is asked for, overlap not included. */
   readonly from: number;
   readonly to: number;
   readonly attempt: number;
-}
-
-/** What a unit's attempt came to, counted by the ledger with each page. */
-export interface UnitCounts {
-  readonly pages: number;
-  readonly rows: number;
-  readonly admitted: number;
-  readonly sightings: number;
-  readonly drift: number;
 }
 
 /** Begins an attempt: counters at zero, number one higher than the last. */
@@ -45,25 +36,16 @@ export async function startUnit(
   return { ...unit, attempt: row.attempt };
 }
 
-export async function unitCounts(db: Database, lease: Lease, unit: UnitKey): Promise<UnitCounts> {
-  const [row] = await db.query<UnitCounts & Record<string, unknown>>(
-    `select pages, rows, admitted, sightings, drift from units
-     where account = $1 and stream = $2 and scope = $3 and mode = $4 and window_from = $5 and window_to = $6
-       and attempt = $7`,
-    [lease.account, unit.stream, unit.scope, unit.mode, unit.from, unit.to, unit.attempt],
-  );
-  if (row === undefined) throw new ArchiverError('internal', 'a unit vanished while it was collected');
-  return row;
-}
-
 export interface UnitEnd {
   readonly outcome: 'done' | 'failed';
   /** Error code of a failed attempt. */
   readonly error?: string;
   /** When a failed unit may be asked again, milliseconds. */
   readonly retryAt?: number;
-  /** When the attempt began; what happened after it is not covered. */
+  /** When the attempt began. */
   readonly startedAt: number;
+  /** What a finished unit proves to be collected, milliseconds, half-open; may be empty. */
+  readonly covers: Interval;
   readonly now: number;
   /** Latest action seen in the unit, milliseconds: keeps the session's age for the modification cadence. */
   readonly latestAction?: number;
@@ -85,7 +67,7 @@ with guard as (
   returning 1
 ), covering as (
   insert into coverage as c (account, stream, scope, mode, covered, asked_at)
-  select $1, $3, $4, $5, int8multirange(int8range($6, $7)), $13 from ended where $9 = 'done'
+  select $1, $3, $4, $5, int8multirange(int8range($20, greatest($20, $21))), $13 from ended where $9 = 'done'
   on conflict (account, stream, scope, mode) do update set
     covered = c.covered + excluded.covered, asked_at = excluded.asked_at
 ), active as (
@@ -104,7 +86,7 @@ select exists (select 1 from guard) as leader, exists (select 1 from ended) as e
 export async function endUnit(db: Database, lease: Lease, unit: UnitKey, end: UnitEnd): Promise<void> {
   const { candidate, provenance, className } = end.coverage;
   const { observedAt, ...rest } = provenance;
-  const line = ['0', candidate.key, candidate.time, candidate.kind, candidate.record].join(FIELD_SEPARATOR);
+  const line = `0${FIELD_SEPARATOR}${stagedFields(candidate)}`;
   const [row] = await db.query<{ leader: boolean; ended: boolean }>(END, [
     lease.account,
     lease.generation,
@@ -125,6 +107,8 @@ export async function endUnit(db: Database, lease: Lease, unit: UnitKey, end: Un
     JSON.stringify(rest),
     new Date(observedAt),
     line,
+    end.covers.from,
+    end.covers.to,
   ]);
   if (row?.leader !== true) throw leaseLost(lease);
   if (!row.ended) throw new ArchiverError('internal', 'a unit vanished while it was collected');

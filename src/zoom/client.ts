@@ -148,7 +148,7 @@ export class ZoomClient {
           this.#token.invalidate(token);
           continue;
         }
-        throw refusal(endpoint, raw, json, query['next_page_token'] !== undefined);
+        throw refusal(endpoint, raw, json, query.next_page_token !== undefined);
       }
       const decision = decideRetry(settled.failure, attempt, this.#random(), this.#retry);
       if (!decision.retry) throw settled.error;
@@ -254,7 +254,7 @@ export class ZoomClient {
     let url = new URL(start);
     for (let hop = 0; ; hop += 1) {
       const headers: Record<string, string> = { accept: 'application/json', 'x-request-id': requestId };
-      if (mayReceiveCredential(url, this.#origins)) headers['authorization'] = `Bearer ${token.value}`;
+      if (mayReceiveCredential(url, this.#origins)) headers.authorization = `Bearer ${token.value}`;
       const response: Dispatcher.ResponseData = await request(url, {
         dispatcher: this.#dispatcher,
         headers,

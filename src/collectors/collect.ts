@@ -1,0 +1,339 @@
+import { randomUUID } from 'node:crypto';
+import { ArchiverError, asArchiverError, hasCode } from '../errors.ts';
+import { type Admission, admit, type Page } from '../ledger/admit.ts';
+import type { Database } from '../ledger/database.ts';
+import type { Lease } from '../ledger/lease.ts';
+import { accountCoverage, type KnownSession, knownSessions, registerSessions } from '../ledger/registry.ts';
+import type { Provenance } from '../ledger/staged.ts';
+import { endUnit, startUnit, type UnitKey } from '../ledger/units.ts';
+import type { Logger } from '../log.ts';
+import { type Candidate, instant, scopeTag } from '../record.ts';
+import type { ZoomClient } from '../zoom/client.ts';
+import { messagePages, sessionPages } from '../zoom/reports.ts';
+import { coverageRecord } from './coverage.ts';
+import {
+  byUrgency,
+  type CollectionPolicy,
+  dueListings,
+  dueUnits,
+  type ListingUnit,
+  type MessagesUnit,
+  oldestUncollected,
+} from './planner.ts';
+import { runExclusive } from './pool.ts';
+import { pageCandidates } from './revisions.ts';
+import { listedSession, sessionCandidate } from './sessions.ts';
+
+export type Unit = ListingUnit | MessagesUnit;
+
+/** What a pass tells whoever watches: metrics, a progress bar. Numbers are increments. */
+export interface CollectEvents {
+  planned(units: number): void;
+  pageAdmitted(stream: string, admission: Admission): void;
+  unitEnded(unit: Unit, outcome: 'done' | 'failed'): void;
+  streamComplete(stream: string, at: number): void;
+  oldestUncollected(stream: string, at: number | undefined): void;
+}
+
+export interface CollectOptions {
+  readonly db: Database;
+  readonly client: ZoomClient;
+  readonly lease: Lease;
+  readonly policy: CollectionPolicy;
+  readonly classOf: (candidate: Candidate) => string;
+  /** Sessions collected at the same time; within one, one request at a time. */
+  readonly parallel: number;
+  readonly now: () => number;
+  /** Finish the units in flight, begin no other. */
+  readonly drain: AbortSignal;
+  /** Stop at once; units in flight begin anew next time. */
+  readonly interrupt: AbortSignal;
+  readonly log: Logger;
+  readonly events: CollectEvents;
+}
+
+export interface CollectSummary {
+  readonly run: string;
+  readonly done: number;
+  readonly failed: number;
+  /** True when nothing due was left: not drained, nothing failed. */
+  readonly complete: boolean;
+}
+
+/** Most urgent units held in memory at a time; the rest is planned again when these are done. */
+const PLAN_LIMIT = 20_000;
+const REGISTRY_BATCH = 5_000;
+/** Times a unit begins anew because a page token lapsed or came back, before it counts as failed. */
+const RESTARTS = 3;
+const UNREACHABLE_LIMIT = 5;
+const FAILED_RETRY_MS = 15 * 60_000;
+
+/**
+ * One pass: lists sessions, then collects every unit that is due, most urgent first, and returns. Everything it
+ * did is in the ledger page by page, so a pass that ends early, in whatever way, loses nothing and the next one
+ * goes on.
+ *
+ * Fails with what concerns every unit (`zoom-credentials`, `zoom-scope`, `zoom-rate-limited`, `lease-lost`,
+ * `ledger-unreachable`, `interrupted`…); a unit's own failure is recorded, and the pass goes on.
+ */
+export async function collect(options: CollectOptions): Promise<CollectSummary> {
+  const pass = new Pass(options);
+  try {
+    return await pass.run();
+  } catch (error) {
+    if (options.interrupt.aborted)
+      throw new ArchiverError('interrupted', 'collection was interrupted', { cause: error });
+    throw error;
+  }
+}
+
+class Pass {
+  readonly #options: CollectOptions;
+  readonly #id = randomUUID();
+  readonly #finished = new Set<string>();
+  #done = 0;
+  #failed = 0;
+  #unreachable = 0;
+
+  constructor(options: CollectOptions) {
+    this.#options = options;
+  }
+
+  async run(): Promise<CollectSummary> {
+    const { now, drain, events, parallel } = this.#options;
+    const startedAt = now();
+    await this.#listSessions();
+    if (!drain.aborted && this.#failed === 0) events.streamComplete('sessions', startedAt);
+    for (;;) {
+      const units = await this.#plan();
+      events.planned(units.length);
+      if (units.length === 0 || drain.aborted) break;
+      await runExclusive(
+        units,
+        (unit) => unit.scope,
+        parallel,
+        drain,
+        (unit) => this.#runUnit(unit),
+      );
+      if (units.length < PLAN_LIMIT) break;
+    }
+    const complete = !drain.aborted && this.#failed === 0;
+    if (complete) events.streamComplete('messages', startedAt);
+    events.oldestUncollected('messages', await this.#oldestUncollected());
+    return { run: this.#id, done: this.#done, failed: this.#failed, complete };
+  }
+
+  async #listSessions(): Promise<void> {
+    const { db, lease, policy, now, drain, events } = this.#options;
+    const recent = await accountCoverage(db, lease.account, 'sessions', 'recent');
+    const sweep = await accountCoverage(db, lease.account, 'sessions', 'sweep');
+    const units = dueListings(
+      { recent: recent.covered, sweep: sweep.covered, sweptAt: sweep.askedAt },
+      policy,
+      now(),
+    );
+    events.planned(units.length);
+    for (const unit of units) {
+      if (drain.aborted) return;
+      await this.#runUnit(unit);
+    }
+  }
+
+  /** The most urgent due units of all known sessions that this pass did not run yet. */
+  async #plan(): Promise<readonly MessagesUnit[]> {
+    const { policy, now } = this.#options;
+    const at = now();
+    let urgent: readonly MessagesUnit[] = [];
+    for await (const sessions of this.#registry()) {
+      const due = sessions
+        .flatMap((session) => dueUnits(session, policy, at))
+        .filter((unit) => !this.#finished.has(unitName(unit)));
+      urgent = byUrgency([...urgent, ...due]).slice(0, PLAN_LIMIT);
+    }
+    return urgent;
+  }
+
+  async #oldestUncollected(): Promise<number | undefined> {
+    const at = this.#options.now();
+    let oldest: number | undefined;
+    for await (const sessions of this.#registry()) {
+      for (const session of sessions) {
+        const moment = oldestUncollected(session, at);
+        if (moment !== undefined && (oldest === undefined || moment < oldest)) oldest = moment;
+      }
+    }
+    return oldest;
+  }
+
+  async *#registry(): AsyncGenerator<readonly KnownSession[]> {
+    const { db, lease } = this.#options;
+    for (let after = ''; ; ) {
+      const sessions = await knownSessions(db, lease.account, after, REGISTRY_BATCH);
+      if (sessions.length > 0) yield sessions;
+      const last = sessions.at(-1);
+      if (last === undefined || sessions.length < REGISTRY_BATCH) return;
+      after = last.id;
+    }
+  }
+
+  /** One unit to its end: covered, or recorded as failed. Throws what concerns every unit. */
+  async #runUnit(unit: Unit): Promise<void> {
+    const { db, lease, now, classOf, events, log, interrupt } = this.#options;
+    const startedAt = now();
+    const key = await startUnit(
+      db,
+      lease,
+      { stream: unit.stream, scope: unit.scope, mode: unit.mode, from: unit.window.from, to: unit.window.to },
+      startedAt,
+    );
+    const tally = new Tally();
+    let error: ArchiverError | undefined;
+    for (let restart = 0; ; restart += 1) {
+      try {
+        await this.#fetch(unit, key, tally);
+      } catch (thrown) {
+        if (interrupt.aborted) throw thrown;
+        if (hasCode(thrown, 'zoom-page-token') && restart < RESTARTS) {
+          log.warn({ unit: unitName(unit), restart: restart + 1 }, thrown.message);
+          continue;
+        }
+        error = asArchiverError(thrown);
+        if (!isUnitsOwn(error)) throw thrown;
+      }
+      break;
+    }
+    const finishedAt = now();
+    const outcome = error === undefined ? 'done' : 'failed';
+    const candidate = coverageRecord(lease.account, this.#id, key, {
+      outcome,
+      ...(error === undefined ? {} : { error: error.code }),
+      ...tally.counts(),
+      startedAt,
+      finishedAt,
+      fromDate: unit.window.fromDate,
+      toDate: unit.window.toDate,
+      covers: unit.covers,
+    });
+    await endUnit(db, lease, key, {
+      outcome,
+      ...(error === undefined ? {} : { error: error.code, retryAt: finishedAt + FAILED_RETRY_MS }),
+      ...(tally.latestAction > 0 && unit.stream === 'messages' ? { latestAction: tally.latestAction } : {}),
+      startedAt,
+      now: finishedAt,
+      covers: unit.covers,
+      coverage: {
+        candidate,
+        provenance: { run: this.#id, requestId: '', trackingId: '', observedAt: instant(finishedAt) },
+        className: classOf(candidate),
+      },
+    });
+    this.#finished.add(unitName(unit));
+    if (error === undefined) {
+      this.#done += 1;
+      this.#unreachable = 0;
+    } else {
+      this.#failed += 1;
+      log.error({ unit: unitName(unit), code: error.code, err: error.message }, 'unit failed');
+      this.#unreachable = error.code === 'zoom-unreachable' ? this.#unreachable + 1 : 0;
+    }
+    events.unitEnded(unit, outcome);
+    if (error !== undefined && this.#unreachable >= UNREACHABLE_LIMIT) throw error;
+  }
+
+  /** All pages of a unit into the ledger. A page is admitted while the next one is on its way. */
+  async #fetch(unit: Unit, key: UnitKey, tally: Tally): Promise<void> {
+    switch (unit.stream) {
+      case 'sessions': {
+        const pages = await this.#fetchListing(unit, key, tally);
+        // The list is ordered by activity and moves while it is paged: a second look finds what slipped past.
+        if (pages > 1) await this.#fetchListing(unit, key, tally);
+        return;
+      }
+      case 'messages':
+        return this.#fetchMessages(unit, key, tally);
+      default:
+        return unit satisfies never;
+    }
+  }
+
+  async #fetchListing(unit: ListingUnit, key: UnitKey, tally: Tally): Promise<number> {
+    const { client, db, lease, interrupt } = this.#options;
+    const dates = { from: unit.window.fromDate, to: unit.window.toDate };
+    let pages = 0;
+    for await (const reply of sessionPages(client, dates, interrupt)) {
+      pages += 1;
+      const observedAt = instant(reply.observedAt);
+      await registerSessions(db, lease, reply.body.sessions.map(listedSession), reply.observedAt);
+      await this.#admit(unit.stream, key, tally, {
+        rows: reply.body.sessions.length,
+        candidates: reply.body.sessions.map((row) => sessionCandidate(row, lease.account, observedAt)),
+        provenance: { run: this.#id, requestId: reply.requestId, trackingId: reply.trackingId, observedAt },
+        classOf: this.#options.classOf,
+      });
+    }
+    return pages;
+  }
+
+  async #fetchMessages(unit: MessagesUnit, key: UnitKey, tally: Tally): Promise<void> {
+    const { client, lease, interrupt, classOf } = this.#options;
+    const dates = { from: unit.window.fromDate, to: unit.window.toDate };
+    const { id, type, name, channelId } = unit.session;
+    const tag = scopeTag(lease.account, id);
+    for await (const reply of messagePages(client, id, dates, unit.mode, interrupt)) {
+      const observedAt = instant(reply.observedAt);
+      const { rows, candidates, latestAction } = pageCandidates(reply.body, id, tag, observedAt);
+      const provenance: Provenance = {
+        run: this.#id,
+        requestId: reply.requestId,
+        trackingId: reply.trackingId,
+        observedAt,
+        session: { id, type, name, channelId },
+      };
+      await this.#admit(unit.stream, key, tally, { rows, candidates, provenance, classOf });
+      tally.latestAction = Math.max(tally.latestAction, latestAction);
+    }
+  }
+
+  async #admit(stream: string, key: UnitKey, tally: Tally, page: Page): Promise<void> {
+    const { db, lease, events } = this.#options;
+    const admission = await admit(db, lease, key, page);
+    tally.add(admission);
+    events.pageAdmitted(stream, admission);
+  }
+}
+
+class Tally {
+  latestAction = 0;
+  #pages = 0;
+  #rows = 0;
+  #admitted = 0;
+  #sightings = 0;
+  #drift = 0;
+
+  add(admission: Admission): void {
+    this.#pages += 1;
+    this.#rows += admission.rows;
+    this.#admitted += admission.admitted.length;
+    this.#sightings += admission.sightings;
+    this.#drift += admission.admitted.filter((record) => record.drift).length;
+  }
+
+  counts(): { pages: number; rows: number; admitted: number; sightings: number; drift: number } {
+    return {
+      pages: this.#pages,
+      rows: this.#rows,
+      admitted: this.#admitted,
+      sightings: this.#sightings,
+      drift: this.#drift,
+    };
+  }
+}
+
+function unitName(unit: Unit): string {
+  return `${unit.stream} ${unit.mode} ${unit.window.fromDate}..${unit.window.toDate} ${unit.scope}`;
+}
+
+/** Errors that say something about this unit only; any other concerns all of them and ends the pass. */
+function isUnitsOwn(error: ArchiverError): boolean {
+  return hasCode(error, 'zoom-request', 'zoom-response', 'zoom-page-token', 'zoom-unreachable');
+}

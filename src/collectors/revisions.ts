@@ -1,0 +1,153 @@
+/** From the rows of a message report to candidates for the ledger. Pure. */
+import {
+  type Candidate,
+  canonicalJson,
+  contentHash,
+  type Instant,
+  instant,
+  type Json,
+  keyMonth,
+  messageId,
+  recordKey,
+  type SessionId,
+} from '../record.ts';
+import type { MessageRow, MessagesPage } from '../zoom/schemas.ts';
+
+export type RevisionKind = 'sent' | 'edited' | 'deleted';
+
+export interface PageCandidates {
+  readonly rows: number;
+  readonly candidates: readonly Candidate[];
+  /** Latest action in the page, milliseconds; 0 when it is empty. */
+  readonly latestAction: number;
+}
+
+/**
+ * Every revision and reaction of a page. Identities are those of design section 3.
+ * @param tag scope tag of the session
+ */
+export function pageCandidates(
+  page: MessagesPage,
+  session: SessionId,
+  tag: string,
+  observedAt: Instant,
+): PageCandidates {
+  const candidates: Candidate[] = [];
+  let latestAction = 0;
+  const add = (kind: RevisionKind, rows: readonly MessageRow[] | undefined): void => {
+    for (const row of rows ?? []) {
+      latestAction = Math.max(latestAction, row.action_timestamp ?? row.timestamp);
+      candidates.push(revision(kind, row, session, tag));
+      if (kind === 'sent') candidates.push(...reactions(row, session, tag, observedAt));
+    }
+  };
+  add('sent', page.messages);
+  add('edited', page.edited_messages);
+  add('deleted', page.deleted_messages);
+  const rows =
+    (page.messages?.length ?? 0) + (page.edited_messages?.length ?? 0) + (page.deleted_messages?.length ?? 0);
+  return { rows, candidates, latestAction };
+}
+
+function revision(kind: RevisionKind, row: MessageRow, session: SessionId, tag: string): Candidate {
+  const action = row.action_timestamp ?? row.timestamp;
+  // The row is JSON as parsed; its type only knows the fields we read.
+  const record = canonicalJson(row as Json);
+  return {
+    stream: 'messages',
+    kind,
+    key: recordKey(tag, action, ['messages', session, messageId(row.id), kind, String(action)]),
+    content: contentHash(hasMovingParts(row) ? canonicalJson(withoutMovingParts(row)) : record),
+    rule: 'once',
+    time: instant(action),
+    keyMonth: keyMonth(action),
+    record,
+  };
+}
+
+function hasMovingParts(row: MessageRow): boolean {
+  return (
+    row.files !== undefined ||
+    row.reactions !== undefined ||
+    row.custom_emoji_reactions !== undefined ||
+    row.emoji_actions !== undefined
+  );
+}
+
+/** What changes between two polls without the message changing (fact sheet section 2). */
+function withoutMovingParts(row: MessageRow): Json {
+  const { reactions: _r, custom_emoji_reactions: _c, emoji_actions: _a, files, ...rest } = row;
+  if (files === undefined) return rest as Json;
+  return { ...rest, files: files.map(({ download_url: _url, ...file }) => file) } as Json;
+}
+
+/**
+ * The reaction state of a message, and each reaction event where Zoom lists them. A message without reactions is
+ * worth a record only when it had some before.
+ */
+function reactions(row: MessageRow, session: SessionId, tag: string, observedAt: Instant): Candidate[] {
+  const id = messageId(row.id);
+  const reacted = (row.reactions?.length ?? 0) + (row.custom_emoji_reactions?.length ?? 0) > 0;
+  const found: Candidate[] = [];
+  if (row.emoji_actions !== undefined) {
+    for (const event of row.emoji_actions) {
+      const at = event.emoji_action_timestamp;
+      const record = canonicalJson({ ...event, id: row.id } as Json);
+      const who = event.member_id ?? event.user_id ?? '';
+      found.push({
+        stream: 'reactions',
+        kind: event.emoji_action,
+        key: recordKey(tag, at, ['reactions', session, id, event.emoji, event.emoji_action, String(at), who]),
+        content: contentHash(record),
+        rule: 'once',
+        time: instant(at),
+        keyMonth: keyMonth(at),
+        record,
+      });
+    }
+  }
+  const state = {
+    id: row.id,
+    timestamp: row.timestamp,
+    reactions: row.reactions ?? [],
+    custom_emoji_reactions: row.custom_emoji_reactions ?? [],
+  };
+  found.push({
+    stream: 'reactions',
+    kind: 'state',
+    key: recordKey(tag, row.timestamp, ['reactions', session, id]),
+    content: reacted ? contentHash(canonicalJson(orderedReactions(state))) : NO_REACTIONS,
+    rule: reacted ? 'state' : 'state-if-known',
+    time: observedAt,
+    keyMonth: keyMonth(row.timestamp),
+    record: reacted ? canonicalJson(state as Json) : emptyState(row),
+  });
+  return found;
+}
+
+const NO_REACTIONS = contentHash('no reactions');
+
+function emptyState(row: MessageRow): string {
+  return canonicalJson({ custom_emoji_reactions: [], id: row.id, reactions: [], timestamp: row.timestamp });
+}
+
+/** The state without what has no meaning: the order of reactions and of the people in one. */
+function orderedReactions(state: {
+  readonly reactions: readonly object[];
+  readonly custom_emoji_reactions: readonly object[];
+}): Json {
+  const ordered = (list: readonly object[]): Json =>
+    list
+      .map((reaction) =>
+        canonicalJson(
+          Object.fromEntries(
+            Object.entries(reaction).map(([name, value]) => [
+              name,
+              Array.isArray(value) ? [...value].sort() : value,
+            ]),
+          ) as Json,
+        ),
+      )
+      .sort();
+  return [ordered(state.reactions), ordered(state.custom_emoji_reactions)];
+}

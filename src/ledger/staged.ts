@@ -1,0 +1,33 @@
+/** How an admitted record is written down until it is sealed, and where it came from. */
+import type { Instant } from '../record.ts';
+
+/** Separates records in a staged row; canonical JSON never holds a raw control character. */
+export const RECORD_SEPARATOR = '\u001e';
+/** Separates the fields of a staged record: drift flag (0 or 1), key, time in ms, kind, canonical JSON. */
+export const FIELD_SEPARATOR = '\u001f';
+
+/** Where a page came from; stored once a page and stream, so the archive can name the answer behind each record. */
+export interface Provenance {
+  readonly run: string;
+  readonly requestId: string;
+  readonly trackingId: string;
+  /** When Zoom's answer was complete. */
+  readonly observedAt: Instant;
+  /** The session as known when the page was asked for; absent for streams of the whole account. */
+  readonly session?: {
+    readonly id: string;
+    readonly type: string;
+    readonly name: string;
+    readonly channelId: string;
+  };
+}
+
+/** The record's line without its drift flag, which the ledger puts in front. */
+export function stagedFields(record: {
+  readonly key: string;
+  readonly time: number;
+  readonly kind: string;
+  readonly record: string;
+}): string {
+  return [record.key, record.time, record.kind, record.record].join(FIELD_SEPARATOR);
+}

@@ -1,0 +1,370 @@
+import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  GetBucketVersioningCommand,
+  GetObjectCommand,
+  GetObjectLockConfigurationCommand,
+  HeadObjectCommand,
+  ListObjectVersionsCommand,
+  type ListObjectVersionsCommandInput,
+  type ListObjectVersionsCommandOutput,
+  PutObjectCommand,
+  PutObjectRetentionCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { ArchiverError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { bodyStream, interrupted, measure, requireStated } from './body.ts';
+import { checkedKey } from './key.ts';
+import { isAtLeast, stricter } from './lock.ts';
+import { refusalOf, statusOf } from './s3-error.ts';
+import { lockFields, lockOf, retentionOf } from './s3-lock.ts';
+import type { ObjectLock, PutRequest, PutResult, Sink, StoredObject } from './sink.ts';
+
+const ATTEMPTS = 6;
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 5_000;
+const CONNECT_TIMEOUT_MS = 5_000;
+const IDLE_TIMEOUT_MS = 60_000;
+/** A listing does not tell locks, so each object is asked for; this many at a time. */
+const HEADS_AT_ONCE = 32;
+/** What stores call the only version of an object in a bucket without versions. */
+const UNVERSIONED = 'null';
+
+export interface S3SinkOptions {
+  readonly bucket: string;
+  /** In front of every key on the wire, and never part of a key of the contract; '' for none. */
+  readonly prefix: string;
+  readonly region: string;
+  /** URL of a store that is not AWS. */
+  readonly endpoint?: string | undefined;
+  /** `true` where the bucket is a part of the path, as most stores other than AWS need it. */
+  readonly forcePathStyle?: boolean | undefined;
+  /** Without it the AWS default chain: environment, shared files, web identity, instance role. */
+  readonly credentials?:
+    | {
+        readonly accessKeyId: string;
+        readonly secretAccessKey: string;
+        readonly sessionToken?: string;
+      }
+    | undefined;
+  readonly log: Logger;
+  /** How often one call is tried before it fails; default 6, about 6 s of pauses. */
+  readonly attempts?: number | undefined;
+  /** Waits between tries, in milliseconds; rejects when `signal` aborts. Default: a timer. */
+  readonly pause?: ((ms: number, signal: AbortSignal | undefined) => Promise<void>) | undefined;
+}
+
+/**
+ * A sink in an S3 bucket. Only the oldest version of a key counts: in a versioned bucket a second put hides the
+ * first but cannot replace it, and not every store honours `If-None-Match` there. For the same reason nothing
+ * is believed that was not read back: not the lock headers, not the checksum. Objects go up in one PUT (5 GB
+ * at most), because some stores drop the lock of a multipart upload.
+ *
+ * Rights: s3:ListBucketVersions, GetObject, GetObjectVersion, PutObject, GetObjectRetention,
+ * PutObjectRetention, GetBucketVersioning, GetBucketObjectLockConfiguration; and
+ * BypassGovernanceRetention only where governance locks are ever to be raised to compliance.
+ */
+export function createS3Sink(options: S3SinkOptions): Sink {
+  return new S3Sink(options);
+}
+
+interface Version {
+  readonly key: string;
+  readonly version: string;
+  readonly size: number;
+}
+
+type FetchPage = (input: ListObjectVersionsCommandInput) => Promise<ListObjectVersionsCommandOutput>;
+
+class S3Sink implements Sink {
+  readonly #client: S3Client;
+  readonly #bucket: string;
+  readonly #prefix: string;
+  readonly #log: Logger;
+  readonly #attempts: number;
+  readonly #pause: (ms: number, signal: AbortSignal | undefined) => Promise<void>;
+
+  constructor(options: S3SinkOptions) {
+    this.#bucket = options.bucket;
+    this.#prefix =
+      options.prefix === '' || options.prefix.endsWith('/') ? options.prefix : `${options.prefix}/`;
+    this.#log = options.log;
+    this.#attempts = options.attempts ?? ATTEMPTS;
+    this.#pause = options.pause ?? (async (ms, signal) => sleep(ms, undefined, signal && { signal }));
+    this.#client = new S3Client({
+      region: options.region,
+      ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
+      ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
+      forcePathStyle: options.forcePathStyle ?? false,
+      // A PUT with an unknown outcome must not be sent again unseen: only #retrying repeats, and it looks first.
+      maxAttempts: 1,
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+      responseChecksumValidation: 'WHEN_REQUIRED',
+      requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, socketTimeout: IDLE_TIMEOUT_MS },
+      logger: { trace() {}, debug() {}, info() {}, warn() {}, error() {} },
+    });
+  }
+
+  async check(mode: ObjectLock['mode'] | 'none'): Promise<void> {
+    const Bucket = this.#bucket;
+    await this.#retrying('', async () => {
+      await this.#client.send(new ListObjectVersionsCommand({ Bucket, Prefix: this.#prefix, MaxKeys: 1 }));
+    });
+    if (mode === 'none') return;
+    const { Status } = await this.#retrying('', () =>
+      this.#client.send(new GetBucketVersioningCommand({ Bucket })),
+    );
+    if (Status !== 'Enabled') throw this.#unlocked('the bucket keeps no versions', '');
+    const { ObjectLockConfiguration } = await this.#retrying('', () =>
+      this.#client.send(new GetObjectLockConfigurationCommand({ Bucket })),
+    );
+    if (ObjectLockConfiguration?.ObjectLockEnabled !== 'Enabled') {
+      throw this.#unlocked('the bucket has no Object Lock', '');
+    }
+  }
+
+  async put(request: PutRequest, signal?: AbortSignal): Promise<PutResult> {
+    checkedKey(request.key);
+    if (signal?.aborted) throw interrupted(request.key);
+    requireStated(request, await measure(bodyStream(request.body)));
+    return this.#retrying(request.key, () => this.#putOnce(request, signal), signal);
+  }
+
+  /** One pass that may end anywhere: the next pass finds what this one left, and adopts it. */
+  async #putOnce(request: PutRequest, signal: AbortSignal | undefined): Promise<PutResult> {
+    const standing = await this.#oldest(request.key, signal);
+    if (standing !== null) return this.#adopt(standing, request, signal);
+    const version = await this.#send(request, signal);
+    // A store that ignores If-None-Match lets two writers through; both then settle on the older version.
+    const first = await this.#oldest(request.key, signal);
+    if (first !== null && first.version !== version) return this.#adopt(first, request, signal);
+    return { outcome: 'created', object: await this.#secure(version, request, signal) };
+  }
+
+  /** Sends the one PUT of a pass; returns the new version's id. */
+  async #send(request: PutRequest, signal: AbortSignal | undefined): Promise<string> {
+    const body = bodyStream(request.body);
+    const command = new PutObjectCommand({
+      Bucket: this.#bucket,
+      Key: this.#prefix + request.key,
+      Body: body,
+      ContentLength: request.size,
+      ContentType: request.contentType,
+      ChecksumSHA256: Buffer.from(request.sha256, 'hex').toString('base64'),
+      IfNoneMatch: '*',
+      Metadata: { sha256: request.sha256 },
+      ...lockFields(request.lock),
+    });
+    // The SDK signs a stream as UNSIGNED-PAYLOAD. Signing the known hash makes the store compare the bytes it
+    // got, also one that ignores x-amz-checksum-sha256.
+    command.middlewareStack.add(
+      (next) => (args) => {
+        (args.request as { headers: Record<string, string> }).headers['x-amz-content-sha256'] =
+          request.sha256;
+        return next(args);
+      },
+      { step: 'build', name: 'signKnownHash' },
+    );
+    try {
+      const { VersionId } = await this.#client.send(command, signal && { abortSignal: signal });
+      return VersionId ?? UNVERSIONED;
+    } catch (error) {
+      // S3's answer to a lock asked of a bucket that cannot lock has no code of its own.
+      if (request.lock !== null && error instanceof Error && error.name === 'InvalidRequest') {
+        throw this.#unlocked('the store refused the lock', request.key, error);
+      }
+      throw error;
+    } finally {
+      body.destroy();
+    }
+  }
+
+  async #adopt(standing: Version, request: PutRequest, signal: AbortSignal | undefined): Promise<PutResult> {
+    const found =
+      standing.size === request.size ? await measure(await this.#get(standing, signal)) : { sha256: '' };
+    if (found.sha256 !== request.sha256) throw this.#conflict(standing);
+    return { outcome: 'identical', object: await this.#secure(standing.version, request, signal) };
+  }
+
+  /** Reads the version back and raises its lock where it is weaker than asked; never lowers one. */
+  async #secure(
+    version: string,
+    request: PutRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<StoredObject> {
+    const object = await this.#secured(version, request.key, signal);
+    if (object.size !== request.size) throw this.#conflict(object);
+    const target = stricter(object.lock, request.lock);
+    if (target === null || isAtLeast(object.lock, request.lock)) return object;
+    await this.#client.send(
+      new PutObjectRetentionCommand({
+        Bucket: this.#bucket,
+        Key: this.#prefix + request.key,
+        VersionId: version,
+        Retention: retentionOf(target),
+        // A governance lock turns into compliance only under bypass, though that is stricter.
+        ...(object.lock?.mode === 'governance' && target.mode === 'compliance'
+          ? { BypassGovernanceRetention: true }
+          : {}),
+      }),
+      signal && { abortSignal: signal },
+    );
+    const raised = await this.#secured(version, request.key, signal);
+    if (isAtLeast(raised.lock, request.lock)) return raised;
+    throw this.#unlocked('the store did not keep the lock', request.key);
+  }
+
+  async #secured(version: string, key: string, signal: AbortSignal | undefined): Promise<StoredObject> {
+    const object = await this.#describe(key, version, signal);
+    if (object !== null) return object;
+    throw new ArchiverError('sink-unreachable', 'a stored version cannot be read back', {
+      detail: this.#subject(key),
+    });
+  }
+
+  async head(key: string, version?: string): Promise<StoredObject | null> {
+    checkedKey(key);
+    return this.#retrying(key, async () => {
+      const wanted = version ?? (await this.#oldest(key))?.version;
+      return wanted === undefined ? null : this.#describe(key, wanted);
+    });
+  }
+
+  async read(key: string, version?: string): Promise<Readable> {
+    checkedKey(key);
+    const stream = await this.#retrying(key, async () => {
+      const wanted = version ?? (await this.#oldest(key))?.version;
+      return wanted === undefined ? null : this.#get({ key, version: wanted });
+    });
+    if (stream === null) throw missing(this.#subject(key));
+    return stream;
+  }
+
+  async *list(prefix: string): AsyncIterable<StoredObject> {
+    const versions = this.#oldestVersions(prefix, (input) =>
+      this.#retrying(prefix, () => this.#client.send(new ListObjectVersionsCommand(input))),
+    );
+    let batch: Version[] = [];
+    for await (const version of versions) {
+      batch.push(version);
+      if (batch.length < HEADS_AT_ONCE) continue;
+      yield* await this.#describeAll(batch);
+      batch = [];
+    }
+    yield* await this.#describeAll(batch);
+  }
+
+  async close(): Promise<void> {
+    this.#client.destroy();
+  }
+
+  async #describeAll(versions: readonly Version[]): Promise<readonly StoredObject[]> {
+    const objects = await Promise.all(
+      versions.map(({ key, version }) => this.#retrying(key, () => this.#describe(key, version))),
+    );
+    return objects.filter((object) => object !== null);
+  }
+
+  /** Null when the store has no such version, also when the id cannot be one of its own. */
+  async #describe(key: string, version: string, signal?: AbortSignal): Promise<StoredObject | null> {
+    try {
+      const answer = await this.#client.send(
+        new HeadObjectCommand({ Bucket: this.#bucket, Key: this.#prefix + key, VersionId: version }),
+        signal && { abortSignal: signal },
+      );
+      return { key, version, size: answer.ContentLength ?? 0, lock: lockOf(answer) };
+    } catch (error) {
+      const status = statusOf(error);
+      // 405 is a delete marker's answer.
+      if (status === 400 || status === 404 || status === 405) return null;
+      throw error;
+    }
+  }
+
+  async #get(object: Pick<Version, 'key' | 'version'>, signal?: AbortSignal): Promise<Readable> {
+    const { Body } = await this.#client.send(
+      new GetObjectCommand({
+        Bucket: this.#bucket,
+        Key: this.#prefix + object.key,
+        VersionId: object.version,
+      }),
+      signal && { abortSignal: signal },
+    );
+    if (Body instanceof Readable) return Body;
+    throw missing(this.#subject(object.key));
+  }
+
+  async #oldest(key: string, signal?: AbortSignal): Promise<Version | null> {
+    const versions = this.#oldestVersions(key, (input) =>
+      this.#client.send(new ListObjectVersionsCommand(input), signal && { abortSignal: signal }),
+    );
+    // A key sorts before every longer key that starts with it, so its own versions come first.
+    for await (const version of versions) return version.key === key ? version : null;
+    return null;
+  }
+
+  /** The oldest version of each key, in key order. Delete markers only hide: what they hide is still here. */
+  async *#oldestVersions(prefix: string, fetchPage: FetchPage): AsyncGenerator<Version> {
+    let oldest: Version | null = null;
+    let input: ListObjectVersionsCommandInput | null = {
+      Bucket: this.#bucket,
+      Prefix: this.#prefix + prefix,
+    };
+    while (input !== null) {
+      const page: ListObjectVersionsCommandOutput = await fetchPage(input);
+      // Within one key the newest comes first, so the last one before the next key is the oldest.
+      for (const { Key, VersionId, Size } of page.Versions ?? []) {
+        const key = (Key ?? '').slice(this.#prefix.length);
+        if (oldest !== null && oldest.key !== key) yield oldest;
+        oldest = { key, version: VersionId ?? UNVERSIONED, size: Size ?? 0 };
+      }
+      const { NextKeyMarker: KeyMarker, NextVersionIdMarker: VersionIdMarker } = page;
+      input =
+        page.IsTruncated && KeyMarker !== undefined
+          ? { ...input, KeyMarker, ...(VersionIdMarker === undefined ? {} : { VersionIdMarker }) }
+          : null;
+    }
+    if (oldest !== null) yield oldest;
+  }
+
+  /** Runs `attempt` until it succeeds, fails for good or has been tried often enough. */
+  async #retrying<T>(key: string, attempt: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    for (let tried = 1; ; tried += 1) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (signal?.aborted) throw interrupted(key);
+        const refusal = refusalOf(error, this.#subject(key));
+        if (!refusal.again || tried >= this.#attempts) throw refusal.error;
+        this.#log.debug({ tried, reason: refusal.error.message }, 'trying the store again');
+      }
+      await this.#pause(pauseAfter(tried), signal).catch((error: unknown) => {
+        throw signal?.aborted ? interrupted(key) : error;
+      });
+    }
+  }
+
+  #subject(key: string): string {
+    return `${this.#bucket}/${this.#prefix}${key}`;
+  }
+
+  #unlocked(phrase: string, key: string, cause?: unknown): ArchiverError {
+    return new ArchiverError('sink-unlocked', phrase, { detail: this.#subject(key), cause });
+  }
+
+  #conflict({ key, version }: Pick<Version, 'key' | 'version'>): ArchiverError {
+    return new ArchiverError('sink-conflict', 'other bytes stand at the key', {
+      detail: `${this.#subject(key)} version ${version}`,
+    });
+  }
+}
+
+/** Doubles from 200 ms to 5 s; up to half of it is taken off at random, so that replicas do not march in step. */
+function pauseAfter(tried: number): number {
+  return Math.min(FIRST_PAUSE_MS * 2 ** (tried - 1), LONGEST_PAUSE_MS) * (1 - Math.random() / 2);
+}
+
+function missing(subject: string): ArchiverError {
+  return new ArchiverError('sink-unreachable', 'the object is missing', { detail: subject });
+}
