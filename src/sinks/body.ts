@@ -24,6 +24,15 @@ function* slices(bytes: Uint8Array): Generator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += CHUNK_BYTES) yield bytes.subarray(at, at + CHUNK_BYTES);
 }
 
+/** The body piece by piece; a body that cannot be read fails with `internal`, not as a fault of the sink. */
+export async function* bodyChunks(body: Body): AsyncGenerator<Uint8Array> {
+  try {
+    yield* bodyStream(body) as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    throw new ArchiverError('internal', 'body cannot be read', { cause: error });
+  }
+}
+
 /** Reads `stream` to its end. Stream errors pass through unchanged. */
 export async function measure(stream: AsyncIterable<Uint8Array>): Promise<Measure> {
   const hash = createHash('sha256');

@@ -1,11 +1,15 @@
-import type { ObjectLockRetention } from '@aws-sdk/client-s3';
 import type { ObjectLock } from './sink.ts';
+
+interface Retention {
+  readonly Mode: 'COMPLIANCE' | 'GOVERNANCE';
+  readonly RetainUntilDate: Date;
+}
 
 /**
  * The lock as S3's PutObjectRetention takes it. Some stores cut the date to whole seconds: it is rounded up
  * here, so that what they keep is never earlier than asked.
  */
-export function retentionOf(lock: ObjectLock): Required<ObjectLockRetention> {
+export function retentionOf(lock: ObjectLock): Retention {
   return {
     Mode: lock.mode === 'compliance' ? 'COMPLIANCE' : 'GOVERNANCE',
     RetainUntilDate: new Date(Math.ceil(lock.retainUntil.getTime() / 1000) * 1000),

@@ -14,7 +14,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { ArchiverError } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { bodyStream, interrupted, measure, requireStated } from './body.ts';
+import { bodyChunks, bodyStream, interrupted, measure, requireStated } from './body.ts';
 import { checkedKey } from './key.ts';
 import { isAtLeast, stricter } from './lock.ts';
 import { refusalOf, statusOf } from './s3-error.ts';
@@ -127,7 +127,7 @@ class S3Sink implements Sink {
   async put(request: PutRequest, signal?: AbortSignal): Promise<PutResult> {
     checkedKey(request.key);
     if (signal?.aborted) throw interrupted(request.key);
-    requireStated(request, await measure(bodyStream(request.body)));
+    requireStated(request, await measure(bodyChunks(request.body)));
     return this.#retrying(request.key, () => this.#putOnce(request, signal), signal);
   }
 

@@ -1,0 +1,299 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { link, mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { Readable } from 'node:stream';
+import { ArchiverError, type ErrorCode } from '../errors.ts';
+import { bodyChunks, interrupted, type Measure, measure, requireStated } from './body.ts';
+import { appendNote, readNotes } from './directory-lock.ts';
+import { checkedKey, compareKeys } from './key.ts';
+import { isAtLeast } from './lock.ts';
+import type { ObjectLock, PutRequest, PutResult, Sink, StoredObject } from './sink.ts';
+
+/** Names no key can have: keys do not begin with a dot. */
+const INCOMING = '.incoming';
+const LOCKS = '.locks';
+/** A file that nobody has written to for so long was left by a crash; a put in another process is younger. */
+const STALE_MS = 60 * 60 * 1000;
+
+export interface DirectorySinkOptions {
+  /** An existing folder on a file system with hard links. Never created here: a missing one is a missing mount. */
+  readonly root: string;
+}
+
+/**
+ * A sink in a folder of the local file system: one read-only file per key, which appears complete or not at
+ * all. Locks are noted under `.locks` and given back, and are only ever raised, but a folder cannot enforce
+ * them: whoever owns it can delete files before their time. Where retention must hold against the
+ * operator, use a bucket with Object Lock.
+ */
+export function createDirectorySink({ root }: DirectorySinkOptions): Sink {
+  return new DirectorySink(resolve(root));
+}
+
+class DirectorySink implements Sink {
+  readonly #root: string;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  async check(_mode: ObjectLock['mode'] | 'none'): Promise<void> {
+    await this.#translating('', async () => {
+      const incoming = join(this.#root, INCOMING);
+      await makeFolder(incoming);
+      await makeFolder(join(this.#root, LOCKS));
+      await this.#sweep(incoming);
+      const probe = join(incoming, randomUUID());
+      const file = await open(probe, 'wx', 0o600);
+      await file.sync().finally(() => file.close());
+      // Creating only where nothing stands rests on hard links, which some file systems lack.
+      await link(probe, `${probe}.link`).finally(() => unlink(probe));
+      await unlink(`${probe}.link`);
+    });
+  }
+
+  async #sweep(incoming: string): Promise<void> {
+    for (const name of await readdir(incoming)) {
+      const path = join(incoming, name);
+      const facts = await ifPresent(stat(path));
+      if (facts !== null && Date.now() - facts.mtimeMs > STALE_MS) await ifPresent(unlink(path));
+    }
+  }
+
+  async put(request: PutRequest, signal?: AbortSignal): Promise<PutResult> {
+    checkedKey(request.key);
+    if (signal?.aborted) throw interrupted(request.key);
+    return this.#translating(request.key, async () => {
+      const outcome = (await this.#adopt(request)) ?? (await this.#create(request, signal));
+      // The folders may be another put's, not durable yet, so all of them are synced each time.
+      await syncFolders(dirname(this.#path(request.key)), this.#root);
+      return { outcome, object: await this.#secure(request) };
+    });
+  }
+
+  /** Null when nothing stands at the key. */
+  async #adopt(request: PutRequest): Promise<'identical' | null> {
+    const path = this.#path(request.key);
+    const facts = await ifPresent(stat(path));
+    if (facts === null) return null;
+    if (facts.isFile() && facts.size === request.size) {
+      const file = await open(path);
+      const found = await measure(file.createReadStream());
+      if (found.sha256 === request.sha256) return 'identical';
+    }
+    throw conflict(path);
+  }
+
+  async #create(request: PutRequest, signal: AbortSignal | undefined): Promise<'created' | 'identical'> {
+    await makeFolder(join(this.#root, INCOMING));
+    const incoming = join(this.#root, INCOMING, randomUUID());
+    try {
+      requireStated(request, await writeDurably(incoming, request, signal));
+      const path = this.#path(request.key);
+      await makeFolders(dirname(path), this.#root);
+      if (signal?.aborted) throw interrupted(request.key);
+      // The commit point: link fails where a file stands, and the file it shows is complete and synced.
+      await link(incoming, path);
+      return 'created';
+    } catch (error) {
+      const won = errno(error) === 'EEXIST' ? await this.#adopt(request) : null;
+      if (won !== null) return won;
+      throw error;
+    } finally {
+      await ifPresent(unlink(incoming));
+    }
+  }
+
+  async #secure(request: PutRequest): Promise<StoredObject> {
+    const notes = this.#notes(request.key);
+    const noted = await readNotes(notes);
+    if (noted === null || !isAtLeast(noted.lock, request.lock)) {
+      await makeFolders(dirname(notes), this.#root);
+      await appendNote(notes, { sha256: request.sha256, lock: request.lock });
+      await syncFolders(dirname(notes), this.#root);
+    }
+    const object = await this.#describe(request.key);
+    if (object?.size === request.size && isAtLeast(object.lock, request.lock)) return object;
+    throw new ArchiverError('sink-unreachable', 'a stored object cannot be read back', {
+      detail: this.#path(request.key),
+    });
+  }
+
+  async head(key: string, version?: string): Promise<StoredObject | null> {
+    checkedKey(key);
+    return this.#translating(key, async () => {
+      const object = await this.#describe(key);
+      return object !== null && (version === undefined || version === object.version) ? object : null;
+    });
+  }
+
+  async read(key: string, version?: string): Promise<Readable> {
+    checkedKey(key);
+    return this.#translating(key, async () => {
+      const path = this.#path(key);
+      const found = version === undefined ? await ifPresent(stat(path)) : await this.#describe(key);
+      if (found === null || ('version' in found ? found.version !== version : !found.isFile())) {
+        throw missing(key);
+      }
+      return (await open(path)).createReadStream();
+    });
+  }
+
+  async *list(prefix: string): AsyncIterable<StoredObject> {
+    for await (const key of this.#keys('', prefix)) {
+      const object = await this.#translating(key, () => this.#describe(key));
+      if (object !== null) yield object;
+    }
+  }
+
+  async close(): Promise<void> {}
+
+  /** Keys below `folder` ('' or ending in a slash) that start with `prefix`, in the order of their bytes. */
+  async *#keys(folder: string, prefix: string): AsyncGenerator<string> {
+    const entries = await this.#translating(folder, () =>
+      readdir(join(this.#root, folder), { withFileTypes: true }),
+    );
+    // A folder sorts as its name with the slash: `a.b` comes before `a/c`, as in S3.
+    const names = entries.map((entry) => folder + entry.name + (entry.isDirectory() ? '/' : ''));
+    for (const name of names.sort(compareKeys)) {
+      if (folder === '' && isOurs(name)) continue;
+      if (!name.endsWith('/')) {
+        if (name.startsWith(prefix)) yield name;
+      } else if (name.startsWith(prefix) || prefix.startsWith(name)) {
+        yield* this.#keys(name, prefix);
+      }
+    }
+  }
+
+  /** Takes the hash from the notes; only a file that a crash left without notes is read. */
+  async #describe(key: string): Promise<StoredObject | null> {
+    const path = this.#path(key);
+    const facts = await ifPresent(stat(path));
+    // A root that went away must not look like an archive without objects.
+    if (facts === null) await stat(this.#root);
+    if (facts === null || !facts.isFile()) return null;
+    const noted = await readNotes(this.#notes(key));
+    const version = noted?.sha256 ?? (await measure((await open(path)).createReadStream())).sha256;
+    return { key, version, size: facts.size, lock: noted?.lock ?? null };
+  }
+
+  #path(key: string): string {
+    return join(this.#root, key);
+  }
+
+  #notes(key: string): string {
+    return join(this.#root, LOCKS, `${key}.jsonl`);
+  }
+
+  /** Runs `step` and turns the system's error numbers into the program's codes. */
+  async #translating<T>(key: string, step: () => Promise<T>): Promise<T> {
+    try {
+      return await step();
+    } catch (error) {
+      const meaning = BY_ERRNO[errno(error) ?? ''];
+      if (error instanceof ArchiverError || meaning === undefined) throw error;
+      throw new ArchiverError(meaning.code, meaning.phrase, {
+        cause: error,
+        detail: `${join(this.#root, key)}: ${errno(error)}`,
+      });
+    }
+  }
+}
+
+const FULL = { code: 'sink-full', phrase: 'the disk is full' } as const;
+const DENIED = { code: 'sink-denied', phrase: 'the folder cannot be written' } as const;
+const LOST = { code: 'sink-unreachable', phrase: 'the folder is not there' } as const;
+const TAKEN = { code: 'sink-conflict', phrase: 'a folder and an object share a name' } as const;
+
+const BY_ERRNO: Readonly<Record<string, { readonly code: ErrorCode; readonly phrase: string }>> = {
+  ENOSPC: FULL,
+  EDQUOT: FULL,
+  EACCES: DENIED,
+  EPERM: DENIED,
+  EROFS: DENIED,
+  ENOTSUP: DENIED,
+  EOPNOTSUPP: DENIED,
+  ENOENT: LOST,
+  ENODEV: LOST,
+  ESTALE: LOST,
+  EIO: LOST,
+  ETIMEDOUT: LOST,
+  ENOTCONN: LOST,
+  ENOTDIR: TAKEN,
+  EISDIR: TAKEN,
+  EEXIST: TAKEN,
+};
+
+/** Writes the body to a new read-only file and syncs it; tells what the bytes written were. */
+async function writeDurably(
+  path: string,
+  request: PutRequest,
+  signal: AbortSignal | undefined,
+): Promise<Measure> {
+  const hash = createHash('sha256');
+  let size = 0;
+  const file = await open(path, 'wx', 0o600);
+  try {
+    for await (const chunk of bodyChunks(request.body)) {
+      if (signal?.aborted) throw interrupted(request.key);
+      hash.update(chunk);
+      size += chunk.length;
+      await file.writeFile(chunk);
+    }
+    await file.chmod(0o444);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  return { size, sha256: hash.digest('hex') };
+}
+
+/** Creates one folder whose parent must exist, so that a missing mount is never papered over. */
+async function makeFolder(path: string): Promise<void> {
+  await mkdir(path).catch((error: unknown) => {
+    if (errno(error) !== 'EEXIST') throw error;
+  });
+}
+
+async function makeFolders(path: string, root: string): Promise<void> {
+  if (path === root) return;
+  const facts = await ifPresent(stat(path));
+  if (facts !== null) return;
+  await makeFolders(dirname(path), root);
+  await makeFolder(path);
+}
+
+/** Makes the entries of `path` and of every folder above it, up to and with `root`, durable. */
+async function syncFolders(path: string, root: string): Promise<void> {
+  for (let folder = path; ; folder = dirname(folder)) {
+    const handle = await open(folder);
+    await handle.sync().finally(() => handle.close());
+    if (folder === root) return;
+  }
+}
+
+async function ifPresent<T>(step: Promise<T>): Promise<T | null> {
+  try {
+    return await step;
+  } catch (error) {
+    if (errno(error) === 'ENOENT' || errno(error) === 'ENOTDIR') return null;
+    throw error;
+  }
+}
+
+/** Our own folders, and the one that ext4 keeps at the root of every mount. */
+function isOurs(name: string): boolean {
+  return name.startsWith('.') || name === 'lost+found/';
+}
+
+function errno(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+function conflict(path: string): ArchiverError {
+  return new ArchiverError('sink-conflict', 'other bytes stand at the key', { detail: path });
+}
+
+function missing(key: string): ArchiverError {
+  return new ArchiverError('sink-unreachable', 'the object is missing', { detail: key });
+}
