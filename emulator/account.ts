@@ -1,9 +1,11 @@
 /**
  * The emulated account: its people, sessions and messages, with everything that ever happened to a message.
  *
- * Two million messages must fit below 2 GB and a page must be cheap to serve, so texts are kept in their JSON form
- * only and what most messages lack (edits, files, reactions) sits in an object of its own.
+ * Two million messages must fit below 2 GB and a page must be cheap to serve. So a message holds its row of the report
+ * ready to send, its text is kept nowhere else, and what most messages lack sits in an object of its own.
  */
+
+import { coreRow, idInMessages, textJsonOf } from './row-core.ts';
 
 export interface Person {
   /** Empty for people of other accounts. */
@@ -58,13 +60,13 @@ export interface Extras {
 }
 
 export interface Message {
-  /** UUID, lower case, no braces; `rows.ts` decides how each place writes it. */
+  /** UUID, lower case, no braces; `row-core.ts` decides how each place writes it. */
   readonly id: string;
   /** Milliseconds; strictly increasing within a session, so it also serves as the message's place in it. */
   readonly sentAt: number;
   readonly sender: Person;
-  /** The first text, as a JSON string with its quotes. */
-  readonly textJson: string;
+  /** The row of `messages` with the first text and without the extras. */
+  readonly rowJson: string;
   extras: Extras | undefined;
 }
 
@@ -137,10 +139,20 @@ export function addSession(
   return session;
 }
 
-/** Adds a message after all others of its session. The caller sees to it that `sentAt` is later than the last. */
-export function addMessage(session: Session, message: Message): Message {
+/**
+ * Adds a message after all others of its session. The caller sees to it that `sentAt` is later than the last.
+ * @param textJson the text as a JSON string with its quotes.
+ */
+export function addMessage(
+  session: Session,
+  facts: Pick<Message, 'id' | 'sentAt' | 'sender'>,
+  textJson: string,
+): Message {
+  const { id, sentAt, sender } = facts;
+  const rowJson = coreRow(session, { id: idInMessages(id), textJson, sender, sentAt, actionAt: sentAt });
+  const message: Message = { id, sentAt, sender, rowJson, extras: undefined };
   session.messages.push(message);
-  if (message.sentAt > session.lastActionAt) session.lastActionAt = message.sentAt;
+  if (sentAt > session.lastActionAt) session.lastActionAt = sentAt;
   return message;
 }
 
@@ -178,9 +190,14 @@ export function addReaction(session: Session, message: Message, step: ReactionSt
   if (step.at > session.lastActionAt) session.lastActionAt = step.at;
 }
 
+/** The text as it was sent, in JSON form. */
+export function firstTextJson(message: Message): string {
+  return textJsonOf(message.rowJson);
+}
+
 /** The text a reader would see now, in JSON form. */
 export function currentTextJson(message: Message): string {
-  return message.extras?.revisions?.at(-1)?.textJson ?? message.textJson;
+  return message.extras?.revisions?.at(-1)?.textJson ?? firstTextJson(message);
 }
 
 /** Was the message deleted? */

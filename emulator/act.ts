@@ -129,8 +129,8 @@ export class Actors {
     const odds = this.#random.fraction();
     const target = odds < 0.6 ? undefined : this.#reachableMessage(session);
     if (target === undefined) {
-      const message = this.#send(session, writeText(this.#random), at);
-      decorate(session, message, this.#random);
+      const text = writeText(this.#random);
+      decorate(session, this.#send(session, text, at), JSON.stringify(text), this.#random);
     } else if (odds < 0.8) {
       const text = editText(this.#random, JSON.parse(currentTextJson(target)) as string);
       addRevision(session, target, { kind: 'edited', at, textJson: JSON.stringify(text) });
@@ -142,13 +142,15 @@ export class Actors {
   }
 
   #send(session: Session, text: string, at: number): Message {
-    return addMessage(session, {
-      id: this.#random.uuid(),
-      sentAt: at,
-      sender: this.#random.pick(session.members),
-      textJson: JSON.stringify(text),
-      extras: undefined,
-    });
+    return addMessage(
+      session,
+      {
+        id: this.#random.uuid(),
+        sentAt: at,
+        sender: this.#random.pick(session.members),
+      },
+      JSON.stringify(text),
+    );
   }
 
   /** A message that still exists, or undefined when none was found in a few tries. */

@@ -3,8 +3,8 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { deedSchema } from './act.ts';
+import type { Emulator } from './emulator.ts';
 import { faultSchema } from './faults.ts';
-import type { Emulator } from './server.ts';
 import { switchesSchema } from './switches.ts';
 
 const clockBody = z.strictObject({ advanceMs: z.number() });

@@ -89,13 +89,15 @@ function addChannel(
   const session = addSession(account, facts, channel, (times[0] ?? 0) + shiftMs);
   const byLine = new Map<number, Message>();
   for (const [index, line] of lines.entries()) {
-    const message = addMessage(session, {
-      id: random.uuid(),
-      sentAt: (times[index] ?? 0) + shiftMs,
-      sender: personOf(account, people, line.nick),
-      textJson: JSON.stringify(line.text ?? ''),
-      extras: undefined,
-    });
+    const message = addMessage(
+      session,
+      {
+        id: random.uuid(),
+        sentAt: (times[index] ?? 0) + shiftMs,
+        sender: personOf(account, people, line.nick),
+      },
+      JSON.stringify(line.text ?? ''),
+    );
     byLine.set(line.n, message);
   }
   for (const line of lines) {

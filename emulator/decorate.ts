@@ -26,10 +26,10 @@ const EMOJI: readonly Emoji[] = [
   { kind: 'custom', name: 'tökö', fileId: 'Zq9TtcwPQ5yqp0m7mVtq1A' },
 ];
 
-/** Gives a new message what some messages have: files, an answered message, formatting, a picture, a bot's card. */
-export function decorate(session: Session, message: Message, random: Random): void {
+/** Gives a new message with this text what some messages have: files, an answered message, formatting, a picture, a bot's card. */
+export function decorate(session: Session, message: Message, textJson: string, random: Random): void {
   const odds = random.below(10_000);
-  if (odds < 200 || message.textJson === '""') {
+  if (odds < 200 || textJson === '""') {
     extrasOf(message).files = Array.from({ length: 1 + (odds % 7 === 0 ? random.below(3) : 0) }, () => ({
       fileId: random.hex(22),
       fileName: random.pick(FILES),
@@ -39,7 +39,7 @@ export function decorate(session: Session, message: Message, random: Random): vo
     const parent = session.messages[session.messages.length - 2 - random.below(20)];
     if (parent !== undefined) extrasOf(message).replyTo = parent;
   } else if (odds < 800) {
-    const end = Math.min(message.textJson.length - 2, 5);
+    const end = Math.min(textJson.length - 2, 5);
     extrasOf(message).richTextJson =
       `,"rich_text":[{"start_position":0,"end_position":${end},"format_type":"Bold"},{"start_position":0,"end_position":${end},"format_type":"FontColor","format_attr":"FFC0CB"}]`;
   } else if (odds < 830) {
@@ -48,7 +48,7 @@ export function decorate(session: Session, message: Message, random: Random): vo
   } else if (odds < 850) {
     extrasOf(message).forwardId = random.hex(22);
   }
-  if (message.sender.bot) extrasOf(message).botJson = botJson(message, random);
+  if (message.sender.bot) extrasOf(message).botJson = botJson(textJson, random);
 }
 
 /** The next change of a message's reactions: a member adds an emoji, or takes it back when they hold it. */
@@ -59,8 +59,8 @@ export function giveReaction(session: Session, message: Message, random: Random,
 }
 
 /** Zoom documents `content` as an object and shows it as a JSON string, so both forms occur. */
-function botJson(message: Message, random: Random): string {
-  const content = `{"head":{"text":"Build"},"body":[{"type":"message","text":${message.textJson.length > 1000 ? '""' : message.textJson}}]}`;
+function botJson(textJson: string, random: Random): string {
+  const content = `{"head":{"text":"Build"},"body":[{"type":"message","text":${textJson.length > 1000 ? '""' : textJson}}]}`;
   const bridged = random.chance(0.1)
     ? ',"source":"Slack","external_sender_email":"guest@partner.example"'
     : '';

@@ -23,7 +23,7 @@ export function deliver(reply: FastifyReply, answer: Answer, fault: Fault | unde
       return String(answer.status);
     case 'html': {
       const headers = { ...answer.headers, 'content-type': 'text/html;charset=utf-8' };
-      send(reply, { status: 200, headers, body: SIGN_IN_PAGE });
+      send(reply, { status: 200, headers, body: Buffer.from(SIGN_IN_PAGE) });
       return '200';
     }
     case 'missing-rate-headers': {
@@ -43,15 +43,17 @@ function send(reply: FastifyReply, answer: Answer): void {
 }
 
 /** Cuts between characters, so that it is the JSON that is broken and not the UTF-8. */
-function firstHalf(body: string): string {
-  return Buffer.from(body.slice(0, Math.floor(body.length / 2))).toString();
+function firstHalf(body: Buffer): Buffer {
+  let cut = Math.floor(body.length / 2);
+  while (((body[cut] ?? 0) & 0xc0) === 0x80) cut -= 1;
+  return body.subarray(0, cut);
 }
 
 function startRaw(reply: FastifyReply, answer: Answer): void {
   reply.hijack();
   reply.raw.writeHead(answer.status, {
     'content-type': 'application/json;charset=utf-8',
-    'content-length': Buffer.byteLength(answer.body),
+    'content-length': answer.body.length,
     ...answer.headers,
   });
 }
@@ -70,13 +72,13 @@ function resetConnection(reply: FastifyReply, answer: Answer, when: 'before' | '
 
 function trickle(reply: FastifyReply, answer: Answer, ms: number): void {
   startRaw(reply, answer);
-  const bytes = Buffer.from(answer.body);
-  const size = Math.max(Math.ceil(bytes.length / SLOW_PIECES), 1);
+  const { body } = answer;
+  const size = Math.max(Math.ceil(body.length / SLOW_PIECES), 1);
   let sent = 0;
   const timer = setInterval(() => {
-    reply.raw.write(bytes.subarray(sent, sent + size));
+    reply.raw.write(body.subarray(sent, sent + size));
     sent += size;
-    if (sent < bytes.length) return;
+    if (sent < body.length) return;
     clearInterval(timer);
     reply.raw.end();
   }, ms / SLOW_PIECES);

@@ -6,7 +6,9 @@ import {
   addReaction,
   addRevision,
   addSession,
+  currentTextJson,
   emptyAccount,
+  firstTextJson,
   isDeleted,
   type Message,
   type Person,
@@ -176,15 +178,10 @@ function fillSession(session: Session, random: Random, filling: Filling): void {
   for (let index = 0; index < size; index += 1) {
     const sentAt = times[index] ?? now;
     const special = specials[size - 1 - index];
-    const message: Message = {
-      id: random.uuid(),
-      sentAt,
-      sender: random.chance(0.6) ? (session.members[0] as Person) : random.pick(session.members),
-      textJson: JSON.stringify(special ?? writeText(random)),
-      extras: undefined,
-    };
-    addMessage(session, message);
-    decorate(session, message, random);
+    const sender = random.chance(0.6) ? (session.members[0] as Person) : random.pick(session.members);
+    const textJson = JSON.stringify(special ?? writeText(random));
+    const message = addMessage(session, { id: random.uuid(), sentAt, sender }, textJson);
+    decorate(session, message, textJson, random);
     if (special === undefined) revise(session, message, random, filling);
     if (special !== undefined || (random.chance(0.03) && !isDeleted(message)))
       react(session, message, random, now);
@@ -236,7 +233,7 @@ function revise(session: Session, message: Message, random: Random, { silent, no
     : 0;
   const deleted = random.chance(silent ? 0.1 : 0.015);
   if (edits === 0 && !deleted) return;
-  let text = edits === 0 ? '' : (JSON.parse(message.textJson) as string);
+  let text = edits === 0 ? '' : (JSON.parse(firstTextJson(message)) as string);
   let at = message.sentAt;
   for (let edit = 0; edit < edits; edit += 1) {
     at = actionTime(random, at, now, silent || old);
@@ -246,7 +243,7 @@ function revise(session: Session, message: Message, random: Random, { silent, no
   }
   if (!deleted) return;
   at = actionTime(random, at, now, silent || old);
-  const textJson = message.extras?.revisions?.at(-1)?.textJson ?? message.textJson;
+  const textJson = currentTextJson(message);
   if (at < now) addRevision(session, message, { kind: 'deleted', at, textJson });
 }
 

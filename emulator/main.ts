@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Plan } from './limits.ts';
 import { startEmulator } from './server.ts';
-import { type Switches, switchesSchema } from './switches.ts';
+import { type SwitchChanges, switchesSchema } from './switches.ts';
 
 interface Flags {
   readonly port: number;
@@ -16,7 +16,7 @@ interface Flags {
   readonly actOnly?: 'live';
   readonly now?: number;
   readonly frozen?: boolean;
-  readonly switch: Partial<Switches>;
+  readonly switch: SwitchChanges;
 }
 
 const program = new Command('emulator')
@@ -91,7 +91,7 @@ function readTime(text: string): number {
   return time;
 }
 
-function readSwitch(text: string, before: Partial<Switches>): Partial<Switches> {
+function readSwitch(text: string, before: SwitchChanges): SwitchChanges {
   const [name = '', value = ''] = text.split('=');
   const literal = /^(true|false|-?\d+(\.\d+)?)$/.test(value) ? JSON.parse(value) : value;
   const parsed = switchesSchema.partial().safeParse({ [name]: literal });

@@ -1,5 +1,6 @@
 /** GET /v2/report/chat/sessions/{sessionId}: one page of a session's messages, with its edits and deletions. */
 import { firstAtOrAfter, isDeleted, type Message, type Modification, type Session } from './account.ts';
+import { PageBytes } from './page-bytes.ts';
 import type { PageTokens } from './page-token.ts';
 import {
   type Query,
@@ -52,10 +53,10 @@ interface Page {
 }
 
 /**
- * The response body as JSON text, for a session that exists. The page token holds the place of the next message:
+ * The response body, JSON in UTF-8, for a session that exists. The page token holds the place of the next message:
  * places never change, because messages are only added at the end, so people who write do not shift the pages.
  */
-export function messagesReport(session: Session, query: Query, context: ReportContext): string {
+export function messagesReport(session: Session, query: Query, context: ReportContext): Buffer {
   const wanted = readMessageQuery(query, context);
   const token = readText(query, 'next_page_token');
   const identity = queryIdentity(`messages ${session.id}`, query);
@@ -69,13 +70,20 @@ export function messagesReport(session: Session, query: Query, context: ReportCo
   let next = page.next === undefined ? '' : context.pageTokens.issue(identity, page.next, context.now);
   if (context.repeatToken && token !== undefined) next = token;
 
-  let body = `{"from":"${wanted.window.from}","to":"${wanted.window.to}","page_size":${wanted.pageSize},"next_page_token":"${next}","messages":[${rows.join(',')}]`;
+  const body = new PageBytes();
+  body.write(
+    `{"from":"${wanted.window.from}","to":"${wanted.window.to}","page_size":${wanted.pageSize},"next_page_token":"${next}"`,
+  );
+  body.writeArray('messages', rows);
   if (context.switches.storeRevisions && (wanted.edited || wanted.deleted)) {
-    const modifications = pageModifications(session, wanted, page, context.switches);
-    if (wanted.edited) body += modificationArray('edited', session, modifications, options, context);
-    if (wanted.deleted) body += modificationArray('deleted', session, modifications, options, context);
+    const found = pageModifications(session, wanted, page, context.switches);
+    if (wanted.edited)
+      body.writeArray('edited_messages', modificationRows('edited', session, found, options, context));
+    if (wanted.deleted)
+      body.writeArray('deleted_messages', modificationRows('deleted', session, found, options, context));
   }
-  return `${body}}`;
+  body.write('}');
+  return body.finish();
 }
 
 function readMessageQuery(query: Query, { switches, now }: ReportContext): MessageQuery {
@@ -171,18 +179,18 @@ function windowModifications(
   );
 }
 
-function modificationArray(
+function modificationRows(
   kind: 'edited' | 'deleted',
   session: Session,
   modifications: readonly Modification[],
   options: RowOptions,
   context: ReportContext,
-): string {
+): string[] {
   const rows = modifications
     .filter(({ revision }) => revision.kind === kind)
     .map((modification) => modificationRow(session, modification, options));
   if (context.switches.shufflePages) context.shuffle.shuffle(rows);
-  return `,"${kind}_messages":[${rows.join(',')}]`;
+  return rows;
 }
 
 function listsNoMessages(wanted: MessageQuery, switches: Readonly<Switches>): boolean {

@@ -64,7 +64,7 @@ export class AccessTokens {
       scope: this.#scopes.join(' '),
       api_url: apiUrl,
     };
-    return { status: 200, headers: {}, body: JSON.stringify(body) };
+    return { status: 200, headers: {}, body: Buffer.from(JSON.stringify(body)) };
   }
 
   /** Lets a request pass whose header has a living token; `inQuery` is the token some clients put into the address. */

@@ -1,8 +1,8 @@
-/** An answer as it goes on the wire: status, headers and a body that is complete text already. */
+/** An answer as it goes on the wire: status, headers and the bytes of the body. */
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
+  readonly body: Buffer;
 }
 
 /** Any request Zoom turns down. Thrown where the rule is broken, turned into an answer in one place. */
@@ -11,7 +11,7 @@ export class Refusal extends Error {
 
   constructor(status: number, body: object, headers: Readonly<Record<string, string>> = {}) {
     super(`refused with ${status}`);
-    this.answer = { status, headers, body: JSON.stringify(body) };
+    this.answer = { status, headers, body: Buffer.from(JSON.stringify(body)) };
   }
 }
 

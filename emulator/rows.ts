@@ -1,11 +1,10 @@
 /**
- * Rows of the message report as JSON text. They are put together from prepared pieces, without JSON.stringify of
- * objects: a page of 100 rows then costs the emulator about a tenth of a millisecond, so that in a benchmark it is
- * the archiver that is measured.
+ * Rows of the message report as JSON text. Nine in ten are ready in memory; the others are put together from prepared
+ * pieces. That keeps the emulator cheap, so that in a benchmark it is the archiver that is measured.
  */
-import { currentTextJson, type FileRef, type Message, type Modification, type Session } from './account.ts';
-import { formatSecond } from './dates.ts';
+import type { Extras, FileRef, Message, Modification, Session } from './account.ts';
 import { foldReactions, wireEmojiAction } from './reactions.ts';
+import { coreRow, idInMessages, idInModifications, idInReplies } from './row-core.ts';
 
 export interface RowOptions {
   readonly sentText: 'latest' | 'original';
@@ -18,79 +17,51 @@ export interface RowOptions {
   readonly nonce: string;
 }
 
-/**
- * How `messages` writes the message's id. Zoom writes ids with and without braces, in both cases; here the id's own
- * digits decide, so a message always looks the same in one place and sometimes different in another.
- */
-export function idInMessages(id: string): string {
-  return id.endsWith('0') ? braced(id) : id;
-}
-
-/** How the edited and deleted arrays write the id. */
-export function idInModifications(id: string): string {
-  return id.endsWith('1') || id.endsWith('2') ? braced(id) : id;
-}
-
-/** How `reply_main_message_id` writes the id of the message answered. */
-export function idInReplies(id: string): string {
-  return id.charCodeAt(35) % 2 === 0 ? braced(id) : id;
-}
-
 /** A row of `messages`. */
 export function messageRow(session: Session, message: Message, options: RowOptions): string {
   const { extras } = message;
-  let textJson = message.textJson;
-  let actionAt = message.sentAt;
-  if (extras?.revisions !== undefined && options.sentText === 'latest') {
-    textJson = currentTextJson(message);
-    actionAt = extras.revisions.at(-1)?.at ?? actionAt;
+  if (extras === undefined) return message.rowJson;
+  let core = message.rowJson;
+  const newest = options.sentText === 'latest' ? extras.revisions?.at(-1) : undefined;
+  if (newest !== undefined) {
+    const { sender, sentAt } = message;
+    const id = idInMessages(message.id);
+    core = coreRow(session, { id, textJson: newest.textJson, sender, sentAt, actionAt: newest.at });
   }
-  let row = commonPart(session, message, idInMessages(message.id), textJson, actionAt, options.nonce);
-  if (extras !== undefined) {
-    if (extras.reactionSteps !== undefined) {
-      row += reactionsPart(message, options);
-      if (options.emojiActions !== undefined) row += emojiActionsPart(message, options.emojiActions);
-    }
-    if (options.botMessage && extras.botJson !== undefined) row += extras.botJson;
+  let rest = commonExtras(extras, options);
+  if (extras.reactionSteps !== undefined) {
+    rest += reactionsPart(message, options);
+    if (options.emojiActions !== undefined) rest += emojiActionsPart(message, options.emojiActions);
   }
-  return `${row}}`;
+  if (options.botMessage && extras.botJson !== undefined) rest += extras.botJson;
+  return rest === '' ? core : `${core.slice(0, -1)}${rest}}`;
 }
 
 /** A row of `edited_messages` or `deleted_messages`: `timestamp` is the message's, `action_timestamp` the action's. */
 export function modificationRow(session: Session, modification: Modification, options: RowOptions): string {
   const { message, revision } = modification;
+  const { sender, sentAt } = message;
   const id = idInModifications(message.id);
-  const row = commonPart(session, message, id, revision.textJson, revision.at, options.nonce);
-  return `${row}${revision.kind === 'deleted' ? reactionsPart(message, options) : ''}}`;
+  const core = coreRow(session, { id, textJson: revision.textJson, sender, sentAt, actionAt: revision.at });
+  let rest = message.extras === undefined ? '' : commonExtras(message.extras, options);
+  if (revision.kind === 'deleted') rest += reactionsPart(message, options);
+  return rest === '' ? core : `${core.slice(0, -1)}${rest}}`;
 }
 
-function commonPart(
-  session: Session,
-  message: Message,
-  id: string,
-  textJson: string,
-  actionAt: number,
-  nonce: string,
-): string {
-  const { sentAt, sender, extras } = message;
-  const sent = String(sentAt);
-  const action = actionAt === sentAt ? sent : String(actionAt);
-  let row = `{"id":"${id}","message":${textJson},"date_time":"${formatSecond(sentAt)}","timestamp":${sent},"action_timestamp":${action},${sender.senderJson}`;
-  if (session.type === '1:1') {
-    const receiver = session.members.find((member) => member !== sender);
-    row += `,"receiver":${JSON.stringify(receiver?.email ?? '')},"is_sender_external":${sender.external}`;
+/** What rows of all three arrays have in common beyond the core. */
+function commonExtras(extras: Extras, options: RowOptions): string {
+  let part = '';
+  if (extras.files !== undefined) {
+    part += `,"files":[${extras.files.map((file) => fileJson(file, options.nonce)).join()}]`;
   }
-  if (extras === undefined) return row;
-  if (extras.files !== undefined)
-    row += `,"files":[${extras.files.map((file) => fileJson(file, nonce)).join()}]`;
   if (extras.replyTo !== undefined) {
-    const { id: parent, sentAt: parentSentAt } = extras.replyTo;
-    row += `,"reply_main_message_id":"${idInReplies(parent)}","reply_main_message_timestamp":${parentSentAt}`;
+    const { id, sentAt } = extras.replyTo;
+    part += `,"reply_main_message_id":"${idInReplies(id)}","reply_main_message_timestamp":${sentAt}`;
   }
-  if (extras.richTextJson !== undefined) row += extras.richTextJson;
-  if (extras.giphyJson !== undefined) row += extras.giphyJson;
-  if (extras.forwardId !== undefined) row += `,"forward_id":"${extras.forwardId}"`;
-  return row;
+  if (extras.richTextJson !== undefined) part += extras.richTextJson;
+  if (extras.giphyJson !== undefined) part += extras.giphyJson;
+  if (extras.forwardId !== undefined) part += `,"forward_id":"${extras.forwardId}"`;
+  return part;
 }
 
 function fileJson(file: FileRef, nonce: string): string {
@@ -118,8 +89,4 @@ function emojiActionsPart(
     (step) => step.at >= window.start && step.at < window.end,
   );
   return steps.length === 0 ? '' : `,"emoji_actions":${JSON.stringify(steps.map(wireEmojiAction))}`;
-}
-
-function braced(id: string): string {
-  return `{${id.toUpperCase()}}`;
 }

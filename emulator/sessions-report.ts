@@ -16,10 +16,10 @@ import type { Switches } from './switches.ts';
 const LARGEST_PAGE = 300;
 
 /**
- * The response body as JSON text. The list is in order of the last message, newest first, and the page token holds
+ * The response body, JSON in UTF-8. The list is in order of the last message, newest first, and the page token holds
  * an offset into it: as with many real lists, sessions move between pages while people write.
  */
-export function sessionsReport(account: Account, query: Query, context: ReportContext): string {
+export function sessionsReport(account: Account, query: Query, context: ReportContext): Buffer {
   const window = readWindow(query, context.switches, context.now);
   const pageSize = readPageSize(query, LARGEST_PAGE);
   const withReacted = readFlag(query, 'include_reacted_sessions');
@@ -39,13 +39,14 @@ export function sessionsReport(account: Account, query: Query, context: ReportCo
     next = context.pageTokens.issue(identity, offset + pageSize, context.now);
   }
   if (context.repeatToken && token !== undefined) next = token;
-  return JSON.stringify({
+  const body = JSON.stringify({
     from: window.from,
     to: window.to,
     page_size: pageSize,
     next_page_token: next,
     sessions: page.map((session) => sessionRow(session, context.now)),
   });
+  return Buffer.from(body);
 }
 
 function isInWindow(

@@ -2,10 +2,10 @@ import { type Query, readText } from './query.ts';
 import type { Switches } from './switches.ts';
 
 /**
- * GET /v2/accounts/me/settings: the response body as JSON text.
+ * GET /v2/accounts/me/settings: the response body, JSON in UTF-8.
  * `custom_query_fields`, a comma list of groups, leaves out the groups it does not name.
  */
-export function accountSettings(query: Query, switches: Readonly<Switches>): string {
+export function accountSettings(query: Query, switches: Readonly<Switches>): Buffer {
   const groups: Record<string, object> = {
     chat: {
       store_revise_chat: switches.storeRevisions,
@@ -25,5 +25,5 @@ export function accountSettings(query: Query, switches: Readonly<Switches>): str
   };
   const wanted = readText(query, 'custom_query_fields')?.split(',');
   const shown = Object.entries(groups).filter(([name]) => wanted === undefined || wanted.includes(name));
-  return JSON.stringify(Object.fromEntries(shown));
+  return Buffer.from(JSON.stringify(Object.fromEntries(shown)));
 }

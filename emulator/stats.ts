@@ -9,8 +9,8 @@ export interface Stats {
   /** Real time in milliseconds since 1970; undefined before the first request. */
   readonly firstRequestAt: number | undefined;
   readonly lastRequestAt: number | undefined;
-  /** Characters of body sent by the report endpoints. */
-  readonly bodyCharacters: number;
+  /** Bytes of body sent by the report endpoints. */
+  readonly bodyBytes: number;
   /** CPU the whole process has used, in microseconds. */
   readonly cpuMicros: number;
 }
@@ -20,14 +20,14 @@ export class Counters {
   readonly #requests: Record<string, number> = {};
   #firstRequestAt: number | undefined;
   #lastRequestAt: number | undefined;
-  #bodyCharacters = 0;
+  #bodyBytes = 0;
 
-  count(endpoint: Endpoint, outcome: string, bodyCharacters: number): void {
+  count(endpoint: Endpoint, outcome: string, bodyBytes: number): void {
     const name = `${endpoint} ${outcome}`;
     this.#requests[name] = (this.#requests[name] ?? 0) + 1;
     this.#lastRequestAt = Date.now();
     this.#firstRequestAt ??= this.#lastRequestAt;
-    this.#bodyCharacters += bodyCharacters;
+    this.#bodyBytes += bodyBytes;
   }
 
   stats(busiestSecond: Readonly<Record<string, number>>): Stats {
@@ -37,7 +37,7 @@ export class Counters {
       busiestSecond,
       firstRequestAt: this.#firstRequestAt,
       lastRequestAt: this.#lastRequestAt,
-      bodyCharacters: this.#bodyCharacters,
+      bodyBytes: this.#bodyBytes,
       cpuMicros: user + system,
     };
   }

@@ -41,3 +41,12 @@ export const DEFAULT_SWITCHES: Readonly<Switches> = {
   storeRevisions: true,
   shufflePages: false,
 };
+
+/** Some of the switches; one that is undefined stays as it is. */
+export type SwitchChanges = { readonly [Name in keyof Switches]?: Switches[Name] | undefined };
+
+/** The switches after some changes; throws on a name or value that does not exist. */
+export function changeSwitches(before: Readonly<Switches>, changes: SwitchChanges): Switches {
+  const given = Object.entries(changes).filter(([, value]) => value !== undefined);
+  return switchesSchema.parse({ ...before, ...Object.fromEntries(given) });
+}

@@ -1,7 +1,7 @@
 /** What really happened in the account, for tests to compare an archive with. Read only by tests, never served as Zoom. */
-import { type Account, type Message, nameAt, type Session } from './account.ts';
+import { type Account, firstTextJson, type Message, nameAt, type Session } from './account.ts';
 import { foldReactions, type WireReactions } from './reactions.ts';
-import { idInMessages } from './rows.ts';
+import { idInMessages } from './row-core.ts';
 
 export interface TruthVersion {
   readonly kind: 'sent' | 'edited' | 'deleted';
@@ -56,7 +56,7 @@ export function truthSessions(account: Account, now: number): TruthSession[] {
 }
 
 function truthOf(session: Session, message: Message): TruthMessage {
-  const versions: TruthVersion[] = [version('sent', message.sentAt, message.textJson)];
+  const versions: TruthVersion[] = [version('sent', message.sentAt, firstTextJson(message))];
   for (const { kind, at, textJson } of message.extras?.revisions ?? [])
     versions.push(version(kind, at, textJson));
   return {

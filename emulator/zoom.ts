@@ -42,7 +42,7 @@ export interface World {
 }
 
 type ReportEndpoint = Exclude<Endpoint, 'token'>;
-type Report = (query: Query, context: ReportContext) => string;
+type Report = (query: Query, context: ReportContext) => Buffer;
 
 /** All three are labelled MEDIUM in Zoom's reference. */
 const LABEL: Label = 'MEDIUM';
