@@ -3,7 +3,7 @@ import { ArchiverError, asArchiverError, hasCode } from '../errors.ts';
 import { type Admission, admit, type Page } from '../ledger/admit.ts';
 import type { Database } from '../ledger/database.ts';
 import type { Lease } from '../ledger/lease.ts';
-import { accountCoverage, type KnownSession, knownSessions, registerSessions } from '../ledger/registry.ts';
+import { accountCoverage, eachKnownSession, registerSessions } from '../ledger/registry.ts';
 import type { Provenance } from '../ledger/staged.ts';
 import { endUnit, startUnit, type UnitKey } from '../ledger/units.ts';
 import type { Logger } from '../log.ts';
@@ -62,7 +62,6 @@ export interface CollectSummary {
 
 /** Most urgent units held in memory at a time; the rest is planned again when these are done. */
 const PLAN_LIMIT = 20_000;
-const REGISTRY_BATCH = 5_000;
 /** Times a unit begins anew because a page token lapsed or came back, before it counts as failed. */
 const RESTARTS = 3;
 const UNREACHABLE_LIMIT = 5;
@@ -141,10 +140,10 @@ class Pass {
 
   /** The most urgent due units of all known sessions that this pass did not run yet. */
   async #plan(): Promise<readonly MessagesUnit[]> {
-    const { policy, now } = this.#options;
+    const { db, lease, policy, now } = this.#options;
     const at = now();
     let urgent: readonly MessagesUnit[] = [];
-    for await (const sessions of this.#registry()) {
+    for await (const sessions of eachKnownSession(db, lease.account)) {
       const due = sessions
         .flatMap((session) => dueUnits(session, policy, at))
         .filter((unit) => !this.#finished.has(unitName(unit)));
@@ -154,26 +153,16 @@ class Pass {
   }
 
   async #oldestUncollected(): Promise<number | undefined> {
-    const at = this.#options.now();
+    const { db, lease, now } = this.#options;
+    const at = now();
     let oldest: number | undefined;
-    for await (const sessions of this.#registry()) {
+    for await (const sessions of eachKnownSession(db, lease.account)) {
       for (const session of sessions) {
         const moment = oldestUncollected(session, at);
         if (moment !== undefined && (oldest === undefined || moment < oldest)) oldest = moment;
       }
     }
     return oldest;
-  }
-
-  async *#registry(): AsyncGenerator<readonly KnownSession[]> {
-    const { db, lease } = this.#options;
-    for (let after = ''; ; ) {
-      const sessions = await knownSessions(db, lease.account, after, REGISTRY_BATCH);
-      if (sessions.length > 0) yield sessions;
-      const last = sessions.at(-1);
-      if (last === undefined || sessions.length < REGISTRY_BATCH) return;
-      after = last.id;
-    }
   }
 
   /** One unit to its end: covered, or recorded as failed. Throws what concerns every unit. */

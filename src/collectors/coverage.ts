@@ -3,6 +3,7 @@ import {
   type Candidate,
   canonicalJson,
   contentHash,
+  type Interval,
   instant,
   LASTING,
   recordKey,

@@ -130,6 +130,19 @@ export function oldestUncollected(session: KnownSession, now: number): number | 
   return starts.length === 0 ? undefined : Math.min(...starts);
 }
 
+/**
+ * Gaps in what was collected of a session, both modes together: between covered times, and everything when one mode
+ * was never collected. What came after the newest coverage is not a hole but not due yet.
+ */
+export function coverageHoles(session: KnownSession, now: number): number {
+  const horizon = reportHorizon(now);
+  const holes = (covered: readonly Interval[]): number =>
+    covered.length === 0
+      ? 1
+      : missing({ from: horizon, to: Math.max(horizon, covered.at(-1)?.to ?? 0) }, covered).length;
+  return holes(session.sent) + holes(session.modified);
+}
+
 /** What Zoom deletes first comes first; within the same moment messages before their modifications. */
 export function byUrgency(units: readonly MessagesUnit[]): readonly MessagesUnit[] {
   return [...units].sort(

@@ -74,10 +74,23 @@ interface SessionRow extends Record<string, unknown> {
   readonly retry_at: Date | null;
 }
 
-/**
- * Known sessions in id order, `limit` at a time after `after`, so that planning needs memory for one batch only.
- */
-export async function knownSessions(
+const BATCH = 5_000;
+
+/** All known sessions in id order, a batch at a time, so that planning needs memory for one batch only. */
+export async function* eachKnownSession(
+  db: Database,
+  account: string,
+): AsyncGenerator<readonly KnownSession[]> {
+  for (let after = ''; ; ) {
+    const sessions = await knownSessions(db, account, after, BATCH);
+    if (sessions.length > 0) yield sessions;
+    const last = sessions.at(-1);
+    if (last === undefined || sessions.length < BATCH) return;
+    after = last.id;
+  }
+}
+
+async function knownSessions(
   db: Database,
   account: string,
   after: string,

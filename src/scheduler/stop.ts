@@ -18,8 +18,8 @@ export interface SignalEmitter {
 
 export interface StopOptions {
   readonly emitter: SignalEmitter;
-  /** How long a drain may take before it becomes an interrupt; the orchestrator's grace period minus a margin. */
-  readonly drainSeconds: number;
+  /** How long a drain may take before it becomes an interrupt: the orchestrator's grace period minus a margin. Asked when a drain begins. */
+  readonly drainSeconds: () => number;
   readonly log?: Logger;
 }
 
@@ -47,11 +47,9 @@ export function installStopSignals({ emitter, drainSeconds, log }: StopOptions):
       interruptNow(`second ${signal}`);
       return;
     }
-    log?.info({ signal, drainSeconds }, 'stopping: finishing what is under way');
-    timer = setTimeout(
-      () => interruptNow('drain took too long'),
-      Math.min(drainSeconds * 1000, LONGEST_TIMER_MS),
-    );
+    const seconds = drainSeconds();
+    log?.info({ signal, seconds }, 'stopping: finishing what is under way');
+    timer = setTimeout(() => interruptNow('drain took too long'), Math.min(seconds * 1000, LONGEST_TIMER_MS));
     timer.unref();
     drain.abort(new ArchiverError('interrupted', 'asked to stop', { detail: signal }));
   };

@@ -128,15 +128,8 @@ class DirectorySink implements Sink {
   }
 
   async read(key: string, version?: string): Promise<Readable> {
-    checkedKey(key);
-    return this.#translating(key, async () => {
-      const path = this.#path(key);
-      const found = version === undefined ? await ifPresent(stat(path)) : await this.#describe(key);
-      if (found === null || ('version' in found ? found.version !== version : !found.isFile())) {
-        throw missing(key);
-      }
-      return (await open(path)).createReadStream();
-    });
+    if ((await this.head(key, version)) === null) throw missing(key);
+    return this.#translating(key, async () => (await open(this.#path(key))).createReadStream());
   }
 
   async *list(prefix: string): AsyncIterable<StoredObject> {

@@ -1,0 +1,82 @@
+import { Command } from 'commander';
+import { createMetrics, createRegistry } from '../metrics/metrics.ts';
+import { checkIdentity } from './archive.ts';
+import {
+  buildInfo,
+  type CommandIo,
+  type CommonFlags,
+  leadOnce,
+  openContext,
+  openSink,
+  openZoom,
+  withLedger,
+} from './context.ts';
+import { createProgress } from './progress.ts';
+import { runCollect } from './work.ts';
+
+/** `collect`: one bounded pass over everything that is due. Interrupted, the next one goes on. */
+export function collectCommand(io: CommandIo): Command {
+  return new Command('collect')
+    .description('collect everything that is due now, once, into the ledger')
+    .option('--json', 'print the result as JSON')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ zoom-chat-archiver collect --config archiver.yaml && zoom-chat-archiver seal',
+    )
+    .action(async (_flags: unknown, command: Command) => {
+      const flags = command.optsWithGlobals<CommonFlags>();
+      const context = openContext(flags, 'warn');
+      io.drainWithin(context.config.drain);
+      await withLedger(context, async (db) => {
+        const sink = openSink(context);
+        await checkIdentity(sink, context.account).finally(() => sink.close());
+        const metrics = createMetrics(createRegistry(), buildInfo());
+        const client = openZoom(context, metrics);
+        const leadership = await leadOnce(context, db, io.interrupt);
+        const progress = createProgress(io, 'collecting');
+        try {
+          const started = performance.now();
+          const interrupt = AbortSignal.any([io.interrupt, leadership.lost]);
+          const result = await runCollect({
+            context,
+            db,
+            client,
+            lease: leadership.lease,
+            metrics,
+            stop: { drain: io.drain, interrupt },
+            progress,
+          });
+          progress.stop();
+          const seconds = (performance.now() - started) / 1000;
+          const admitted = Object.fromEntries([...result.admitted].sort());
+          const { done, failed, complete, sightings, drift, pages } = result;
+          if (flags.json) {
+            io.out(
+              JSON.stringify({
+                complete,
+                units: { done, failed },
+                admitted,
+                sightings,
+                drift,
+                pages,
+                seconds: Number(seconds.toFixed(3)),
+              }),
+            );
+            return;
+          }
+          io.out(
+            `${done} units collected, ${failed} failed, in ${seconds.toFixed(1)} s${complete ? '' : ' (not complete)'}`,
+          );
+          for (const [name, count] of Object.entries(admitted))
+            io.out(`  ${name}: ${count.toLocaleString('en-US')}`);
+          io.out(
+            `  seen again: ${sightings.toLocaleString('en-US')}, drift: ${drift.toLocaleString('en-US')}`,
+          );
+        } finally {
+          progress.stop();
+          await leadership.release();
+          await client.close();
+        }
+      });
+    });
+}

@@ -1,0 +1,186 @@
+/** What commands share: the configuration turned into the stages' parts. */
+import { readFileSync } from 'node:fs';
+import type { CollectionPolicy } from '../collectors/planner.ts';
+import { type Config, loadConfig, processName } from '../config.ts';
+import { ArchiverError } from '../errors.ts';
+import { type Database, openPostgres } from '../ledger/database.ts';
+import { checkVersion } from '../ledger/migrate.ts';
+import { openPglite } from '../ledger/pglite.ts';
+import type { LockFor, SealLimits } from '../ledger/staging.ts';
+import { createLog, type Logger } from '../log.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import { type Leadership, takeLeadership } from '../scheduler/leadership.ts';
+import { createDirectorySink } from '../sinks/directory.ts';
+import { createS3Sink } from '../sinks/s3.ts';
+import type { Sink } from '../sinks/sink.ts';
+import { ZoomClient } from '../zoom/client.ts';
+
+/** Where a command writes and how it is stopped; `main` provides the process's own. */
+export interface CommandIo {
+  readonly out: (text: string) => void;
+  readonly err: NodeJS.WritableStream & { readonly isTTY?: boolean };
+  readonly drain: AbortSignal;
+  readonly interrupt: AbortSignal;
+  /** After a stop signal, how long until the interrupt; called once the configuration is known. */
+  readonly drainWithin: (ms: number) => void;
+}
+
+/** Options that every command has. */
+export interface CommonFlags {
+  readonly config: string;
+  readonly logLevel?: string;
+  readonly json?: boolean;
+}
+
+export const DEFAULT_CONFIG_PATH = 'zoom-chat-archiver.yaml';
+
+export interface Context {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly account: string;
+  readonly now: () => number;
+}
+
+/** @param level used when no flag says otherwise; commands on a terminal are quieter than the daemon */
+export function openContext(flags: CommonFlags, level?: string): Context {
+  const config = loadConfig(flags.config);
+  const log = createLog({ level: flags.logLevel ?? level ?? config.log.level });
+  return { config, log, account: config.zoom.accountId, now: Date.now };
+}
+
+export async function openLedger({ config, log }: Context): Promise<Database> {
+  const { ledger } = config;
+  if ('directory' in ledger) return openPglite({ directory: ledger.directory, log });
+  return openPostgres({ url: ledger.url, connections: ledger.connections, log });
+}
+
+/** The ledger, at this build's version; closed again when `work` ends. */
+export async function withLedger<T>(context: Context, work: (db: Database) => Promise<T>): Promise<T> {
+  const db = await openLedger(context);
+  try {
+    await checkVersion(db);
+    return await work(db);
+  } finally {
+    await db.close();
+  }
+}
+
+export function openSink({ config, log }: Context): Sink {
+  const { sink } = config;
+  switch (sink.kind) {
+    case 'directory':
+      return createDirectorySink({ root: sink.path });
+    case 's3': {
+      const { kind: _kind, endpoint, credentials, ...rest } = sink;
+      return createS3Sink({
+        ...rest,
+        ...(endpoint === undefined ? {} : { endpoint }),
+        ...(credentials === undefined ? {} : { credentials }),
+        log,
+      });
+    }
+    default:
+      return sink satisfies never;
+  }
+}
+
+export function openZoom({ config, log, now }: Context, metrics: Metrics): ZoomClient {
+  const { zoom } = config;
+  const client: ZoomClient = new ZoomClient({
+    credentials: { accountId: zoom.accountId, clientId: zoom.clientId, clientSecret: zoom.clientSecret },
+    apiUrl: zoom.apiUrl,
+    oauthUrl: zoom.oauthUrl,
+    plan: zoom.plan,
+    share: zoom.share,
+    rates: zoom.rates,
+    parallel: zoom.parallel,
+    timeoutMs: zoom.timeout,
+    now,
+    log,
+    onRequest: ({ endpoint, status, seconds }) => {
+      metrics.requestFinished({
+        endpoint,
+        status: status === 'error' ? 'no-answer' : Number(status),
+        seconds,
+      });
+      for (const budget of client.budgets()) {
+        metrics.tokensLeft({ label: budget.label, tokens: budget.tokens() });
+        metrics.parkedUntil({ label: budget.label, at: budget.parkedUntil() });
+      }
+    },
+    onRateLimited: (label, type) => metrics.rateLimited({ label, type }),
+  });
+  return client;
+}
+
+export function collectionPolicy({ collection }: Config): CollectionPolicy {
+  return {
+    settleMs: collection.settle,
+    sweepMs: collection.sweep,
+    relistMs: collection.relist,
+    modifications: collection.modifications.map((step) => ({
+      youngerThanMs: step.youngerThan,
+      everyMs: step.every,
+    })),
+  };
+}
+
+/** @param all also groups that are neither full nor old */
+export function sealLimits({ seal }: Config, all: boolean): (now: number) => SealLimits {
+  return (now) => ({
+    records: seal.records,
+    bytes: seal.bytes,
+    dueBefore: all ? now + 60_000 : now - seal.maxAge,
+  });
+}
+
+/** The end of `period` (`90d`, `18m`, `7y`) after `from`, in calendar units, UTC. */
+export function periodEnd(from: number, period: string): number {
+  const [, number, unit] = /^(\d+)([dmy])$/.exec(period) ?? [];
+  const date = new Date(from);
+  const count = Number(number);
+  if (unit === 'd') date.setUTCDate(date.getUTCDate() + count);
+  else if (unit === 'm') date.setUTCMonth(date.getUTCMonth() + count);
+  else date.setUTCFullYear(date.getUTCFullYear() + count);
+  return date.getTime();
+}
+
+/** S3 refuses a retain-until date in the past; what is due already is kept a day longer, for disposition to see. */
+const LEAST_LOCK_MS = 86_400_000;
+
+/** Lock of a segment: the retention period counted from the end of the records' day. */
+export function lockFor({ retention }: Config, now: () => number): LockFor {
+  const { mode, keep } = retention;
+  if (mode === 'none') return () => null;
+  return (_className, day) => {
+    const dayEnd = Date.parse(`${day}T00:00:00Z`) + 86_400_000;
+    const until = Math.max(periodEnd(dayEnd, keep), now() + LEAST_LOCK_MS);
+    return { mode, retainUntil: new Date(Math.ceil(until / 1000) * 1000) };
+  };
+}
+
+/**
+ * The lease for a command that runs once. It waits out the lease of a process that was killed; one that is still
+ * renewed ends in `lease-held`.
+ */
+export async function leadOnce(context: Context, db: Database, signal: AbortSignal): Promise<Leadership> {
+  const ttlMs = context.config.ledger.lease;
+  // PGlite's directory lock already says that nobody else is there.
+  if (db.engine === 'pglite') await db.query(`update lease set expires_at = '-infinity'`);
+  return takeLeadership(
+    { db, account: context.account, holder: processName(), ttlMs, log: context.log },
+    ttlMs * 1.2,
+    signal,
+  );
+}
+
+/** Version and commit of this build. */
+export function buildInfo(): { readonly version: string; readonly commit: string } {
+  const file = new URL('../../package.json', import.meta.url);
+  const json: unknown = JSON.parse(readFileSync(file, 'utf8'));
+  if (json === null || typeof json !== 'object' || !('version' in json) || typeof json.version !== 'string') {
+    throw new ArchiverError('internal', 'package.json has no version');
+  }
+  const commit = 'commit' in json && typeof json.commit === 'string' ? json.commit : 'unknown';
+  return { version: json.version, commit };
+}

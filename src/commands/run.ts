@@ -1,0 +1,186 @@
+import { Command } from 'commander';
+import { processName } from '../config.ts';
+import { ArchiverError, asArchiverError } from '../errors.ts';
+import { dropOldKeys } from '../ledger/admit.ts';
+import type { Database } from '../ledger/database.ts';
+import { createMetrics, createRegistry, type Metrics } from '../metrics/metrics.ts';
+import { startMetricsServer } from '../metrics/server.ts';
+import { type Leadership, takeLeadership } from '../scheduler/leadership.ts';
+import { createScheduler, type Job } from '../scheduler/scheduler.ts';
+import { SegmentBuilder } from '../segments/build.ts';
+import type { Sink } from '../sinks/sink.ts';
+import type { ZoomClient } from '../zoom/client.ts';
+import { checkIdentity } from './archive.ts';
+import {
+  buildInfo,
+  type CommandIo,
+  type CommonFlags,
+  type Context,
+  openContext,
+  openSink,
+  openZoom,
+  withLedger,
+} from './context.ts';
+import { runCollect, runSeal } from './work.ts';
+
+/** Errors after which the state of the archive or the ledger is unknown: stop, and let start-up recover. */
+const FATAL = new Set(['internal', 'sink-conflict', 'archive-mismatch', 'ledger-ahead', 'ledger-behind']);
+
+interface Parts {
+  readonly context: Context;
+  readonly db: Database;
+  readonly sink: Sink;
+  readonly client: ZoomClient;
+  readonly builder: SegmentBuilder;
+  readonly metrics: Metrics;
+}
+
+/** `run`: the daemon. Collects and seals on schedule while it holds the account's lease; otherwise stands by. */
+export function runCommand(io: CommandIo): Command {
+  return new Command('run')
+    .description('run the archiver: collect and seal on schedule, serve metrics')
+    .addHelpText('after', '\nStops on SIGTERM after the work in hand; a second signal stops at once.')
+    .action(async (_flags: unknown, command: Command) => {
+      const context = openContext(command.optsWithGlobals<CommonFlags>());
+      const { config, log, account } = context;
+      io.drainWithin(config.drain);
+      const registry = createRegistry();
+      const build = buildInfo();
+      const metrics = createMetrics(registry, build);
+      await withLedger(context, async (db) => {
+        const sink = openSink(context);
+        const client = openZoom(context, metrics);
+        const builder = await SegmentBuilder.create({ spool: config.seal.spool, memory: config.seal.memory });
+        let leadership: Leadership | undefined;
+        const server = await startMetricsServer({
+          ...config.metrics,
+          registry,
+          log,
+          checks: [
+            { name: 'ledger', run: async () => void (await db.query('select 1')) },
+            { name: 'sink', run: async () => void (await checkIdentity(sink, account)) },
+            {
+              name: 'lease',
+              run: async () => {
+                if (leadership === undefined || leadership.lost.aborted) {
+                  throw new ArchiverError('lease-held', 'standing by for the lease');
+                }
+              },
+            },
+          ],
+        }).catch((cause: unknown) => {
+          throw new ArchiverError('config-invalid', 'the metrics address cannot be listened on', {
+            cause,
+            detail: `${config.metrics.host}:${config.metrics.port}`,
+          });
+        });
+        log.info({ version: build.version, account, port: server.port }, 'archiver started');
+        try {
+          await checkIdentity(sink, account);
+          await sink.check(config.retention.mode);
+          while (!io.drain.aborted) {
+            metrics.lease({ held: false, generation: 0 });
+            leadership = await takeLeadership(
+              { db, account, holder: processName(), ttlMs: config.ledger.lease, log },
+              Number.POSITIVE_INFINITY,
+              io.drain,
+            ).catch((error: unknown) => {
+              if (io.drain.aborted) return undefined;
+              throw error;
+            });
+            if (leadership === undefined) break;
+            const { generation } = leadership.lease;
+            log.info({ generation }, 'leading');
+            metrics.lease({ held: true, generation });
+            await lead({ context, db, sink, client, builder, metrics }, leadership, io);
+            await leadership.release();
+          }
+        } finally {
+          await leadership?.release();
+          await server.stop();
+          builder.close();
+          await client.close();
+          await sink.close();
+          log.info('archiver stopped');
+        }
+      });
+    });
+}
+
+/** Runs the jobs until asked to stop or the lease is lost. Throws what start-up has to recover from. */
+async function lead(parts: Parts, leadership: Leadership, io: CommandIo): Promise<void> {
+  const { context, db, sink, client, builder, metrics } = parts;
+  const { schedule } = context.config;
+  const { lease, lost } = leadership;
+  let fatal: ArchiverError | undefined;
+  const over = new AbortController();
+  const job = (name: keyof typeof schedule, runAtStart: boolean, run: Job['run']): Job => ({
+    name,
+    cron: schedule[name].cron,
+    timezone: schedule[name].timezone,
+    jitterSeconds: schedule[name].jitter / 1000,
+    runAtStart,
+    run,
+  });
+  const scheduler = createScheduler({
+    jobs: [
+      // At start too: it takes up what an earlier process left planned.
+      job('seal', true, async (stop) => {
+        const { segments, records, bytes } = await runSeal({
+          context,
+          db,
+          sink,
+          builder,
+          lease,
+          metrics,
+          stop,
+          all: false,
+        });
+        if (segments > 0) context.log.info({ segments, records, bytes }, 'sealed');
+      }),
+      job('collect', true, async (stop) => {
+        const { done, failed, complete, drift, pages } = await runCollect({
+          context,
+          db,
+          client,
+          lease,
+          metrics,
+          stop,
+        });
+        context.log.info({ done, failed, complete, drift, pages }, 'collected');
+      }),
+      job('maintain', false, async () => {
+        const dropped = await dropOldKeys(db, context.now());
+        if (dropped.length > 0)
+          context.log.info({ dropped }, 'dedup keys dropped that Zoom cannot serve again');
+      }),
+    ],
+    now: context.now,
+    random: Math.random,
+    stop: { drain: io.drain, interrupt: AbortSignal.any([io.interrupt, lost]) },
+    log: context.log,
+    onRun: (run) => {
+      metrics.jobFinished(run);
+      if (run.outcome !== 'failed') return;
+      const error = asArchiverError(run.error);
+      metrics.errorSeen({ code: error.code, phrase: error.phrase });
+      context.log.error({ job: run.job, code: error.code, err: error, hint: error.hint }, 'job failed');
+      if (FATAL.has(error.code)) {
+        fatal ??= error;
+        over.abort();
+      }
+    },
+  });
+  scheduler.start();
+  await aborted(AbortSignal.any([io.drain, lost, over.signal]));
+  if (lost.aborted || over.signal.aborted) await scheduler.stop();
+  else await scheduler.drain();
+  if (fatal !== undefined) throw fatal;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

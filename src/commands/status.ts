@@ -1,0 +1,74 @@
+import { Command } from 'commander';
+import { coverageHoles, oldestUncollected } from '../collectors/planner.ts';
+import type { Database } from '../ledger/database.ts';
+import { leaseHolder } from '../ledger/lease.ts';
+import { eachKnownSession } from '../ledger/registry.ts';
+import { stagedTotals } from '../ledger/staging.ts';
+import { ledgerStatus } from '../ledger/status.ts';
+import { type CommandIo, type CommonFlags, openContext, withLedger } from './context.ts';
+import { renderTable } from './table.ts';
+
+const iso = (time: number | undefined): string | null =>
+  time === undefined ? null : new Date(time).toISOString();
+
+/** `status`: what the ledger knows about completeness and about what waits. */
+export function statusCommand(io: CommandIo): Command {
+  return new Command('status')
+    .description('say how complete the archive is and what waits')
+    .option('--json', 'print the result as JSON')
+    .action(async (_flags: unknown, command: Command) => {
+      const flags = command.optsWithGlobals<CommonFlags>();
+      const context = openContext(flags, 'warn');
+      const status = await withLedger(context, (db) => gather(db, context.account, context.now()));
+      if (flags.json) {
+        io.out(JSON.stringify(status));
+        return;
+      }
+      const holder = status.lease;
+      io.out(
+        renderTable(
+          ['what', 'value'],
+          [
+            ['account', context.account],
+            ['lease', holder === null ? 'free' : `${holder.holder} (generation ${holder.generation})`],
+            ['sessions known', String(status.sessions)],
+            ['units done', String(status.units.done)],
+            ['units failed', String(status.units.failed)],
+            ['coverage holes', String(status.holes)],
+            ['oldest uncollected', status.oldestUncollected ?? 'nothing'],
+            ['staged records', String(status.staged.records)],
+            ['staged bytes', String(status.staged.bytes)],
+            ['segments', String(status.segments.committed)],
+            ['segments planned', String(status.segments.planned)],
+            ['records sealed', String(status.segments.records)],
+            ['bytes sealed', String(status.segments.bytes)],
+          ],
+        ),
+      );
+    });
+}
+
+async function gather(db: Database, account: string, now: number) {
+  let holes = 0;
+  let oldest: number | undefined;
+  for await (const sessions of eachKnownSession(db, account)) {
+    for (const session of sessions) {
+      holes += coverageHoles(session, now);
+      const moment = oldestUncollected(session, now);
+      if (moment !== undefined && (oldest === undefined || moment < oldest)) oldest = moment;
+    }
+  }
+  const staged = await stagedTotals(db, account);
+  const holder = await leaseHolder(db, account);
+  return {
+    account,
+    ...(await ledgerStatus(db, account)),
+    staged: { records: staged.records, bytes: staged.bytes, oldest: iso(staged.oldest) },
+    holes,
+    oldestUncollected: iso(oldest),
+    lease:
+      holder === undefined || holder.expired
+        ? null
+        : { holder: holder.holder, generation: holder.generation },
+  };
+}

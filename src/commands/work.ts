@@ -1,0 +1,132 @@
+/** The two jobs of the archiver, as one-shot commands and the daemon alike run them. */
+import { type CollectSummary, collect } from '../collectors/collect.ts';
+import type { Database } from '../ledger/database.ts';
+import type { Lease } from '../ledger/lease.ts';
+import { stagedTotals } from '../ledger/staging.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { StopSignals } from '../scheduler/stop.ts';
+import type { SegmentBuilder } from '../segments/build.ts';
+import { type SealSummary, seal } from '../segments/seal.ts';
+import type { Sink } from '../sinks/sink.ts';
+import type { ZoomClient } from '../zoom/client.ts';
+import { type Context, collectionPolicy, lockFor, sealLimits } from './context.ts';
+import type { Progress } from './progress.ts';
+
+export interface Counts {
+  readonly admitted: ReadonlyMap<string, number>;
+  readonly sightings: number;
+  readonly drift: number;
+  readonly pages: number;
+}
+
+export interface CollectJob {
+  readonly context: Context;
+  readonly db: Database;
+  readonly client: ZoomClient;
+  readonly lease: Lease;
+  readonly metrics: Metrics;
+  readonly stop: StopSignals;
+  readonly progress?: Progress;
+}
+
+/** One collection pass, with its numbers in `metrics` and in what it returns. */
+export async function runCollect(job: CollectJob): Promise<CollectSummary & Counts> {
+  const { context, db, client, lease, metrics, stop, progress } = job;
+  const admitted = new Map<string, number>();
+  let sightings = 0;
+  let drift = 0;
+  let pages = 0;
+  let records = 0;
+  const summary = await collect({
+    db,
+    client,
+    lease,
+    policy: collectionPolicy(context.config),
+    classOf: () => context.config.retention.class,
+    parallel: context.config.zoom.parallel,
+    now: context.now,
+    drain: stop.drain,
+    interrupt: stop.interrupt,
+    log: context.log,
+    events: {
+      planned: (units) => progress?.expect(units),
+      pageAdmitted(stream, admission) {
+        pages += 1;
+        records += admission.admitted.length;
+        sightings += admission.sightings;
+        metrics.sightings({ stream, count: admission.sightings });
+        const byKind = new Map<string, { stream: string; kind: string; count: number }>();
+        for (const record of admission.admitted) {
+          const name = `${record.stream} ${record.kind}`;
+          const entry = byKind.get(name) ?? { stream: record.stream, kind: record.kind, count: 0 };
+          entry.count += 1;
+          byKind.set(name, entry);
+          if (record.drift) {
+            drift += 1;
+            metrics.drift({ stream: record.stream, count: 1 });
+          }
+        }
+        for (const [name, entry] of byKind) {
+          metrics.recordsAdmitted(entry);
+          admitted.set(name, (admitted.get(name) ?? 0) + entry.count);
+        }
+      },
+      unitEnded(unit, outcome) {
+        metrics.unitFinished({ stream: unit.stream, mode: unit.mode, outcome });
+        progress?.finish(`${records.toLocaleString('en-US')} records`);
+      },
+      streamComplete: (stream, at) => metrics.streamComplete({ stream, at }),
+      oldestUncollected: (stream, at) => metrics.oldestUncollected({ stream, at }),
+    },
+  }).finally(() => reportStaged(db, lease.account, metrics));
+  return { ...summary, admitted, sightings, drift, pages };
+}
+
+export interface SealJob {
+  readonly context: Context;
+  readonly db: Database;
+  readonly sink: Sink;
+  readonly builder: SegmentBuilder;
+  readonly lease: Lease;
+  readonly metrics: Metrics;
+  readonly stop: StopSignals;
+  /** Also groups that are neither full nor old. */
+  readonly all: boolean;
+  readonly progress?: Progress;
+}
+
+/** Seals what is due. */
+export async function runSeal(job: SealJob): Promise<SealSummary> {
+  const { context, db, sink, builder, lease, metrics, stop, all, progress } = job;
+  let bytes = 0;
+  return seal({
+    db,
+    lease,
+    sink,
+    builder,
+    limits: sealLimits(context.config, all),
+    lockFor: lockFor(context.config, context.now),
+    now: context.now,
+    drain: stop.drain,
+    interrupt: stop.interrupt,
+    log: context.log,
+    events: {
+      planned: (plans) => progress?.expect(plans.length),
+      step: (step, seconds) => metrics.sealStep({ step, seconds }),
+      sealed(plan, size) {
+        bytes += size;
+        metrics.segmentPut({ stream: plan.stream, class: plan.className, bytes: size });
+        progress?.finish(`${(bytes / 1e6).toFixed(1)} MB`);
+      },
+    },
+  }).finally(() => reportStaged(db, lease.account, metrics));
+}
+
+/** Keeps the gauges of what waits to be sealed true; that they cannot be read is not the job's failure. */
+async function reportStaged(db: Database, account: string, metrics: Metrics): Promise<void> {
+  try {
+    metrics.staged(await stagedTotals(db, account));
+  } catch {
+    // The job itself met the same ledger and reports it.
+  }
+}

@@ -1,0 +1,75 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander';
+import { checkConfigCommand } from './commands/check-config.ts';
+import { collectCommand } from './commands/collect.ts';
+import { buildInfo, type CommandIo, DEFAULT_CONFIG_PATH } from './commands/context.ts';
+import { initCommand } from './commands/init.ts';
+import { migrateCommand } from './commands/migrate.ts';
+import { queryCommand } from './commands/query.ts';
+import { runCommand } from './commands/run.ts';
+import { sealCommand } from './commands/seal.ts';
+import { statusCommand } from './commands/status.ts';
+import { ArchiverError, asArchiverError } from './errors.ts';
+import { redactJwt } from './log.ts';
+import { installStopSignals } from './scheduler/stop.ts';
+
+const DEFAULT_DRAIN_MS = 25_000;
+
+/** The process: arguments in, exit code out. The only place that ends it. */
+async function main(argv: readonly string[]): Promise<number> {
+  let drainMs = DEFAULT_DRAIN_MS;
+  const stop = installStopSignals({
+    emitter: process,
+    drainSeconds: () => drainMs / 1000,
+  });
+  const io: CommandIo = {
+    out: (text) => void process.stdout.write(`${text}\n`),
+    err: process.stderr,
+    drain: stop.drain,
+    interrupt: stop.interrupt,
+    drainWithin: (ms) => {
+      drainMs = ms;
+    },
+  };
+  const program = new Command('zoom-chat-archiver')
+    .description('Archives Zoom Team Chat into immutable objects on S3 or a directory.')
+    .version(buildInfo().version)
+    .option('-c, --config <path>', 'configuration file', DEFAULT_CONFIG_PATH)
+    .option('--log-level <level>', 'trace, debug, info, warn or error')
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true });
+  for (const command of [
+    initCommand(io),
+    migrateCommand(io),
+    checkConfigCommand(io),
+    runCommand(io),
+    collectCommand(io),
+    sealCommand(io),
+    statusCommand(io),
+    queryCommand(io),
+  ]) {
+    program.addCommand(command.exitOverride());
+  }
+  try {
+    await program.parseAsync(argv);
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError)
+      return error.exitCode === 0 ? 0 : new ArchiverError('usage', error.code).exitCode;
+    return report(asArchiverError(error), argv.includes('--json'));
+  } finally {
+    stop.dispose();
+  }
+}
+
+function report(error: ArchiverError, json: boolean): number {
+  const { code, hint, exitCode } = error;
+  const message = redactJwt(error.message);
+  if (json) process.stdout.write(`${JSON.stringify({ error: { code, message, hint } })}\n`);
+  process.stderr.write(`error: ${message}\nhint: ${hint}\n`);
+  if (code === 'internal' && error.cause instanceof Error)
+    process.stderr.write(`${error.cause.stack ?? ''}\n`);
+  return exitCode;
+}
+
+process.exitCode = await main(process.argv);

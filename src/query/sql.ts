@@ -1,0 +1,76 @@
+import { type DuckDBConnection, DuckDBInstance, type Json as DuckDBJson } from '@duckdb/node-api';
+import { ArchiverError } from '../errors.ts';
+import { STREAMS } from '../record.ts';
+import { columns } from '../segments/format.ts';
+import { parseSegmentKey } from '../segments/layout.ts';
+
+/** A segment's key and where its bytes lie on local disk. */
+export interface LocalSegment {
+  readonly key: string;
+  readonly path: string;
+}
+
+export interface QueryResult {
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly DuckDBJson[])[];
+}
+
+/**
+ * Runs one SQL statement over segments: each stream is a view of its name (`messages`, `reactions`, `sessions`,
+ * `coverage`) with the segment's columns and `stream`, `class` and `date`. DuckDB may read nothing but `folder`,
+ * and nothing can be written. Fails with `usage` and DuckDB's words when the statement is wrong.
+ * @param folder where all of the segments lie
+ */
+export async function querySegments(
+  folder: string,
+  segments: readonly LocalSegment[],
+  sql: string,
+): Promise<QueryResult> {
+  const instance = await DuckDBInstance.create(':memory:', {
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+    TimeZone: 'UTC',
+  });
+  const connection = await instance.connect();
+  try {
+    for (const stream of STREAMS) {
+      const paths = segments
+        .filter((segment) => parseSegmentKey(segment.key)?.stream === stream)
+        .map(({ path }) => path);
+      await connection.run(view(stream, paths));
+    }
+    await connection.run(`set allowed_directories = [${literal(folder)}]`);
+    await connection.run('set enable_external_access = false');
+    await connection.run('set lock_configuration = true');
+    return await run(connection, sql);
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
+}
+
+async function run(connection: DuckDBConnection, sql: string): Promise<QueryResult> {
+  try {
+    const reader = await connection.runAndReadAll(sql);
+    return { columns: reader.columnNames(), rows: reader.getRowsJson() };
+  } catch (cause) {
+    throw new ArchiverError('usage', 'the query failed', {
+      cause,
+      detail: cause instanceof Error ? cause.message : String(cause),
+    });
+  }
+}
+
+function view(stream: (typeof STREAMS)[number], paths: readonly string[]): string {
+  if (paths.length === 0) {
+    const empty = columns(stream).map(({ name, type }) => `null::${type} as "${name}"`);
+    return `create view ${stream} as select ${empty.join(', ')}, '' as stream, '' as class, null::date as date limit 0`;
+  }
+  return `create view ${stream} as
+    select * from read_parquet([${paths.map(literal).join(', ')}], hive_partitioning = true, union_by_name = true,
+      hive_types = {'stream': VARCHAR, 'class': VARCHAR, 'date': DATE})`;
+}
+
+function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}

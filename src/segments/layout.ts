@@ -1,0 +1,49 @@
+/**
+ * Every object key of an archive is built and parsed here, and nowhere else (design section 5). Keys are relative
+ * to the sink's prefix. Folder names `name=value` are what DuckDB, Athena, Trino and Spark read as partitions.
+ */
+
+export const ARCHIVE_KEY = 'archive.json';
+
+const SEGMENTS = 'segments/';
+
+export interface SegmentKey {
+  readonly stream: string;
+  readonly className: string;
+  /** UTC day, `yyyy-mm-dd`. */
+  readonly day: string;
+  /** RFC 6962 root over the segment's records, 64 hex digits. */
+  readonly root: string;
+}
+
+/** `[A-Za-z0-9_-]` passes; anything else becomes `%XX` of its UTF-8 bytes, so a name can never add a folder. */
+function encodeName(name: string): string {
+  let encoded = '';
+  for (const byte of Buffer.from(name, 'utf8')) {
+    const char = String.fromCharCode(byte);
+    encoded += /[A-Za-z0-9_-]/.test(char) ? char : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  }
+  return encoded;
+}
+
+export function segmentKey(parts: SegmentKey): string {
+  const { stream, className, day, root } = parts;
+  return `${SEGMENTS}stream=${encodeName(stream)}/class=${encodeName(className)}/date=${day}/${root}.parquet`;
+}
+
+const SEGMENT = /^segments\/stream=([^/]+)\/class=([^/]+)\/date=(\d{4}-\d\d-\d\d)\/([0-9a-f]{64})\.parquet$/;
+
+/** The parts of a segment's key; undefined for any other key. */
+export function parseSegmentKey(key: string): SegmentKey | undefined {
+  const match = SEGMENT.exec(key);
+  if (match === null) return undefined;
+  const [, stream, className, day, root] = match;
+  if (stream === undefined || className === undefined || day === undefined || root === undefined)
+    return undefined;
+  return { stream: decodeURIComponent(stream), className: decodeURIComponent(className), day, root };
+}
+
+/** Where the segments of one stream, or of all, begin. */
+export function segmentsPrefix(stream?: string): string {
+  return stream === undefined ? SEGMENTS : `${SEGMENTS}stream=${encodeName(stream)}/`;
+}

@@ -1,0 +1,138 @@
+import { rm } from 'node:fs/promises';
+import { ArchiverError } from '../errors.ts';
+import type { Database } from '../ledger/database.ts';
+import type { Lease } from '../ledger/lease.ts';
+import {
+  commitSegment,
+  type LockFor,
+  openPlans,
+  planSegments,
+  type SealLimits,
+  type SegmentPlan,
+  stagedRows,
+} from '../ledger/staging.ts';
+import type { Logger } from '../log.ts';
+import type { Sink } from '../sinks/sink.ts';
+import type { SegmentBuilder } from './build.ts';
+import { segmentKey } from './layout.ts';
+
+export type SealStep = 'plan' | 'build' | 'put' | 'commit';
+
+/** What sealing tells whoever watches: metrics, a progress bar. */
+export interface SealEvents {
+  planned(plans: readonly SegmentPlan[]): void;
+  step(step: SealStep, seconds: number): void;
+  sealed(plan: SegmentPlan, size: number): void;
+}
+
+export interface SealOptions {
+  readonly db: Database;
+  readonly lease: Lease;
+  readonly sink: Sink;
+  readonly builder: SegmentBuilder;
+  readonly limits: (now: number) => SealLimits;
+  readonly lockFor: LockFor;
+  readonly now: () => number;
+  /** Finish the segment in hand, begin no other. */
+  readonly drain: AbortSignal;
+  readonly interrupt: AbortSignal;
+  readonly log: Logger;
+  readonly events: SealEvents;
+}
+
+export interface SealSummary {
+  readonly segments: number;
+  readonly records: number;
+  /** Bytes of the objects put. */
+  readonly bytes: number;
+}
+
+const PLANS_AT_A_TIME = 64;
+
+/**
+ * Seals everything that is due: the whole write path, in reading order. A crash at any point is repaired by calling
+ * this again, which is also what start-up does (design section 6).
+ *
+ * Fails with `lease-lost`, `sink-conflict`, other `sink-*`, `spool-full`, `ledger-unreachable`. Records stay staged
+ * until their segment is committed, so no failure loses any.
+ */
+export async function seal(options: SealOptions): Promise<SealSummary> {
+  const { db, lease, drain, interrupt, events, now } = options;
+  const summary = { segments: 0, records: 0, bytes: 0 };
+  try {
+    // What a crash left planned comes first: same records, same bytes, same key.
+    let plans = await openPlans(db, lease.account);
+    for (;;) {
+      if (plans.length === 0) {
+        plans = await timed(events, 'plan', () =>
+          // PLAN. Durable: the plan. A crash right after leaves it open; the line above takes it up.
+          planSegments(db, lease, options.limits(now()), options.lockFor, now(), PLANS_AT_A_TIME),
+        );
+      }
+      if (plans.length === 0) return summary;
+      events.planned(plans);
+      for (const plan of plans) {
+        if (drain.aborted) return summary;
+        interrupt.throwIfAborted();
+        const size = await sealOne(options, plan);
+        summary.segments += 1;
+        summary.records += plan.records;
+        summary.bytes += size;
+      }
+      plans = [];
+    }
+  } catch (error) {
+    if (interrupt.aborted)
+      throw new ArchiverError('interrupted', 'sealing was interrupted', { cause: error });
+    throw error;
+  }
+}
+
+async function sealOne(options: SealOptions, plan: SegmentPlan): Promise<number> {
+  const { db, lease, sink, builder, log, events, interrupt, now } = options;
+
+  // BUILD. Durable: nothing. A crash right after leaves a spool file, which the next build overwrites.
+  const built = await timed(events, 'build', () => builder.build(lease.account, plan, stagedRows(db, plan)));
+  try {
+    const { stream, className, day } = plan;
+    const key = segmentKey({ stream, className, day, root: built.root });
+
+    // PUT, create-only, lock read back by the sink. A crash right after leaves an object that no one knows of; the
+    // open plan builds the same bytes for the same key, and the sink adopts it.
+    const { outcome, object } = await timed(events, 'put', () =>
+      sink.put(
+        {
+          key,
+          body: { path: built.path },
+          size: built.size,
+          sha256: built.sha256,
+          lock: plan.lock,
+          contentType: 'application/vnd.apache.parquet',
+        },
+        interrupt,
+      ),
+    );
+    if (outcome === 'identical') log.info({ key, plan: plan.id }, 'segment was there already and is adopted');
+
+    // COMMIT. Durable: the segment exists, its staged rows are gone. An unknown outcome stops the process; the next
+    // start finds the plan open (and adopts the object) or committed.
+    const { root, sha256, size } = built;
+    await timed(events, 'commit', () =>
+      commitSegment(db, lease, plan, { key, version: object.version, sha256, size, root }, now()),
+    );
+    log.debug({ key, records: plan.records, size }, 'segment sealed');
+    events.sealed(plan, size);
+    return size;
+  } finally {
+    await rm(built.path, { force: true });
+  }
+}
+
+async function timed<T>(events: SealEvents, step: SealStep, work: () => Promise<T>): Promise<T> {
+  const started = performance.now();
+  try {
+    return await work();
+  } finally {
+    events.step(step, (performance.now() - started) / 1000);
+  }
+}
