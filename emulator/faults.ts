@@ -55,13 +55,15 @@ export const faultSchema = z.discriminatedUnion('kind', [
   /** 400 code 4711 naming these scopes (default: those of the endpoint). */
   z.strictObject({ kind: z.literal('missing-scope'), scopes: z.array(z.string()).optional(), ...common }),
   /** 302 to the same path: here, or on another port of this machine, which plays the foreign host. */
-  z.strictObject({ kind: z.literal('redirect'), to: z.literal('same-host'), ...common }),
-  z.strictObject({
-    kind: z.literal('redirect'),
-    to: z.literal('foreign'),
-    port: z.number().int().positive(),
-    ...common,
-  }),
+  z.discriminatedUnion('to', [
+    z.strictObject({ kind: z.literal('redirect'), to: z.literal('same-host'), ...common }),
+    z.strictObject({
+      kind: z.literal('redirect'),
+      to: z.literal('foreign'),
+      port: z.number().int().positive(),
+      ...common,
+    }),
+  ]),
 ]);
 
 export type Fault = z.infer<typeof faultSchema>;

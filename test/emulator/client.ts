@@ -1,0 +1,96 @@
+import type { Emulator } from '../../emulator/server.ts';
+
+/** 15 June 2026, noon: a fixed start makes every date in the tests a constant. */
+export const NOON = Date.parse('2026-06-15T12:00:00Z');
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into JSON of many shapes
+  readonly json: any;
+}
+
+export type Parameters = Readonly<Record<string, string | number | boolean>>;
+
+/** Asks for an access token; the defaults are the emulator's own credentials. */
+export async function requestToken(
+  url: string,
+  fields: Readonly<Record<string, string>> = {},
+  secret = 'emulated-client:emulated-secret',
+): Promise<Reply> {
+  const body = new URLSearchParams({
+    grant_type: 'account_credentials',
+    account_id: 'emulated-account',
+    ...fields,
+  });
+  const authorization = `Basic ${Buffer.from(secret).toString('base64')}`;
+  return await readReply(
+    await fetch(`${url}/oauth/token`, { method: 'POST', headers: { authorization }, body }),
+  );
+}
+
+/** A plain client of the emulated API: one token, no retries. */
+export class Client {
+  readonly #url: string;
+  #token = '';
+
+  private constructor(url: string) {
+    this.#url = url;
+  }
+
+  static async connect(emulator: Pick<Emulator, 'url'>): Promise<Client> {
+    const client = new Client(emulator.url);
+    await client.renewToken();
+    return client;
+  }
+
+  async renewToken(): Promise<void> {
+    this.#token = (await requestToken(this.#url)).json.access_token;
+  }
+
+  async fetch(path: string, parameters: Parameters = {}): Promise<Response> {
+    const query = new URLSearchParams(
+      Object.entries(parameters).map(([name, value]): [string, string] => [name, String(value)]),
+    );
+    const headers = { authorization: `Bearer ${this.#token}` };
+    return await fetch(`${this.#url}/v2${path}?${query}`, { headers, redirect: 'manual' });
+  }
+
+  async get(path: string, parameters: Parameters = {}): Promise<Reply> {
+    return await readReply(await this.fetch(path, parameters));
+  }
+
+  async sessions(parameters: Parameters): Promise<Reply> {
+    return await this.get('/report/chat/sessions', parameters);
+  }
+
+  async messages(sessionId: string, parameters: Parameters): Promise<Reply> {
+    return await this.get(sessionPath(sessionId), parameters);
+  }
+
+  /** All pages of a query, in order; throws on the first that is not answered with 200. */
+  async pages(path: string, parameters: Parameters): Promise<Reply['json'][]> {
+    const pages = [];
+    for (let token = ''; ; ) {
+      const reply = await this.get(
+        path,
+        token === '' ? parameters : { ...parameters, next_page_token: token },
+      );
+      if (reply.status !== 200) throw new Error(`${reply.status} ${JSON.stringify(reply.json)}`);
+      pages.push(reply.json);
+      token = reply.json.next_page_token;
+      if (token === '') return pages;
+    }
+  }
+}
+
+/** The path of a session's messages, encoded twice where Zoom wants it. */
+export function sessionPath(id: string): string {
+  const once = encodeURIComponent(id);
+  const twice = id.startsWith('/') || id.includes('//');
+  return `/report/chat/sessions/${twice ? encodeURIComponent(once) : once}`;
+}
+
+async function readReply(response: Response): Promise<Reply> {
+  return { status: response.status, headers: response.headers, json: await response.json() };
+}
