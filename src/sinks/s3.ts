@@ -226,8 +226,11 @@ class S3Sink implements Sink {
   async head(key: string, version?: string): Promise<StoredObject | null> {
     checkedKey(key);
     return this.#retrying(key, async () => {
-      const wanted = version ?? (await this.#oldest(key))?.version;
-      return wanted === undefined ? null : this.#describe(key, wanted);
+      const found = version === undefined ? null : await this.#describe(key, version);
+      if (found !== null) return found;
+      // Asked also for a missing version: HEAD cannot tell a missing bucket from a missing object.
+      const oldest = await this.#oldest(key);
+      return version !== undefined || oldest === null ? null : this.#describe(key, oldest.version);
     });
   }
 

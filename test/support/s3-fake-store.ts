@@ -1,0 +1,205 @@
+import { createHash } from 'node:crypto';
+
+export interface FakeLock {
+  readonly mode: 'GOVERNANCE' | 'COMPLIANCE';
+  readonly retainUntil: Date;
+}
+
+export interface FakeVersion {
+  readonly key: string;
+  readonly version: string;
+  /** `null` for a delete marker. */
+  readonly bytes: Buffer | null;
+  readonly etag: string;
+  readonly modified: Date;
+  readonly contentType: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  lock: FakeLock | null;
+}
+
+/** A rule of the archive that a client broke; a test that ends with one has found a bug. */
+export interface Violation {
+  readonly rule:
+    | 'overwrite'
+    | 'wrong-checksum'
+    | 'shortened-lock'
+    | 'missing-lock'
+    | 'delete'
+    | 'outside-prefix';
+  readonly key: string;
+}
+
+export interface StoreRules {
+  /** Object Lock on the bucket; default true. Implies versions. */
+  readonly objectLock?: boolean;
+  /** Versions in the bucket; default true. */
+  readonly versioning?: boolean;
+  /** Default true. False imitates Ceph RGW 16, which lets every writer into a versioned bucket. */
+  readonly enforceIfNoneMatch?: boolean;
+  /** The lock headers of a PUT are accepted and dropped, as some stores do for multipart uploads. */
+  readonly ignoreLockHeaders?: boolean;
+  /** Locks are accepted and dropped always, also by PutObjectRetention. */
+  readonly forgetLocks?: boolean;
+  /** A PUT without a lock is a violation. */
+  readonly requireLock?: boolean;
+  /** A key on the wire that does not start with this, or starts with it twice, is a violation. */
+  readonly prefix?: string;
+  /** Keys that may be written again (the log's checkpoint); on the wire, prefix included. */
+  readonly isMutable?: (key: string) => boolean;
+  /** Milliseconds since the epoch; default `Date.now`. */
+  readonly now?: () => number;
+}
+
+/** An S3 error answer. */
+export class Refused extends Error {
+  readonly status: number;
+  readonly code: string;
+  constructor(status: number, code: string) {
+    super(code);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+export interface PutInput {
+  readonly key: string;
+  readonly bytes: Buffer;
+  readonly contentType: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly lock: FakeLock | null;
+  readonly ifNoneMatch: boolean;
+  readonly ifMatch: string | undefined;
+}
+
+/** One bucket: its versions, their locks, and the list of rules that were broken on it. */
+export class FakeStore {
+  readonly violations: Violation[] = [];
+  readonly rules: StoreRules;
+  /** Oldest first. */
+  readonly #versions = new Map<string, FakeVersion[]>();
+  #serial = 0;
+
+  constructor(rules: StoreRules) {
+    this.rules = rules;
+  }
+
+  get versioned(): boolean {
+    return this.locking || (this.rules.versioning ?? true);
+  }
+  get locking(): boolean {
+    return this.rules.objectLock ?? this.rules.versioning ?? true;
+  }
+  now(): number {
+    return this.rules.now?.() ?? Date.now();
+  }
+  violate(rule: Violation['rule'], key: string): void {
+    this.violations.push({ rule, key });
+  }
+
+  /** All versions and markers, by key in byte order, newest first within a key: the order of S3's listing. */
+  listed(): FakeVersion[] {
+    return [...this.#versions.keys()]
+      .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+      .flatMap((key) => [...(this.#versions.get(key) ?? [])].reverse());
+  }
+
+  put(input: PutInput): FakeVersion {
+    const { key } = input;
+    const { prefix, requireLock, isMutable } = this.rules;
+    if (prefix !== undefined && (!key.startsWith(prefix) || key.startsWith(prefix + prefix))) {
+      this.violate('outside-prefix', key);
+    }
+    if (input.lock !== null && !this.locking) throw new Refused(400, 'InvalidRequest');
+    if (input.lock !== null && input.lock.retainUntil.getTime() <= this.now()) {
+      throw new Refused(400, 'InvalidArgument');
+    }
+    const standing = this.#versions.get(key) ?? [];
+    const latest = standing.at(-1);
+    const exists = latest !== undefined && latest.bytes !== null;
+    if (input.ifNoneMatch && exists && (this.rules.enforceIfNoneMatch ?? true)) {
+      throw new Refused(412, 'PreconditionFailed');
+    }
+    if (input.ifMatch !== undefined) {
+      if (!exists) throw new Refused(404, 'NoSuchKey');
+      if (latest.etag !== input.ifMatch) throw new Refused(412, 'PreconditionFailed');
+    }
+    const mutable = isMutable?.(key) ?? false;
+    if (standing.some((version) => version.bytes !== null) && !mutable) this.violate('overwrite', key);
+    if (requireLock && input.lock === null && !mutable) this.violate('missing-lock', key);
+    const dropped = this.rules.ignoreLockHeaders || this.rules.forgetLocks;
+    const { ifNoneMatch: _, ifMatch: __, ...rest } = input;
+    return this.#append({
+      ...rest,
+      version: this.#nextId(),
+      etag: `"${createHash('md5').update(input.bytes).digest('hex')}"`,
+      modified: new Date(this.now()),
+      lock: dropped ? null : input.lock,
+    });
+  }
+
+  /** The version asked for, or the newest; fails as S3 does when it is not there. */
+  find(key: string, version: string | undefined): FakeVersion & { readonly bytes: Buffer } {
+    const versions = this.#versions.get(key) ?? [];
+    const found = version === undefined ? versions.at(-1) : versions.find((one) => one.version === version);
+    if (found === undefined) throw new Refused(404, version === undefined ? 'NoSuchKey' : 'NoSuchVersion');
+    if (!hasBytes(found)) {
+      throw version === undefined ? new Refused(404, 'NoSuchKey') : new Refused(405, 'MethodNotAllowed');
+    }
+    return found;
+  }
+
+  retain(key: string, version: string | undefined, lock: FakeLock, bypass: boolean): void {
+    if (!this.locking) throw new Refused(400, 'InvalidRequest');
+    if (lock.retainUntil.getTime() <= this.now()) throw new Refused(400, 'InvalidArgument');
+    const found = this.find(key, version);
+    const held = this.#activeLock(found);
+    if (held !== null) {
+      const shorter = lock.retainUntil.getTime() < held.retainUntil.getTime();
+      const weaker = held.mode === 'COMPLIANCE' && lock.mode === 'GOVERNANCE';
+      if (shorter || weaker) this.violate('shortened-lock', key);
+      const free = held.mode === 'GOVERNANCE' && bypass;
+      if ((shorter || held.mode !== lock.mode) && !free) throw new Refused(403, 'AccessDenied');
+    }
+    if (!this.rules.forgetLocks) found.lock = lock;
+  }
+
+  /** Deletes a version, or hides the key behind a marker. Every call is a violation: nothing in the archive deletes. */
+  remove(key: string, version: string | undefined, bypass: boolean): void {
+    this.violate('delete', key);
+    const versions = this.#versions.get(key) ?? [];
+    if (version === undefined && this.versioned) {
+      const facts = { etag: '', contentType: '', metadata: {}, modified: new Date(this.now()), lock: null };
+      this.#append({ key, bytes: null, version: this.#nextId(), ...facts });
+      return;
+    }
+    const at = version === undefined ? 0 : versions.findIndex((one) => one.version === version);
+    const found = versions[at];
+    if (found === undefined) return;
+    const lock = this.#activeLock(found);
+    if (lock !== null && !(lock.mode === 'GOVERNANCE' && bypass)) throw new Refused(403, 'AccessDenied');
+    versions.splice(at, 1);
+    if (versions.length === 0) this.#versions.delete(key);
+  }
+
+  #activeLock(version: FakeVersion): FakeLock | null {
+    return version.lock !== null && version.lock.retainUntil.getTime() > this.now() ? version.lock : null;
+  }
+
+  #append(version: FakeVersion): FakeVersion {
+    const standing = this.versioned ? (this.#versions.get(version.key) ?? []) : [];
+    this.#versions.set(version.key, [...standing, version]);
+    return version;
+  }
+
+  #nextId(): string {
+    this.#serial += 1;
+    // Not in the order of time, as real ids are not.
+    return this.versioned
+      ? createHash('sha256').update(`v${this.#serial}`).digest('hex').slice(0, 24)
+      : 'null';
+  }
+}
+
+function hasBytes(version: FakeVersion): version is FakeVersion & { readonly bytes: Buffer } {
+  return version.bytes !== null;
+}

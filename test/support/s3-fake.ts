@@ -1,0 +1,356 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import {
+  type FakeLock,
+  FakeStore,
+  type FakeVersion,
+  Refused,
+  type StoreRules,
+  type Violation,
+} from './s3-fake-store.ts';
+import {
+  header,
+  lockFromHeaders,
+  lockFromXml,
+  parseTarget,
+  receiveBody,
+  renderXml,
+  type Target,
+  wrongChecksums,
+  type Xml,
+} from './s3-fake-wire.ts';
+
+export interface S3FakeOptions extends StoreRules {
+  /** Default `archive`. The only bucket there is. */
+  readonly bucket?: string;
+  /** Every request is answered 403 AccessDenied. */
+  readonly denied?: boolean;
+  /** Default true. False imitates Ceph RGW 16, which does not look at x-amz-checksum-sha256. */
+  readonly verifyChecksums?: boolean;
+  /** Entries in a page of a listing, default 1,000. */
+  readonly pageSize?: number;
+}
+
+/** A failure to come: of the next request that fits. */
+export interface Fault {
+  readonly method: 'GET' | 'HEAD' | 'PUT' | 'DELETE';
+  /** On the wire, archive prefix included. A listing fits by the prefix it asks for. */
+  readonly keyPrefix?: string;
+  /** `lost`: the request changes nothing. `applied`: it takes effect, and only the answer is lost. */
+  readonly effect: 'lost' | 'applied';
+  /** What the client sees; `hang` never answers. */
+  readonly how: 'reset' | 'hang' | '500' | '503' | '507';
+  /** Called when the request is in and, for `applied`, has taken effect. */
+  readonly onReached?: () => void;
+}
+
+export interface S3FakeObject {
+  readonly key: string;
+  readonly version: string;
+  readonly bytes: Buffer;
+  readonly lock: FakeLock | null;
+}
+
+export interface S3Fake {
+  readonly url: string;
+  readonly bucket: string;
+  readonly region: string;
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** Every version that has bytes, by key, newest first within a key. */
+  objects(): readonly S3FakeObject[];
+  /** Empty at the end of every test that does not break a rule on purpose. */
+  readonly violations: readonly Violation[];
+  /** What was asked, in order: `PUT key`, `GET ?versions`. */
+  readonly requests: readonly string[];
+  failNext(fault: Fault): void;
+  /** Changes bytes behind the client's back, as a bad disk or a bad operator would. */
+  tamper(key: string, bytes: Buffer): void;
+  close(): Promise<void>;
+}
+
+const CREDENTIALS = { accessKeyId: 'fake-access-key', secretAccessKey: 'fake-secret-key' };
+
+/**
+ * An S3 on loopback with one bucket, that keeps versions and Object Lock and writes down every rule of the
+ * archive that a client breaks. It checks the access key, not the signature.
+ */
+export async function startS3Fake(options: S3FakeOptions = {}): Promise<S3Fake> {
+  const bucket = options.bucket ?? 'archive';
+  const store = new FakeStore(options);
+  const faults: Fault[] = [];
+  const requests: string[] = [];
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const target = parseTarget(request);
+    const subject = target.key === '' ? (target.query.get('prefix') ?? '') : target.key;
+    requests.push(`${request.method} ${target.key}${actionOf(target)}`);
+    const body = await receiveBody(request);
+    const at = faults.findIndex(
+      (fault) => fault.method === request.method && subject.startsWith(fault.keyPrefix ?? ''),
+    );
+    const fault = at < 0 ? undefined : faults.splice(at, 1)[0];
+    let answer: Answer = { status: 500, error: 'InternalError' };
+    if (fault?.effect !== 'lost') {
+      try {
+        authorise(request, target);
+        answer = respond(store, options, request, target, body);
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+        answer = { status: error.status, error: error.code };
+      }
+    }
+    fault?.onReached?.();
+    if (fault?.how === 'hang') return;
+    if (fault?.how === 'reset') request.socket.destroy();
+    else
+      send(response, request, fault === undefined ? answer : { status: Number(fault.how), error: 'Fault' });
+  }
+
+  function authorise(request: IncomingMessage, target: Target): void {
+    if (options.denied) throw new Refused(403, 'AccessDenied');
+    if (!header(request, 'authorization')?.includes(`Credential=${CREDENTIALS.accessKeyId}/`)) {
+      throw new Refused(403, 'InvalidAccessKeyId');
+    }
+    if (target.bucket !== bucket) throw new Refused(404, 'NoSuchBucket');
+  }
+
+  const server = createServer((request, response) => {
+    serve(request, response).catch(() => request.socket.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    bucket,
+    region: 'us-east-1',
+    credentials: CREDENTIALS,
+    objects: () =>
+      store
+        .listed()
+        .flatMap(({ key, version, bytes, lock }) => (bytes === null ? [] : [{ key, version, bytes, lock }])),
+    violations: store.violations,
+    requests,
+    failNext: (fault) => faults.push(fault),
+    tamper(key, bytes) {
+      const found: { bytes: Buffer } = store.find(key, undefined);
+      found.bytes = bytes;
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+interface Answer {
+  readonly status: number;
+  readonly error?: string;
+  readonly headers?: Record<string, string>;
+  readonly xml?: Xml;
+  readonly bytes?: Buffer;
+}
+
+function send(response: ServerResponse, request: IncomingMessage, answer: Answer): void {
+  const xml = answer.error === undefined ? answer.xml : errorXml(answer.error);
+  const payload =
+    xml === undefined
+      ? (answer.bytes ?? Buffer.alloc(0))
+      : Buffer.from(`<?xml version="1.0" encoding="UTF-8"?>${renderXml(xml)}`);
+  response.writeHead(answer.status, {
+    ...(xml === undefined ? {} : { 'content-type': 'application/xml' }),
+    ...answer.headers,
+    'content-length': String(payload.length),
+    'x-amz-request-id': 'fake',
+  });
+  response.end(request.method === 'HEAD' ? undefined : payload);
+}
+
+function errorXml(code: string): Xml {
+  return [
+    [
+      'Error',
+      [
+        ['Code', code],
+        ['Message', code],
+      ],
+    ],
+  ];
+}
+
+/** The sub-resource that a request is about, '' for the object or bucket itself. */
+function actionOf({ query }: Target): string {
+  const known = ['versions', 'list-type', 'versioning', 'object-lock', 'retention'];
+  const found = known.find((name) => query.has(name));
+  return found === undefined ? '' : `?${found}`;
+}
+
+function respond(
+  store: FakeStore,
+  options: S3FakeOptions,
+  request: IncomingMessage,
+  target: Target,
+  body: Buffer,
+): Answer {
+  const version = target.query.get('versionId') ?? undefined;
+  const bypass = header(request, 'x-amz-bypass-governance-retention') === 'true';
+  const onBucket = target.key === '';
+  switch (`${request.method} ${onBucket ? 'bucket' : 'object'}${actionOf(target)}`) {
+    case 'HEAD bucket':
+      return { status: 200 };
+    case 'GET bucket?versions':
+      return { status: 200, xml: listVersions(store, target.query, options.pageSize ?? 1000) };
+    case 'GET bucket?list-type':
+      return { status: 200, xml: listObjects(store, target.query, options.pageSize ?? 1000) };
+    case 'GET bucket?versioning':
+      return {
+        status: 200,
+        xml: [['VersioningConfiguration', store.versioned ? [['Status', 'Enabled']] : '']],
+      };
+    case 'GET bucket?object-lock':
+      if (!store.locking) throw new Refused(404, 'ObjectLockConfigurationNotFoundError');
+      return { status: 200, xml: [['ObjectLockConfiguration', [['ObjectLockEnabled', 'Enabled']]]] };
+    case 'PUT object':
+      return putObject(store, options, request, target.key, body);
+    case 'HEAD object':
+    case 'GET object': {
+      const found = store.find(target.key, version);
+      return {
+        status: 200,
+        bytes: found.bytes,
+        headers: { ...describe(store, found), 'content-length': String(found.bytes.length) },
+      };
+    }
+    case 'GET object?retention': {
+      const { lock } = store.find(target.key, version);
+      if (lock === null) throw new Refused(404, 'NoSuchObjectLockConfiguration');
+      const until = lock.retainUntil.toISOString();
+      return {
+        status: 200,
+        xml: [
+          [
+            'Retention',
+            [
+              ['Mode', lock.mode],
+              ['RetainUntilDate', until],
+            ],
+          ],
+        ],
+      };
+    }
+    case 'PUT object?retention':
+      store.retain(target.key, version, lockFromXml(body), bypass);
+      return { status: 200 };
+    case 'DELETE object':
+      store.remove(target.key, version, bypass);
+      return { status: 204 };
+    default:
+      throw new Refused(501, 'NotImplemented');
+  }
+}
+
+function putObject(
+  store: FakeStore,
+  options: S3FakeOptions,
+  request: IncomingMessage,
+  key: string,
+  body: Buffer,
+): Answer {
+  for (const name of wrongChecksums(request, body)) {
+    store.violate('wrong-checksum', key);
+    if (name === 'x-amz-content-sha256') throw new Refused(400, 'XAmzContentSHA256Mismatch');
+    if (name === 'content-md5' || (options.verifyChecksums ?? true)) throw new Refused(400, 'BadDigest');
+  }
+  const metadata = Object.fromEntries(
+    Object.keys(request.headers)
+      .filter((name) => name.startsWith('x-amz-meta-'))
+      .map((name) => [name, header(request, name) ?? '']),
+  );
+  const created = store.put({
+    key,
+    bytes: body,
+    contentType: header(request, 'content-type') ?? 'binary/octet-stream',
+    metadata,
+    lock: lockFromHeaders(request),
+    ifNoneMatch: header(request, 'if-none-match') === '*',
+    ifMatch: header(request, 'if-match'),
+  });
+  return {
+    status: 200,
+    headers: { etag: created.etag, ...(store.versioned ? { 'x-amz-version-id': created.version } : {}) },
+  };
+}
+
+function describe(store: FakeStore, found: FakeVersion): Record<string, string> {
+  return {
+    etag: found.etag,
+    'content-type': found.contentType,
+    'last-modified': found.modified.toUTCString(),
+    ...found.metadata,
+    ...(store.versioned ? { 'x-amz-version-id': found.version } : {}),
+    ...(found.lock === null
+      ? {}
+      : {
+          'x-amz-object-lock-mode': found.lock.mode,
+          'x-amz-object-lock-retain-until-date': found.lock.retainUntil.toISOString(),
+        }),
+  };
+}
+
+function listVersions(store: FakeStore, query: URLSearchParams, pageSize: number): Xml {
+  const prefix = query.get('prefix') ?? '';
+  const keyMarker = query.get('key-marker') ?? '';
+  const versionMarker = query.get('version-id-marker') ?? '';
+  const limit = Math.min(Number(query.get('max-keys') ?? 1000), pageSize);
+  const all = store.listed();
+  const marked = all.findIndex(({ key, version }) => key === keyMarker && version === versionMarker);
+  const rest = all
+    .filter(({ key }, at) => (marked >= 0 ? at > marked : isAfter(key, keyMarker)))
+    .filter(({ key }) => key.startsWith(prefix));
+  const page = rest.slice(0, limit);
+  const last = page.at(-1);
+  const truncated = rest.length > page.length && last !== undefined;
+  const entries: Xml = page.map((one) => [
+    one.bytes === null ? 'DeleteMarker' : 'Version',
+    [
+      ['Key', one.key],
+      ['VersionId', one.version],
+      ['ETag', one.etag],
+      ['Size', one.bytes?.length ?? 0],
+      ['LastModified', one.modified.toISOString()],
+    ],
+  ]);
+  const next: Xml = truncated
+    ? [
+        ['NextKeyMarker', last.key],
+        ['NextVersionIdMarker', last.version],
+      ]
+    : [];
+  return [['ListVersionsResult', [['IsTruncated', truncated], ...next, ...entries]]];
+}
+
+function listObjects(store: FakeStore, query: URLSearchParams, pageSize: number): Xml {
+  const prefix = query.get('prefix') ?? '';
+  const after = query.get('continuation-token') ?? query.get('start-after') ?? '';
+  const limit = Math.min(Number(query.get('max-keys') ?? 1000), pageSize);
+  const newest = store.listed().filter((one, at, all) => all[at - 1]?.key !== one.key && one.bytes !== null);
+  const rest = newest.filter(({ key }) => key.startsWith(prefix) && isAfter(key, after));
+  const page = rest.slice(0, limit);
+  const last = page.at(-1);
+  const truncated = rest.length > page.length && last !== undefined;
+  const entries: Xml = page.map((one) => [
+    'Contents',
+    [
+      ['Key', one.key],
+      ['ETag', one.etag],
+      ['Size', one.bytes?.length ?? 0],
+      ['LastModified', one.modified.toISOString()],
+    ],
+  ]);
+  const next: Xml = truncated ? [['NextContinuationToken', last.key]] : [];
+  return [['ListBucketResult', [['KeyCount', page.length], ['IsTruncated', truncated], ...next, ...entries]]];
+}
+
+function isAfter(key: string, marker: string): boolean {
+  return marker === '' || Buffer.compare(Buffer.from(key), Buffer.from(marker)) > 0;
+}
