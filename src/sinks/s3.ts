@@ -170,11 +170,7 @@ class S3Sink implements Sink {
       const { VersionId } = await this.#client.send(command, signal && { abortSignal: signal });
       return VersionId ?? UNVERSIONED;
     } catch (error) {
-      // S3's answer to a lock asked of a bucket that cannot lock has no code of its own.
-      if (request.lock !== null && error instanceof Error && error.name === 'InvalidRequest') {
-        throw this.#unlocked('the store refused the lock', request.key, error);
-      }
-      throw error;
+      throw request.lock === null ? error : this.#lockRefused(error, request.key);
     } finally {
       body.destroy();
     }
@@ -197,22 +193,28 @@ class S3Sink implements Sink {
     if (object.size !== request.size) throw this.#conflict(object);
     const target = stricter(object.lock, request.lock);
     if (target === null || isAtLeast(object.lock, request.lock)) return object;
-    await this.#client.send(
-      new PutObjectRetentionCommand({
-        Bucket: this.#bucket,
-        Key: this.#prefix + request.key,
-        VersionId: version,
-        Retention: retentionOf(target),
-        // A governance lock turns into compliance only under bypass, though that is stricter.
-        ...(object.lock?.mode === 'governance' && target.mode === 'compliance'
-          ? { BypassGovernanceRetention: true }
-          : {}),
-      }),
-      signal && { abortSignal: signal },
-    );
+    await this.#raise(object, target, signal);
     const raised = await this.#secured(version, request.key, signal);
     if (isAtLeast(raised.lock, request.lock)) return raised;
     throw this.#unlocked('the store did not keep the lock', request.key);
+  }
+
+  async #raise(object: StoredObject, target: ObjectLock, signal: AbortSignal | undefined): Promise<void> {
+    const command = new PutObjectRetentionCommand({
+      Bucket: this.#bucket,
+      Key: this.#prefix + object.key,
+      VersionId: object.version,
+      Retention: retentionOf(target),
+      // A governance lock turns into compliance only under bypass, though that is stricter.
+      ...(object.lock?.mode === 'governance' && target.mode === 'compliance'
+        ? { BypassGovernanceRetention: true }
+        : {}),
+    });
+    try {
+      await this.#client.send(command, signal && { abortSignal: signal });
+    } catch (error) {
+      throw this.#lockRefused(error, object.key);
+    }
   }
 
   async #secured(version: string, key: string, signal: AbortSignal | undefined): Promise<StoredObject> {
@@ -354,6 +356,12 @@ class S3Sink implements Sink {
 
   #unlocked(phrase: string, key: string, cause?: unknown): ArchiverError {
     return new ArchiverError('sink-unlocked', phrase, { detail: this.#subject(key), cause });
+  }
+
+  /** S3's answer to a lock asked of a bucket that cannot lock has no code of its own. */
+  #lockRefused(error: unknown, key: string): unknown {
+    if (!(error instanceof Error) || error.name !== 'InvalidRequest') return error;
+    return this.#unlocked('the store refused the lock', key, error);
   }
 
   #conflict({ key, version }: Pick<Version, 'key' | 'version'>): ArchiverError {

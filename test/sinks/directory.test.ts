@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import {
   appendFile,
   chmod,
@@ -13,10 +13,15 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { measure } from '../../src/sinks/body.ts';
 import { createDirectorySink } from '../../src/sinks/directory.ts';
+import { writerRequest } from './directory-writer.ts';
 import { bytesOf, keysOf, lockFor, putOf } from './places.ts';
 
+const WRITER = fileURLToPath(new URL('directory-writer.ts', import.meta.url));
 const KEY = 'segments/one.parquet';
 const ONE = Buffer.from('one');
 const LOCKED = putOf(KEY, ONE, { lock: lockFor('compliance', 3600) });
@@ -101,6 +106,29 @@ describe('notes of locks', () => {
     expect((await sink.head(KEY))?.lock).toEqual(first);
     expect((await sink.put(LOCKED)).object.lock).toEqual(LOCKED.lock);
   });
+});
+
+test('a process killed at any moment leaves whole objects, and the same puts again end well', async () => {
+  const acknowledged: string[] = [];
+  for (const lines of [1, 7, 30]) {
+    const child = spawn(process.execPath, ['--import', 'tsx', WRITER, root, `${lines}`], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let seen = 0;
+    for await (const key of createInterface({ input: child.stdout })) {
+      acknowledged.push(key);
+      seen += 1;
+      if (seen === lines) child.kill('SIGKILL');
+    }
+  }
+  const sink = createDirectorySink({ root });
+  expect(acknowledged.length).toBeGreaterThanOrEqual(38);
+  for (const key of acknowledged) expect((await sink.head(key))?.lock).toEqual(writerRequest(key).lock);
+  for await (const { key, version } of sink.list('')) {
+    expect(version).toBe(writerRequest(key).sha256);
+    expect((await measure(await sink.read(key))).sha256).toBe(version);
+    expect((await sink.put(writerRequest(key))).outcome).toBe('identical');
+  }
 });
 
 describe('failures', () => {

@@ -143,10 +143,17 @@ describe('what is read back decides', () => {
     await expect(sinkOn(fake).put(LOCKED)).rejects.toMatchObject({ code: 'sink-unlocked', retry: 'never' });
   });
 
+  test('a store that loses bytes is found out', async () => {
+    const fake = await startFake({ truncate: true });
+    await expect(sinkOn(fake).put(LOCKED)).rejects.toMatchObject({ code: 'sink-conflict' });
+  });
+
   test('a lock on a bucket without Object Lock is refused', async () => {
     const fake = await startFake({ objectLock: false });
     await expect(sinkOn(fake).put(LOCKED)).rejects.toMatchObject({ code: 'sink-unlocked' });
     expect(fake.objects()).toEqual([]);
+    await sinkOn(fake).put(putOf(KEY, ONE));
+    await expect(sinkOn(fake).put(LOCKED)).rejects.toMatchObject({ code: 'sink-unlocked' });
   });
 
   test('an object in a bucket without versions has the version that reads it', async () => {

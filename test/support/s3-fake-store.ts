@@ -40,6 +40,8 @@ export interface StoreRules {
   readonly ignoreLockHeaders?: boolean;
   /** Locks are accepted and dropped always, also by PutObjectRetention. */
   readonly forgetLocks?: boolean;
+  /** The last byte of every body is lost. */
+  readonly truncate?: boolean;
   /** A PUT without a lock is a violation. */
   readonly requireLock?: boolean;
   /** A key on the wire that does not start with this, or starts with it twice, is a violation. */
@@ -130,6 +132,7 @@ export class FakeStore {
     const { ifNoneMatch: _, ifMatch: __, ...rest } = input;
     return this.#append({
       ...rest,
+      bytes: this.rules.truncate ? input.bytes.subarray(0, -1) : input.bytes,
       version: this.#nextId(),
       etag: `"${createHash('md5').update(input.bytes).digest('hex')}"`,
       modified: new Date(this.now()),
