@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { ArchiverError, asArchiverError, hasCode } from '../errors.ts';
 import { type Admission, admit, type Page } from '../ledger/admit.ts';
 import type { Database } from '../ledger/database.ts';
@@ -76,6 +77,8 @@ const FAILED_RETRY_MS = 15 * 60_000;
  * `ledger-unreachable`, `interrupted`…); a unit's own failure is recorded, and the pass goes on.
  */
 export async function collect(options: CollectOptions): Promise<CollectSummary> {
+  // Every request in flight listens to it.
+  setMaxListeners(0, options.interrupt);
   const pass = new Pass(options);
   try {
     return await pass.run();

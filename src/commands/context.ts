@@ -50,9 +50,12 @@ export function openContext(flags: CommonFlags, level?: string): Context {
 
 export async function openLedger({ config, log }: Context): Promise<Database> {
   const { ledger } = config;
-  if ('directory' in ledger) return openPglite({ directory: ledger.directory, log });
+  if ('directory' in ledger) return openPglite({ directory: ledger.directory });
   return openPostgres({ url: ledger.url, connections: ledger.connections, log });
 }
+
+export const EMBEDDED_LEDGER_NOTE =
+  'the embedded ledger is for evaluation: it serves one process and may lose what was committed in a power cut';
 
 /** The ledger, at this build's version; closed again when `work` ends. */
 export async function withLedger<T>(context: Context, work: (db: Database) => Promise<T>): Promise<T> {

@@ -2,7 +2,15 @@ import { mkdir } from 'node:fs/promises';
 import { Command } from 'commander';
 import { migrate } from '../ledger/migrate.ts';
 import { checkIdentity, readIdentity, writeIdentity } from './archive.ts';
-import { type CommandIo, type CommonFlags, lockFor, openContext, openLedger, openSink } from './context.ts';
+import {
+  type CommandIo,
+  type CommonFlags,
+  EMBEDDED_LEDGER_NOTE,
+  lockFor,
+  openContext,
+  openLedger,
+  openSink,
+} from './context.ts';
 
 /** `init`: proves that the sink can keep its promise, prepares the ledger and creates the archive. Safe to repeat. */
 export function initCommand(io: CommandIo): Command {
@@ -37,6 +45,7 @@ export function initCommand(io: CommandIo): Command {
               : `archive of account ${account} was there already`,
           );
           io.out(applied.length === 0 ? 'ledger is up to date' : `ledger migrated: ${applied.join(', ')}`);
+          if ('directory' in config.ledger) io.out(`note: ${EMBEDDED_LEDGER_NOTE}`);
         }
       } finally {
         await sink.close();

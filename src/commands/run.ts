@@ -16,6 +16,7 @@ import {
   type CommandIo,
   type CommonFlags,
   type Context,
+  EMBEDDED_LEDGER_NOTE,
   openContext,
   openSink,
   openZoom,
@@ -74,6 +75,7 @@ export function runCommand(io: CommandIo): Command {
             detail: `${config.metrics.host}:${config.metrics.port}`,
           });
         });
+        if (db.engine === 'pglite') log.warn(EMBEDDED_LEDGER_NOTE);
         log.info({ version: build.version, account, port: server.port }, 'archiver started');
         try {
           await checkIdentity(sink, account);

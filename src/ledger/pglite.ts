@@ -2,13 +2,11 @@ import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { ArchiverError } from '../errors.ts';
-import type { Logger } from '../log.ts';
 import { type Database, PLAN_SETTINGS, type Queryable, type Row } from './database.ts';
 
 export interface PgliteOptions {
   /** Directory of the embedded ledger; created when missing. */
   readonly directory: string;
-  readonly log: Logger;
 }
 
 const NUMERIC = 1700;
@@ -22,10 +20,6 @@ export async function openPglite(options: PgliteOptions): Promise<Database> {
   mkdirSync(options.directory, { recursive: true });
   const lockFile = join(options.directory, 'archiver.lock');
   takeLock(lockFile);
-  options.log.warn(
-    { directory: options.directory },
-    'the embedded ledger is for evaluation: it does not survive a power cut and serves one process',
-  );
   let db: PGlite;
   try {
     db = await PGlite.create({

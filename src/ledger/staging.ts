@@ -98,14 +98,14 @@ export async function planSegments(
          window whole as (partition by stream, class, day),
            before as (partition by stream, class, day order by id rows between unbounded preceding and 1 preceding)
        ), cut as (
-         select *, greatest(coalesce(records_before, 0) / $2, coalesce(bytes_before, 0) / $3) as part from running
-         where group_records >= $2 or group_bytes >= $3 or oldest < $4
+         select *, greatest(floor(coalesce(records_before, 0) / $2::numeric), floor(coalesce(bytes_before, 0) / $3::numeric)) as part from running
+         where group_records >= $2::numeric or group_bytes >= $3::numeric or oldest < $4
        )
        select stream, class, day::text as day, sum(records) as records, sum(bytes) as bytes,
          array_agg(id::float8 order by id) as ids
        from cut
        group by stream, class, day, part
-       having min(oldest) < $4 or sum(records) >= $2 * 0.9 or sum(bytes) >= $3 * 0.9
+       having min(oldest) < $4 or sum(records) >= $2::numeric * 0.9 or sum(bytes) >= $3::numeric * 0.9
        order by min(oldest), day, stream limit $5`,
       [lease.account, limits.records, limits.bytes, new Date(limits.dueBefore), limit],
     );

@@ -67,12 +67,12 @@ with guard as (
   returning 1
 ), covering as (
   insert into coverage as c (account, stream, scope, mode, covered, asked_at)
-  select $1, $3, $4, $5, int8multirange(int8range($20, greatest($20, $21))), $13 from ended where $9 = 'done'
+  select $1, $3, $4, $5, int8multirange(int8range($20::bigint, greatest($20::bigint, $21::bigint))), $13 from ended where $9 = 'done'
   on conflict (account, stream, scope, mode) do update set
     covered = c.covered + excluded.covered, asked_at = excluded.asked_at
 ), active as (
-  update registry set last_activity_at = greatest(last_activity_at, $14)
-  where account = $1 and session_id = $4 and $14 is not null and exists (select 1 from ended)
+  update registry set last_activity_at = greatest(last_activity_at, $14::timestamptz)
+  where account = $1 and session_id = $4 and $14::timestamptz is not null and exists (select 1 from ended)
 ), staging as (
   insert into staged (account, stream, class, day, records, bytes, provenance, observed_at, lines)
   select $1, 'coverage', $15, $16::date, 1, octet_length($19), $17::jsonb, $18, $19 from ended

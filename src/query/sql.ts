@@ -29,10 +29,10 @@ export async function querySegments(
   const instance = await DuckDBInstance.create(':memory:', {
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
-    TimeZone: 'UTC',
   });
   const connection = await instance.connect();
   try {
+    await connection.run(`set TimeZone = 'UTC'`);
     for (const stream of STREAMS) {
       const paths = segments
         .filter((segment) => parseSegmentKey(segment.key)?.stream === stream)

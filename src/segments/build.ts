@@ -49,7 +49,6 @@ export class SegmentBuilder {
       // The program never downloads code.
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
-      TimeZone: 'UTC',
     });
     return new SegmentBuilder(options, instance);
   }
@@ -63,10 +62,14 @@ export class SegmentBuilder {
     plan: SegmentPlan,
     staged: AsyncIterable<readonly StagedRow[]>,
   ): Promise<BuiltSegment> {
-    const input = join(this.#options.spool, `segment-${plan.id}.tsv`);
+    const input = {
+      pages: join(this.#options.spool, `segment-${plan.id}.pages.tsv`),
+      records: join(this.#options.spool, `segment-${plan.id}.records.tsv`),
+    };
     const output = join(this.#options.spool, `segment-${plan.id}.parquet`);
     const connection = await this.#instance.connect();
     try {
+      await connection.run(`set TimeZone = 'UTC'`);
       await writeInput(input, staged);
       return await writeSegment(connection, account, plan, input, output);
     } catch (error) {
@@ -74,7 +77,8 @@ export class SegmentBuilder {
       throw spoolError(error);
     } finally {
       connection.closeSync();
-      await rm(input, { force: true });
+      await rm(input.pages, { force: true });
+      await rm(input.records, { force: true });
     }
   }
 
@@ -83,28 +87,52 @@ export class SegmentBuilder {
   }
 }
 
+/** A plan's staged rows as two files that DuckDB reads: where each page came from, and a line for each record. */
+interface Input {
+  readonly pages: string;
+  readonly records: string;
+}
+
 /**
- * One line per staged row: provenance, moment of observation, records. Neither JSON nor the records hold a raw tab
- * or line feed, so nothing needs quoting.
+ * Tabs between fields, a line feed after each row. Neither JSON nor the other fields hold a raw tab or line feed, so
+ * nothing needs quoting, and the records pass through this process without being looked at.
  */
-async function writeInput(path: string, staged: AsyncIterable<readonly StagedRow[]>): Promise<void> {
-  const file = await open(path, 'w');
+async function writeInput(input: Input, staged: AsyncIterable<readonly StagedRow[]>): Promise<void> {
+  const pages = await open(input.pages, 'w');
+  const records = await open(input.records, 'w');
   try {
     for await (const rows of staged) {
-      let chunk = '';
-      for (const row of rows) chunk += `${row.provenance}\t${row.observed_at}\t${row.lines}\n`;
-      await file.write(chunk);
+      let origins = '';
+      let lines = '';
+      for (const row of rows) {
+        origins += `${row.id}\t${row.provenance}\t${row.observed_at}\n`;
+        const own = row.lines.replaceAll(RECORD_SEPARATOR, `\n${row.id}\t`).replaceAll(FIELD_SEPARATOR, '\t');
+        lines += `${row.id}\t${own}\n`;
+      }
+      await pages.write(origins);
+      await records.write(lines);
     }
   } finally {
-    await file.close();
+    await pages.close();
+    await records.close();
   }
+}
+
+/** Nothing Zoom sends comes near: a message has at most a few ten thousand characters. */
+const LONGEST_RECORD = 16_000_000;
+
+function readTsv(path: string, columns: Readonly<Record<string, string>>): string {
+  const types = Object.entries(columns).map(([name, type]) => `${literal(name)}: ${literal(type)}`);
+  return `read_csv(${literal(path)}, delim = '\t', quote = '', escape = '', header = false, auto_detect = false,
+    nullstr = 'N', max_line_size = ${LONGEST_RECORD}, buffer_size = ${2 * LONGEST_RECORD}, parallel = false,
+    columns = {${types.join(', ')}})`;
 }
 
 async function writeSegment(
   connection: DuckDBConnection,
   account: string,
   plan: SegmentPlan,
-  input: string,
+  input: Input,
   output: string,
 ): Promise<BuiltSegment> {
   const stream = knownStream(plan.stream);
@@ -113,23 +141,16 @@ async function writeSegment(
     .join(',\n');
   await connection.run(`
     create or replace temp table rows as
-    select ${list}, fields[2] as key, coalesce(provenance ->> '$.session.id', '') as session, time
+    select ${list}, key, session, time
     from (
-      select *, fields[1] = '1' as drift, fields[3]::bigint as time, fields[4] as kind, fields[5] as record,
-        ${literal(account)} as account,
+      select *, flag = '1' as drift, ${literal(account)} as account, provenance_text::json as provenance,
+        coalesce(provenance ->> '$.session.id', '') as session, ${literal(plan.stream)} as stream,
         -- DuckDB refuses the escape of a lone surrogate, which Zoom may send; only the typed columns lose it.
-        case when json_valid(fields[5]) then fields[5]
-          else regexp_replace(fields[5], '\\\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '\\ufffd', 'g') end as readable,
+        case when json_valid(record) then record
+          else regexp_replace(record, '\\\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '\\ufffd', 'g') end as readable,
         case when json_valid(readable) then readable::json end as json
-      from (
-        select provenance::json as provenance, observed_at, string_split(line, chr(${code(FIELD_SEPARATOR)})) as fields
-        from (
-          select provenance, observed_at, unnest(string_split(lines, chr(${code(RECORD_SEPARATOR)}))) as line
-          from read_csv(${literal(input)}, delim = '\\t', quote = '', escape = '', header = false,
-            auto_detect = false, nullstr = '\\N', max_line_size = 268435456, buffer_size = 536870912, parallel = false,
-            columns = {'provenance': 'VARCHAR', 'observed_at': 'BIGINT', 'lines': 'VARCHAR'})
-        )
-      )
+      from ${readTsv(input.records, { page: 'BIGINT', flag: 'VARCHAR', key: 'VARCHAR', time: 'BIGINT', kind: 'VARCHAR', record: 'VARCHAR' })} as r
+      join ${readTsv(input.pages, { page: 'BIGINT', provenance_text: 'VARCHAR', observed_at: 'BIGINT' })} as p using (page)
     )
     order by ${ROW_ORDER}`);
   const { root, records } = await rootOf(connection);
@@ -193,10 +214,6 @@ function knownStream(name: string): Stream {
 
 function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
-}
-
-function code(separator: string): number {
-  return separator.charCodeAt(0);
 }
 
 function spoolError(error: unknown): unknown {

@@ -10,7 +10,7 @@ export interface Column {
   readonly type: 'VARCHAR' | 'BIGINT' | 'BOOLEAN' | 'BLOB' | 'TIMESTAMP WITH TIME ZONE';
   /**
    * SQL that gives the value from: `account`, `stream`, `class`, `kind`, `time` (ms), `drift`, `record`,
-   * `observed_at` (ms), `provenance` (JSON) and `json` (the record, for reading fields from).
+   * `observed_at` (ms), `provenance` (JSON), `session` (id or empty) and `json` (the record, for reading fields from).
    */
   readonly from: string;
 }
@@ -19,7 +19,7 @@ const text = (name: string, path: string): Column => ({ name, type: 'VARCHAR', f
 const count = (name: string, path: string): Column => ({
   name,
   type: 'BIGINT',
-  from: `json_array_length(json, '${path}')`,
+  from: `coalesce(json_array_length(json, '${path}'), 0)`,
 });
 const moment = (name: string, milliseconds: string): Column => ({
   name,
@@ -36,7 +36,7 @@ const SUBJECT: readonly Column[] = [
   { name: 'account', type: 'VARCHAR', from: 'account' },
   { name: 'kind', type: 'VARCHAR', from: 'kind' },
   { name: 'drift', type: 'BOOLEAN', from: 'drift' },
-  moment('at', 'time'),
+  moment('event_at', 'time'),
 ];
 
 const SESSION: readonly Column[] = [
@@ -59,14 +59,24 @@ const REPLY_TO: Column = {
   from: `lower(regexp_replace(json ->> '$.reply_main_message_id', '^\\{(.*)\\}$', '\\1'))`,
 };
 
+/**
+ * What a record's hash says beside the record: in which account, stream and session it was seen, as what, and when
+ * (ms). Canonical JSON (RFC 8785). Without it a proof could not tell a deletion from what it deleted, for Zoom's rows
+ * do not say which array they stood in (ADR 0004).
+ */
+const FACT = `'{"account":' || to_json(account) || ',"kind":' || to_json(kind) || ',"observed_at":' || observed_at
+  || ',"session_id":' || to_json(session) || ',"stream":' || to_json(stream) || '}'`;
+
+/** RFC 6962 leaf hash over the fact, a line feed and the record. */
+const LEAF_HASH = `unhex(sha256('\\x00'::blob || encode(${FACT} || chr(10) || record)))`;
+
 const PROVENANCE: readonly Column[] = [
   moment('observed_at', 'observed_at'),
   origin('run', '$.run'),
   origin('request_id', '$.requestId'),
   origin('tracking_id', '$.trackingId'),
   { name: 'record', type: 'VARCHAR', from: 'record' },
-  // RFC 6962 leaf hash of the record's bytes.
-  { name: 'record_hash', type: 'BLOB', from: `unhex(sha256('\\x00'::blob || encode(record)))` },
+  { name: 'record_hash', type: 'BLOB', from: LEAF_HASH },
 ];
 
 const OWN: Record<Stream, readonly Column[]> = {

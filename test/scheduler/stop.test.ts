@@ -66,7 +66,7 @@ describe('installStopSignals', () => {
 
 function install(drainSeconds = 30): { emitter: EventEmitter; stop: InstalledStop } {
   const emitter = new EventEmitter();
-  return { emitter, stop: installStopSignals({ emitter, drainSeconds }) };
+  return { emitter, stop: installStopSignals({ emitter, drainSeconds: () => drainSeconds }) };
 }
 
 function stages(stop: InstalledStop) {
