@@ -227,12 +227,17 @@ class S3Sink implements Sink {
 
   async head(key: string, version?: string): Promise<StoredObject | null> {
     checkedKey(key);
+    return this.#headOf(key, version);
+  }
+
+  async #headOf(key: string, version: string | undefined): Promise<StoredObject | null> {
     return this.#retrying(key, async () => {
       const found = version === undefined ? null : await this.#describe(key, version);
       if (found !== null) return found;
-      // Asked also for a missing version: HEAD cannot tell a missing bucket from a missing object.
+      // An answer to HEAD has no body: only the listing tells a missing object from a missing bucket or a lapsed token.
       const oldest = await this.#oldest(key);
-      return version !== undefined || oldest === null ? null : this.#describe(key, oldest.version);
+      if (oldest === null || (version !== undefined && version !== oldest.version)) return null;
+      return this.#secured(oldest.version, key, undefined);
     });
   }
 
@@ -265,9 +270,7 @@ class S3Sink implements Sink {
   }
 
   async #describeAll(versions: readonly Version[]): Promise<readonly StoredObject[]> {
-    const objects = await Promise.all(
-      versions.map(({ key, version }) => this.#retrying(key, () => this.#describe(key, version))),
-    );
+    const objects = await Promise.all(versions.map(({ key, version }) => this.#headOf(key, version)));
     return objects.filter((object) => object !== null);
   }
 

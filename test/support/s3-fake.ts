@@ -39,7 +39,7 @@ export interface Fault {
   /** `lost`: the request changes nothing. `applied`: it takes effect, and only the answer is lost. */
   readonly effect: 'lost' | 'applied';
   /** What the client sees; `hang` never answers. */
-  readonly how: 'reset' | 'hang' | '500' | '503' | '507';
+  readonly how: 'reset' | 'hang' | '400' | '500' | '503' | '507';
   /** Called when the request is in and, for `applied`, has taken effect. */
   readonly onReached?: () => void;
 }
