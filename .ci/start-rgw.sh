@@ -122,7 +122,7 @@ start() {
   for name in ceph-mon ceph-osd radosgw radosgw-admin monmaptool curl; do
     command -v "$name" >/dev/null || fail "$name is missing: apt-get install --no-install-recommends ceph-mon ceph-osd radosgw curl"
   done
-  if own_pid radosgw >/dev/null && answers; then return; fi
+  if own_pid ceph-mon >/dev/null && own_pid ceph-osd >/dev/null && own_pid radosgw >/dev/null && answers; then return; fi
   stop
   if [ -e "$dir" ]; then fail "$dir exists and was not made by this script; set RGW_DIR"; fi
   mkdir -p "$dir"/mon "$dir"/osd "$dir"/rgw
