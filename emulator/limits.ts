@@ -51,7 +51,8 @@ export class RateLimits {
     count.inDay += 1;
     if (count.inSecond > (this.#busiest.get(label) ?? 0)) this.#busiest.set(label, count.inSecond);
     const limit = PER_SECOND[this.#plan][label];
-    if (!this.#enforced) return limitHeaders(label, 'QPS', limit, Math.max(limit - count.inSecond, 0));
+    // A client that obeys the headers would pace itself if they said that the second is used up.
+    if (!this.#enforced) return limitHeaders(label, 'QPS', limit, limit);
     const daily = PER_DAY[this.#plan][label];
     if (daily !== undefined && count.inDay > daily) {
       throw dailyLimitRefusal(label, daily, new Date((Math.floor(now / DAY) + 1) * DAY).toISOString());
