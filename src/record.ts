@@ -63,12 +63,22 @@ export const LASTING = '9999-12-01' as KeyMonth;
 
 /** The month that holds `time`, as the ledger partitions its keys. */
 export function keyMonth(time: number): KeyMonth {
-  return `${new Date(time).toISOString().slice(0, 7)}-01` as KeyMonth;
+  return `${utcDay(time).slice(0, 7)}-01` as KeyMonth;
 }
+
+/** Names of days already made: formatting a date costs more than anything else here, and a page has few days. */
+const dayNames = new Map<number, string>();
 
 /** The UTC day of `time`, `yyyy-mm-dd`. */
 export function utcDay(time: number): string {
-  return new Date(time).toISOString().slice(0, 10);
+  const day = Math.floor(time / 86_400_000);
+  let name = dayNames.get(day);
+  if (name === undefined) {
+    if (dayNames.size > 1000) dayNames.clear();
+    name = new Date(day * 86_400_000).toISOString().slice(0, 10);
+    dayNames.set(day, name);
+  }
+  return name;
 }
 
 export function sessionId(text: string): SessionId {

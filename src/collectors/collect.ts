@@ -1,17 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
+import { z } from 'zod';
 import { ArchiverError, asArchiverError, hasCode } from '../errors.ts';
 import { type Admission, admit, type Page } from '../ledger/admit.ts';
 import type { Database } from '../ledger/database.ts';
+import { readLearned, writeLearned } from '../ledger/learned.ts';
 import type { Lease } from '../ledger/lease.ts';
-import { accountCoverage, eachKnownSession, registerSessions } from '../ledger/registry.ts';
+import { accountCoverage, eachKnownSession, forgetCoverage, registerSessions } from '../ledger/registry.ts';
 import type { Provenance } from '../ledger/staged.ts';
 import { endUnit, startUnit, type UnitKey } from '../ledger/units.ts';
 import type { Logger } from '../log.ts';
 import { type Candidate, instant, scopeTag } from '../record.ts';
-import type { ZoomClient } from '../zoom/client.ts';
-import { messagePages, sessionPages } from '../zoom/reports.ts';
+import type { Reply, ZoomClient } from '../zoom/client.ts';
+import { firstMessagePage, messagePages, sessionPages } from '../zoom/reports.ts';
+import type { MessagesPage } from '../zoom/schemas.ts';
 import { coverageRecord } from './coverage.ts';
+import { firstPageHoldsAll, NO_EVIDENCE, type PlacementEvidence, PlacementObserver } from './placement.ts';
 import {
   byUrgency,
   type CollectionPolicy,
@@ -65,6 +69,9 @@ export interface CollectSummary {
 const PLAN_LIMIT = 20_000;
 /** Times a unit begins anew because a page token lapsed or came back, before it counts as failed. */
 const RESTARTS = 3;
+/** Name of the evidence in the ledger. */
+const PLACEMENT = 'modification-placement';
+const evidence = z.object({ whole: z.number(), spread: z.number() });
 const UNREACHABLE_LIMIT = 5;
 const FAILED_RETRY_MS = 15 * 60_000;
 
@@ -96,14 +103,16 @@ class Pass {
   #done = 0;
   #failed = 0;
   #unreachable = 0;
+  #placement: PlacementEvidence = NO_EVIDENCE;
 
   constructor(options: CollectOptions) {
     this.#options = options;
   }
 
   async run(): Promise<CollectSummary> {
-    const { now, drain, events, parallel } = this.#options;
+    const { db, lease, now, drain, events, parallel } = this.#options;
     const startedAt = now();
+    this.#placement = evidence.parse((await readLearned(db, lease.account, PLACEMENT)) ?? NO_EVIDENCE);
     await this.#listSessions();
     if (!drain.aborted && this.#failed === 0) events.streamComplete('sessions', startedAt);
     for (;;) {
@@ -267,23 +276,58 @@ class Pass {
   }
 
   async #fetchMessages(unit: MessagesUnit, key: UnitKey, tally: Tally): Promise<void> {
-    const { client, lease, interrupt, classOf } = this.#options;
+    const { client, interrupt, policy } = this.#options;
     const dates = { from: unit.window.fromDate, to: unit.window.toDate };
-    const { id, type, name, channelId } = unit.session;
-    const tag = scopeTag(lease.account, id);
-    for await (const reply of messagePages(client, id, dates, unit.mode, interrupt)) {
-      const observedAt = instant(reply.observedAt);
-      const { rows, candidates, latestAction } = pageCandidates(reply.body, id, tag, observedAt);
-      const provenance: Provenance = {
-        run: this.#id,
-        requestId: reply.requestId,
-        trackingId: reply.trackingId,
-        observedAt,
-        session: { id, type, name, channelId },
-      };
-      await this.#admit(unit.stream, key, tally, { rows, candidates, provenance, classOf });
-      tally.latestAction = Math.max(tally.latestAction, latestAction);
+    const query = { session: unit.scope, dates, mode: unit.mode };
+    if (unit.mode === 'modified' && firstPageHoldsAll(this.#placement)) {
+      await this.#admitMessages(unit, key, tally, await firstMessagePage(client, query, interrupt));
+      return;
     }
+    const observer = new PlacementObserver();
+    for await (const reply of messagePages(client, query, interrupt)) {
+      observer.page(reply.body, reply.observedAt, policy.settleMs);
+      await this.#admitMessages(unit, key, tally, reply);
+    }
+    await this.#learnPlacement(observer.addTo(this.#placement));
+  }
+
+  async #admitMessages(
+    unit: MessagesUnit,
+    key: UnitKey,
+    tally: Tally,
+    reply: Reply<MessagesPage>,
+  ): Promise<void> {
+    const { lease, classOf } = this.#options;
+    const { id, type, name, channelId } = unit.session;
+    const observedAt = instant(reply.observedAt);
+    const { rows, candidates, latestAction } = pageCandidates(
+      reply.body,
+      id,
+      scopeTag(lease.account, id),
+      observedAt,
+    );
+    const provenance: Provenance = {
+      run: this.#id,
+      requestId: reply.requestId,
+      trackingId: reply.trackingId,
+      observedAt,
+      session: { id, type, name, channelId },
+    };
+    await this.#admit(unit.stream, key, tally, { rows, candidates, provenance, classOf });
+    tally.latestAction = Math.max(tally.latestAction, latestAction);
+  }
+
+  /** Keeps new evidence. If it overturns what earlier units relied on, their modifications are asked for again. */
+  async #learnPlacement(found: PlacementEvidence): Promise<void> {
+    const { db, lease, log } = this.#options;
+    const before = this.#placement;
+    if (found.whole === before.whole && found.spread === before.spread) return;
+    this.#placement = found;
+    if (firstPageHoldsAll(before) && !firstPageHoldsAll(found)) {
+      log.warn({ ...found }, 'Zoom spreads modifications over pages after all; asking for all of them again');
+      await forgetCoverage(db, lease, 'messages', 'modified');
+    }
+    await writeLearned(db, lease, PLACEMENT, found);
   }
 
   async #admit(stream: string, key: UnitKey, tally: Tally, page: Page): Promise<void> {

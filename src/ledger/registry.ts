@@ -139,6 +139,20 @@ export async function accountCoverage(
   return { covered: parseMultirange(row?.covered ?? null), askedAt: row?.asked_at.getTime() ?? 0 };
 }
 
+/** Forgets what was collected of a stream in one mode, so that all of it is asked for again. */
+export async function forgetCoverage(
+  db: Database,
+  lease: Lease,
+  stream: string,
+  mode: string,
+): Promise<void> {
+  await db.query(
+    `update coverage set covered = '{}' where account = $1 and stream = $3 and mode = $4
+       and exists (select 1 from lease where account = $1 and generation = $2 for share)`,
+    [lease.account, lease.generation, stream, mode],
+  );
+}
+
 /** `{[1,5),[7,9)}` as intervals; Postgres prints int8 ranges half-open and in order. */
 function parseMultirange(text: string | null): readonly Interval[] {
   if (text === null) return [];

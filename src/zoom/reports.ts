@@ -47,26 +47,51 @@ export function sessionPages(
   );
 }
 
-/** Messages of a session with edits, deletes, bot cards and reactions, in pages of 100. */
-export function messagePages(
+/** A session's report for a window. */
+export interface MessagesQuery {
+  readonly session: SessionId;
+  readonly dates: ReportDates;
+  readonly mode: MessagesMode;
+}
+
+function askMessages(
   client: ZoomClient,
-  session: SessionId,
-  dates: ReportDates,
-  mode: MessagesMode,
+  { session, dates, mode }: MessagesQuery,
+  paging: { readonly page_size: string; readonly next_page_token?: string },
   signal: AbortSignal,
-): AsyncGenerator<Reply<MessagesPage>> {
+): Promise<Reply<MessagesPage>> {
   const query = {
     from: dates.from,
     to: dates.to,
-    page_size: '100',
     include_fields: 'edited_messages,deleted_messages',
     include_bot_message: 'true',
     include_reactions: 'true',
     include_custom_emoji_reactions: 'true',
     query_all_modifications: String(mode === 'modified'),
+    ...paging,
   };
-  const path = `/report/chat/sessions/${pathSegment(session)}`;
-  return pages((pageToken) => client.get(MESSAGES, path, { ...query, ...pageToken }, messagesPage, signal));
+  return client.get(MESSAGES, `/report/chat/sessions/${pathSegment(session)}`, query, messagesPage, signal);
+}
+
+/** Messages of a session with edits, deletes, bot cards and reactions, in pages of 100. */
+export function messagePages(
+  client: ZoomClient,
+  query: MessagesQuery,
+  signal: AbortSignal,
+): AsyncGenerator<Reply<MessagesPage>> {
+  return pages((pageToken) => askMessages(client, query, { page_size: '100', ...pageToken }, signal));
+}
+
+/**
+ * The first page alone, with a single message: where it is known to hold all edits and deletes, it is all that is
+ * needed to collect them.
+ */
+export function firstMessagePage(
+  client: ZoomClient,
+  query: MessagesQuery,
+  signal: AbortSignal,
+): Promise<Reply<MessagesPage>> {
+  return askMessages(client, query, { page_size: '1' }, signal);
 }
 
 /** The account's settings, for what makes completeness impossible. */

@@ -105,6 +105,17 @@ comment on column units.finished_at is 'End of this attempt.';
 comment on column units.retry_at is 'Not asked again before this moment after a failure.';
 create index units_failed on units (account, retry_at) where outcome = 'failed';
 
+create table learned (
+  account text not null,
+  name text not null,
+  value jsonb not null,
+  primary key (account, name)
+);
+comment on table learned is 'What the archiver found out about how Zoom answers for an account.';
+comment on column learned.account is 'Zoom account id.';
+comment on column learned.name is 'What it is about.';
+comment on column learned.value is 'The evidence.';
+
 create table segments (
   id bigint generated always as identity primary key,
   account text not null,
