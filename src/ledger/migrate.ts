@@ -32,17 +32,31 @@ async function ledgerVersion(db: Database): Promise<number> {
   return row?.version ?? 0;
 }
 
+const BOOKKEEPING = `
+create table if not exists migrations (
+  version integer primary key,
+  name text not null,
+  applied_at timestamptz not null default now()
+);
+comment on table migrations is 'What was applied to this ledger; its highest version is the ledger''s.';
+comment on column migrations.version is 'Number that the file name begins with.';
+comment on column migrations.name is 'File name.';
+comment on column migrations.applied_at is 'When, by the database''s clock.';
+`;
+
 /**
  * Brings the ledger to this build's version, each migration in its own transaction. Safe to run twice and from
  * several processes at once. Fails with `ledger-ahead` when a newer build was here.
  * @returns names of the migrations applied now
  */
 export async function migrate(db: Database): Promise<readonly string[]> {
-  await db.query(`create table if not exists migrations (
-    version integer primary key, name text not null, applied_at timestamptz not null default now())`);
-  const all = migrations();
+  await db.transaction(async (tx) => {
+    // Two processes that create the same table at once collide in Postgres' catalog, `if not exists` or not.
+    await tx.query(`select pg_advisory_xact_lock(hashtext('zoom-chat-archiver migrations'))`);
+    for (const statement of statements(BOOKKEEPING)) await tx.query(statement);
+  });
   const applied: string[] = [];
-  for (const migration of all) {
+  for (const migration of migrations()) {
     const done = await db.transaction(async (tx) => {
       await tx.query('lock table migrations in exclusive mode');
       const known = await tx.query('select 1 from migrations where version = $1', [migration.version]);

@@ -121,11 +121,71 @@ async function writeInput(input: Input, staged: AsyncIterable<readonly StagedRow
 /** Nothing Zoom sends comes near: a message has at most a few ten thousand characters. */
 const LONGEST_RECORD = 16_000_000;
 
-function readTsv(path: string, columns: Readonly<Record<string, string>>): string {
+async function readTsv(path: string, columns: Readonly<Record<string, string>>): Promise<string> {
+  const { size } = await stat(path);
+  // DuckDB allocates the buffer whole, so a small file asks for a small one.
+  const buffer = Math.min(size + 1024, 2 * LONGEST_RECORD);
   const types = Object.entries(columns).map(([name, type]) => `${literal(name)}: ${literal(type)}`);
   return `read_csv(${literal(path)}, delim = '\t', quote = '', escape = '', header = false, auto_detect = false,
-    nullstr = 'N', max_line_size = ${LONGEST_RECORD}, buffer_size = ${2 * LONGEST_RECORD}, parallel = false,
-    columns = {${types.join(', ')}})`;
+    nullstr = '${NO_VALUE}', max_line_size = ${Math.min(buffer, LONGEST_RECORD)}, buffer_size = ${buffer},
+    parallel = false, columns = {${types.join(', ')}})`;
+}
+
+/** A text that no field holds: JSON has no raw control characters, so nothing is read as missing. */
+const NO_VALUE = '\u0001';
+
+/**
+ * One pass over the records: their typed columns, hash and order. JSON is parsed once a record, provenance once a
+ * page. DuckDB refuses the escape of a lone surrogate, which Zoom may send: the typed columns then show the
+ * replacement character, the record stays as it is.
+ */
+async function rowsQuery(account: string, plan: SegmentPlan, input: Input): Promise<string> {
+  const all = columns(knownStream(plan.stream));
+  const paths: string[] = [];
+  const fieldOf = (path: string): string => {
+    if (!paths.includes(path)) paths.push(path);
+    return `fields[${paths.indexOf(path) + 1}]`;
+  };
+  const selected = all.map(({ name, type, source }) => {
+    if ('page' in source) return `page_${name} as "${name}"`;
+    if ('row' in source) return `(${source.row})::${type} as "${name}"`;
+    const value = source.as.replace(/\$(\d+)/g, (_ref, index: string) =>
+      fieldOf(source.field[Number(index) - 1] ?? ''),
+    );
+    return `(${value})::${type} as "${name}"`;
+  });
+  const perPage = all.flatMap(({ name, type, source }) =>
+    'page' in source ? [`(${source.page})::${type} as page_${name}`] : [],
+  );
+  const fields =
+    paths.length === 0
+      ? '[]::varchar[]'
+      : `json_extract_string(readable, [${paths.map(literal).join(', ')}])`;
+  return `
+    with pages as (
+      select page, observed_at, coalesce(provenance ->> '$.session.id', '') as session, ${perPage.join(', ')}
+      from (
+        select page, observed_at, provenance_text::json as provenance
+        from ${await readTsv(input.pages, { page: 'BIGINT', provenance_text: 'VARCHAR', observed_at: 'BIGINT' })}
+      )
+    ), records as (
+      select r.* exclude (page, flag), pages.* exclude (page), flag = '1' as drift,
+        ${literal(account)} as account, ${literal(plan.stream)} as stream,
+        case when not contains(record, '\\ud') or json_valid(record) then record
+          else nullif_invalid(regexp_replace(record, '\\\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '\ufffd', 'g')) end as readable
+      from ${await readTsv(input.records, {
+        page: 'BIGINT',
+        flag: 'VARCHAR',
+        key: 'VARCHAR',
+        time: 'BIGINT',
+        kind: 'VARCHAR',
+        record: 'VARCHAR',
+      })} as r
+      join pages using (page)
+    )
+    select ${selected.join(', ')}, key, session, time
+    from (select *, ${fields} as fields from records)
+    order by ${ROW_ORDER}`;
 }
 
 async function writeSegment(
@@ -135,24 +195,10 @@ async function writeSegment(
   input: Input,
   output: string,
 ): Promise<BuiltSegment> {
-  const stream = knownStream(plan.stream);
-  const list = columns(stream)
-    .map((column) => `(${column.from})::${column.type} as "${column.name}"`)
-    .join(',\n');
-  await connection.run(`
-    create or replace temp table rows as
-    select ${list}, key, session, time
-    from (
-      select *, flag = '1' as drift, ${literal(account)} as account, provenance_text::json as provenance,
-        coalesce(provenance ->> '$.session.id', '') as session, ${literal(plan.stream)} as stream,
-        -- DuckDB refuses the escape of a lone surrogate, which Zoom may send; only the typed columns lose it.
-        case when json_valid(record) then record
-          else regexp_replace(record, '\\\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '\\ufffd', 'g') end as readable,
-        case when json_valid(readable) then readable::json end as json
-      from ${readTsv(input.records, { page: 'BIGINT', flag: 'VARCHAR', key: 'VARCHAR', time: 'BIGINT', kind: 'VARCHAR', record: 'VARCHAR' })} as r
-      join ${readTsv(input.pages, { page: 'BIGINT', provenance_text: 'VARCHAR', observed_at: 'BIGINT' })} as p using (page)
-    )
-    order by ${ROW_ORDER}`);
+  await connection.run(
+    'create or replace temp macro nullif_invalid(text) as case when json_valid(text) then text end',
+  );
+  await connection.run(`create or replace temp table rows as ${await rowsQuery(account, plan, input)}`);
   const { root, records } = await rootOf(connection);
   if (records !== plan.records) {
     throw new ArchiverError('internal', 'a segment does not hold the planned records', {

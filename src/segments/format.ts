@@ -4,39 +4,73 @@ import type { Stream } from '../record.ts';
 /** Version of the archive's format, in `archive.json` and in each segment's metadata. */
 export const ARCHIVE_FORMAT = 1;
 
+/** DuckDB types; the Parquet types follow from them. */
+export type ColumnType = 'VARCHAR' | 'BIGINT' | 'BOOLEAN' | 'BLOB' | 'TIMESTAMP WITH TIME ZONE';
+
+/**
+ * Where a column's value comes from:
+ * - `page`: SQL over the page's `provenance` (JSON) and `observed_at` (ms), the same for all its records;
+ * - `row`: SQL over `account`, `stream`, `session`, `kind`, `time` (ms), `drift`, `observed_at` (ms) and `record`;
+ * - `field`: JSON paths in the record, and SQL over their texts, `$1` for the first.
+ */
+export type ColumnSource =
+  | { readonly page: string }
+  | { readonly row: string }
+  | { readonly field: readonly string[]; readonly as: string };
+
 export interface Column {
   readonly name: string;
-  /** DuckDB type; the Parquet type follows from it. */
-  readonly type: 'VARCHAR' | 'BIGINT' | 'BOOLEAN' | 'BLOB' | 'TIMESTAMP WITH TIME ZONE';
-  /**
-   * SQL that gives the value from: `account`, `stream`, `class`, `kind`, `time` (ms), `drift`, `record`,
-   * `observed_at` (ms), `provenance` (JSON), `session` (id or empty) and `json` (the record, for reading fields from).
-   */
-  readonly from: string;
+  readonly type: ColumnType;
+  readonly source: ColumnSource;
 }
 
-const text = (name: string, path: string): Column => ({ name, type: 'VARCHAR', from: `json ->> '${path}'` });
-const count = (name: string, path: string): Column => ({
+const MOMENT = 'TIMESTAMP WITH TIME ZONE';
+
+const text = (name: string, path: string): Column => ({
+  name,
+  type: 'VARCHAR',
+  source: { field: [path], as: '$1' },
+});
+const milliseconds = (name: string, ...field: readonly string[]): Column => ({
+  name,
+  type: MOMENT,
+  source: {
+    field,
+    as: `make_timestamptz(try_cast(coalesce(${field.map((_path, index) => `$${index + 1}`).join(', ')}) as bigint) * 1000)`,
+  },
+});
+const date = (name: string, path: string): Column => ({
+  name,
+  type: MOMENT,
+  source: { field: [path], as: 'try_cast($1 as timestamptz)' },
+});
+const number = (name: string, path: string): Column => ({
   name,
   type: 'BIGINT',
-  from: `coalesce(json_array_length(json, '${path}'), 0)`,
+  source: { field: [path], as: 'try_cast($1 as bigint)' },
 });
-const moment = (name: string, milliseconds: string): Column => ({
+const length = (name: string, path: string): Column => ({
   name,
-  type: 'TIMESTAMP WITH TIME ZONE',
-  from: `make_timestamptz(try_cast(${milliseconds} as bigint) * 1000)`,
+  type: 'BIGINT',
+  source: { field: [path], as: 'coalesce(json_array_length(try_cast($1 as json)), 0)' },
+});
+/** Braces and case as in the record's identity, so that one message has one id here. */
+const messageId = (name: string, path: string): Column => ({
+  name,
+  type: 'VARCHAR',
+  source: { field: [path], as: `lower(case when $1[1] = '{' and $1[-1] = '}' then $1[2:-2] else $1 end)` },
 });
 const origin = (name: string, path: string): Column => ({
   name,
   type: 'VARCHAR',
-  from: `coalesce(provenance ->> '${path}', '')`,
+  source: { page: `coalesce(provenance ->> '${path}', '')` },
 });
 
 const SUBJECT: readonly Column[] = [
-  { name: 'account', type: 'VARCHAR', from: 'account' },
-  { name: 'kind', type: 'VARCHAR', from: 'kind' },
-  { name: 'drift', type: 'BOOLEAN', from: 'drift' },
-  moment('event_at', 'time'),
+  { name: 'account', type: 'VARCHAR', source: { row: 'account' } },
+  { name: 'kind', type: 'VARCHAR', source: { row: 'kind' } },
+  { name: 'drift', type: 'BOOLEAN', source: { row: 'drift' } },
+  { name: 'event_at', type: MOMENT, source: { row: 'make_timestamptz(time * 1000)' } },
 ];
 
 const SESSION: readonly Column[] = [
@@ -45,19 +79,6 @@ const SESSION: readonly Column[] = [
   origin('session_name', '$.session.name'),
   origin('channel_id', '$.session.channelId'),
 ];
-
-/** Braces and case as in the record's identity, so that one message has one id here. */
-const MESSAGE_ID: Column = {
-  name: 'message_id',
-  type: 'VARCHAR',
-  from: `lower(regexp_replace(json ->> '$.id', '^\\{(.*)\\}$', '\\1'))`,
-};
-
-const REPLY_TO: Column = {
-  name: 'reply_to',
-  type: 'VARCHAR',
-  from: `lower(regexp_replace(json ->> '$.reply_main_message_id', '^\\{(.*)\\}$', '\\1'))`,
-};
 
 /**
  * What a record's hash says beside the record: in which account, stream and session it was seen, as what, and when
@@ -71,29 +92,29 @@ const FACT = `'{"account":' || to_json(account) || ',"kind":' || to_json(kind) |
 const LEAF_HASH = `unhex(sha256('\\x00'::blob || encode(${FACT} || chr(10) || record)))`;
 
 const PROVENANCE: readonly Column[] = [
-  moment('observed_at', 'observed_at'),
+  { name: 'observed_at', type: MOMENT, source: { page: 'make_timestamptz(observed_at * 1000)' } },
   origin('run', '$.run'),
   origin('request_id', '$.requestId'),
   origin('tracking_id', '$.trackingId'),
-  { name: 'record', type: 'VARCHAR', from: 'record' },
-  { name: 'record_hash', type: 'BLOB', from: LEAF_HASH },
+  { name: 'record', type: 'VARCHAR', source: { row: 'record' } },
+  { name: 'record_hash', type: 'BLOB', source: { row: LEAF_HASH } },
 ];
 
 const OWN: Record<Stream, readonly Column[]> = {
   messages: [
     ...SESSION,
-    MESSAGE_ID,
-    moment('sent_at', `(json ->> '$.timestamp')`),
-    moment('action_at', `coalesce(json ->> '$.action_timestamp', json ->> '$.timestamp')`),
+    messageId('message_id', '$.id'),
+    milliseconds('sent_at', '$.timestamp'),
+    milliseconds('action_at', '$.action_timestamp', '$.timestamp'),
     text('sender_email', '$.sender'),
     text('sender_member_id', '$.sender_member_id'),
     text('sender_name', '$.sender_display_name'),
     text('receiver', '$.receiver'),
     text('text', '$.message'),
-    REPLY_TO,
-    count('file_count', '$.files'),
+    messageId('reply_to', '$.reply_main_message_id'),
+    length('file_count', '$.files'),
   ],
-  reactions: [...SESSION, MESSAGE_ID],
+  reactions: [...SESSION, messageId('message_id', '$.id')],
   sessions: [
     text('session_id', '$.id'),
     text('session_type', '$.type'),
@@ -106,17 +127,9 @@ const OWN: Record<Stream, readonly Column[]> = {
     text('session_id', '$.unit.scope'),
     text('mode', '$.unit.mode'),
     text('outcome', '$.outcome'),
-    {
-      name: 'covers_from',
-      type: 'TIMESTAMP WITH TIME ZONE',
-      from: `try_cast(json ->> '$.covers.from' as timestamptz)`,
-    },
-    {
-      name: 'covers_to',
-      type: 'TIMESTAMP WITH TIME ZONE',
-      from: `try_cast(json ->> '$.covers.to' as timestamptz)`,
-    },
-    { name: 'rows', type: 'BIGINT', from: `try_cast(json ->> '$.rows' as bigint)` },
+    date('covers_from', '$.covers.from'),
+    date('covers_to', '$.covers.to'),
+    number('rows', '$.rows'),
   ],
 };
 
