@@ -257,9 +257,8 @@ function sayComparison(comparison: Comparison): void {
       ]),
     ),
   );
-  say(
-    'expected: what Zoom serves at the end; earlier: what it served during the first pass and no longer does',
-  );
+  say('expected: every edit, every deletion, and every message that nobody edited or deleted');
+  say('earlier: further records of messages that were edited or deleted, as `messages` showed them');
 }
 
 /** Are the lines of the file archived, each exactly once? Reads file, truth and archive each on its own. */

@@ -39,6 +39,7 @@ export class Processes {
       child.stdout === null ? '' : text(child.stdout),
       once(child, 'exit').then(([status, signal]) => status ?? signal),
     ]);
+    if (this.#stopping !== undefined) throw new Error('the demo is stopping');
     if (code !== 0) throw new Error(`the command ended with ${String(code)}\n${output}`);
     return output;
   }
