@@ -11,47 +11,59 @@ import { ArchiverError } from './errors.ts';
 
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
+/** A text of a notation of ours: says what it must look like also when it is no text at all. */
+const notation = (pattern: RegExp, error: string) =>
+  z.string({ error: (issue) => (issue.input === undefined ? 'is missing' : error) }).regex(pattern, error);
+
+function milliseconds(text: string): number {
+  const [, number, unit] = /^(\d+)(\w+)$/.exec(text) ?? [];
+  return Number(number) * (UNITS[unit ?? ''] ?? Number.NaN);
+}
+
 /** `90s`, `15m`, `2h`, `7d`: milliseconds. */
-const duration = z
-  .string()
-  .regex(/^\d+(ms|s|m|h|d)$/, 'must be a number and a unit: ms, s, m, h or d, as in 15m')
-  .transform((text) => {
-    const [, number, unit] = /^(\d+)(\w+)$/.exec(text) ?? [];
-    return Number(number) * (UNITS[unit ?? ''] ?? Number.NaN);
-  });
+const duration = notation(
+  /^\d+(ms|s|m|h|d)$/,
+  'must be a number and a unit: ms, s, m, h or d, as in 15m',
+).transform(milliseconds);
+
+/** A duration that is not nothing: 0 would mean "never" to one reader and "at once" to another. */
+const positiveDuration = notation(
+  /^0*[1-9]\d*(ms|s|m|h|d)$/,
+  'must be a number above 0 and a unit: ms, s, m, h or d, as in 15m',
+).transform(milliseconds);
 
 /** `64MB`: bytes; kB, MB, GB are powers of ten, KiB, MiB, GiB of two. */
-const bytes = z
-  .string()
-  .regex(
-    /^\d+(B|kB|MB|GB|KiB|MiB|GiB)$/,
-    'must be a number and a unit: B, kB, MB, GB, KiB, MiB or GiB, as in 64MB',
-  )
-  .transform((text) => {
-    const [, number, unit] = /^(\d+)(\w+)$/.exec(text) ?? [];
-    const factors: Record<string, number> = {
-      B: 1,
-      kB: 1e3,
-      MB: 1e6,
-      GB: 1e9,
-      KiB: 2 ** 10,
-      MiB: 2 ** 20,
-      GiB: 2 ** 30,
-    };
-    return Number(number) * (factors[unit ?? ''] ?? Number.NaN);
-  });
+const bytes = notation(
+  /^0*[1-9]\d*(B|kB|MB|GB|KiB|MiB|GiB)$/,
+  'must be a number above 0 and a unit: B, kB, MB, GB, KiB, MiB or GiB, as in 64MB',
+).transform((text) => {
+  const [, number, unit] = /^(\d+)(\w+)$/.exec(text) ?? [];
+  const factors: Record<string, number> = {
+    B: 1,
+    kB: 1e3,
+    MB: 1e6,
+    GB: 1e9,
+    KiB: 2 ** 10,
+    MiB: 2 ** 20,
+    GiB: 2 ** 30,
+  };
+  return Number(number) * (factors[unit ?? ''] ?? Number.NaN);
+});
 
-/** `90d`, `18m`, `7y`: a retention period; months and years are calendar ones. */
-const period = z
-  .string()
-  .regex(/^[1-9]\d*(d|m|y)$/, 'must be a number and a unit: d, m (months) or y, as in 7y')
-  .describe('Retention period: 90d, 18m, 7y.');
+/** `90d`, `18m`, `7y`: a retention period; months and years are calendar ones. S3 locks for 100 years at most. */
+const period = notation(
+  /^([1-9]\d{0,4}d|[1-9]\d{0,2}m|[1-9]\d?y)$/,
+  'must be a number and a unit: d (up to 99999), m (months, up to 999) or y (up to 99), as in 7y',
+).describe('Retention period: 90d, 18m, 7y.');
 
 const secret = z
   .union([z.string().min(1), z.strictObject({ file: z.string().min(1) })])
   .describe('A secret: $' + '{NAME} from the environment, or { file: PATH }.');
 
 const url = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
+
+/** A URL that paths are appended to. */
+const baseUrl = url.transform((text) => text.replace(/\/+$/, ''));
 
 const schedule = (cron: string) =>
   z
@@ -66,8 +78,8 @@ const zoom = z.strictObject({
   accountId: z.string().min(1).describe('Zoom account id; the archive belongs to it.'),
   clientId: z.string().min(1).describe('Client id of the server-to-server OAuth app.'),
   clientSecret: secret,
-  apiUrl: url.default('https://api.zoom.us/v2').describe('Base URL of the REST API.'),
-  oauthUrl: url.default('https://zoom.us').describe('Base URL of the token endpoint.'),
+  apiUrl: baseUrl.default('https://api.zoom.us/v2').describe('Base URL of the REST API.'),
+  oauthUrl: baseUrl.default('https://zoom.us').describe('Base URL of the token endpoint.'),
   plan: z
     .enum(['free', 'pro', 'business'])
     .default('pro')
@@ -85,7 +97,7 @@ const zoom = z.strictObject({
     .default({})
     .describe('Requests per second by label, instead of plan and share; for accounts with raised limits.'),
   parallel: z.number().int().min(1).max(256).default(16).describe('Sessions collected at the same time.'),
-  timeout: duration
+  timeout: positiveDuration
     .prefault('30s')
     .describe('Longest wait for the head, and for each part of the body, of an answer.'),
 });
@@ -95,16 +107,22 @@ const collection = z
     settle: duration
       .prefault('2m')
       .describe('A report may lack what happened in the last moments; that much is asked for again.'),
-    sweep: duration.prefault('7d').describe('Every known session is asked for messages at least so often.'),
-    relist: duration.prefault('1d').describe('All six months of sessions are listed again so often.'),
+    sweep: positiveDuration
+      .prefault('7d')
+      .describe('Every known session is asked for messages at least so often.'),
+    relist: positiveDuration.prefault('1d').describe('All six months of sessions are listed again so often.'),
     modifications: z
       .array(
         z.strictObject({
-          youngerThan: duration.describe('For sessions whose last activity is younger than this.'),
-          every: duration.describe('How often they are asked for edits and deletes.'),
+          youngerThan: positiveDuration.describe('For sessions whose last activity is younger than this.'),
+          every: positiveDuration.describe('How often they are asked for edits and deletes.'),
         }),
       )
       .min(1)
+      .refine(
+        (steps) => steps.every((step, place) => step.youngerThan > (steps[place - 1]?.youngerThan ?? 0)),
+        'must go from the youngest to the oldest: youngerThan rises from step to step',
+      )
       .prefault([
         { youngerThan: '1d', every: '15m' },
         { youngerThan: '7d', every: '6h' },
@@ -117,55 +135,32 @@ const collection = z
   })
   .prefault({});
 
-const ledger = z
-  .strictObject({
-    url: secret.optional().describe('Postgres 14 or later: postgres://user:password@host/database.'),
-    directory: z.string().min(1).optional().describe('Directory of the embedded ledger, for evaluation.'),
-    connections: z.number().int().min(2).max(200).default(12).describe('Connections to Postgres.'),
-    lease: duration.prefault('30s').describe('A replica that falls silent loses its lease after this.'),
-  })
-  .check((context) => {
-    const { url: server, directory } = context.value;
-    if ((server === undefined) === (directory === undefined)) {
-      context.issues.push({
-        code: 'custom',
-        message: 'needs either url or directory',
-        input: context.value,
-        path: [],
-      });
-    }
-  });
+const ledger = z.strictObject({
+  url: secret.optional().describe('Postgres 14 or later: postgres://user:password@host/database.'),
+  directory: z.string().min(1).optional().describe('Directory of the embedded ledger, for evaluation.'),
+  connections: z.number().int().min(2).max(200).default(12).describe('Connections to Postgres.'),
+  lease: positiveDuration.prefault('30s').describe('A replica that falls silent loses its lease after this.'),
+});
 
-const sink = z
-  .strictObject({
-    directory: z.strictObject({ path: z.string().min(1).describe('Folder of the archive.') }).optional(),
-    s3: z
-      .strictObject({
-        bucket: z.string().min(3),
-        prefix: z.string().default('').describe('Put before each key; ends with / if it is to be a folder.'),
-        region: z.string().min(1).default('us-east-1'),
-        endpoint: url.optional().describe('For stores other than AWS.'),
-        forcePathStyle: z
-          .boolean()
-          .default(false)
-          .describe('Bucket in the path, as most stores other than AWS want it.'),
-        accessKeyId: secret
-          .optional()
-          .describe("Left out, the SDK's usual chain finds credentials (IRSA, instance…)."),
-        secretAccessKey: secret.optional(),
-      })
-      .optional(),
-  })
-  .check((context) => {
-    if ((context.value.directory === undefined) === (context.value.s3 === undefined)) {
-      context.issues.push({
-        code: 'custom',
-        message: 'needs either directory or s3',
-        input: context.value,
-        path: [],
-      });
-    }
-  });
+const sink = z.strictObject({
+  directory: z.strictObject({ path: z.string().min(1).describe('Folder of the archive.') }).optional(),
+  s3: z
+    .strictObject({
+      bucket: z.string().min(3),
+      prefix: z.string().default('').describe('Put before each key; ends with / if it is to be a folder.'),
+      region: z.string().min(1).default('us-east-1'),
+      endpoint: url.optional().describe('For stores other than AWS.'),
+      forcePathStyle: z
+        .boolean()
+        .default(false)
+        .describe('Bucket in the path, as most stores other than AWS want it.'),
+      accessKeyId: secret
+        .optional()
+        .describe("Left out, the SDK's usual chain finds credentials (IRSA, instance…)."),
+      secretAccessKey: secret.optional(),
+    })
+    .optional(),
+});
 
 const retention = z
   .strictObject({
@@ -269,73 +264,48 @@ export interface ConfigSource {
  * wrong. Pure but for `readSecret`.
  */
 export function parseConfig(source: ConfigSource): Config {
-  const document = parseDocument(source.text, { prettyErrors: true });
-  if (document.errors.length > 0) {
-    throw invalid(document.errors.map((error) => `YAML: ${error.message.split('\n')[0] ?? ''}`));
-  }
-  const problems: string[] = [];
-  const input = substitute(document.toJS() ?? {}, [], source.environment, problems);
-  const parsed = configSchema.safeParse(input);
-  if (!parsed.success) {
-    for (const issue of parsed.error.issues) problems.push(...describe(issue));
-    throw invalid(problems);
-  }
-  const value = parsed.data;
+  const problems: Problem[] = [];
+  const input = substitute(readYaml(source.text), [], source.environment, problems);
+  const parsed = configSchema.safeParse(input, { error: phrase });
+  if (!parsed.success) problems.push(...parsed.error.issues.flatMap(describe));
+  problems.push(...relations(input));
   const path = (text: string): string => resolve(source.folder, text);
-  const secretText = (from: string | { file: string }, where: string): string => {
-    if (typeof from === 'string') return from;
-    try {
-      const text = source.readSecret(path(from.file)).trim();
-      if (text === '') problems.push(`${where}: the file ${from.file} is empty`);
-      return text;
-    } catch (error) {
-      problems.push(
-        `${where}: cannot read ${from.file} (${error instanceof Error ? error.message : String(error)})`,
-      );
-      return '';
-    }
-  };
-  if (value.replicas > 1 && value.ledger.directory !== undefined) {
-    problems.push(
-      'ledger.directory: the embedded ledger serves one process; use ledger.url with replicas above 1',
-    );
-  }
+  const secrets = readSecrets(input, (file) => source.readSecret(path(file)), problems);
+  if (!parsed.success || problems.length > 0) throw invalid(problems);
+
+  const value = parsed.data;
+  const text = (where: string, from: string | { file: string } | undefined): string =>
+    typeof from === 'string' ? from : (secrets.get(where) ?? '');
   const { url: server, directory, ...ledgerRest } = value.ledger;
-  const config: Config = {
+  return {
     ...value,
-    zoom: { ...value.zoom, clientSecret: secretText(value.zoom.clientSecret, 'zoom.clientSecret') },
+    zoom: { ...value.zoom, clientSecret: text('zoom.clientSecret', value.zoom.clientSecret) },
     ledger:
-      server === undefined
-        ? { ...ledgerRest, directory: path(directory ?? '') }
-        : { ...ledgerRest, url: secretText(server, 'ledger.url') },
-    sink: sinkOf(value.sink, path, secretText, problems),
+      directory === undefined
+        ? { ...ledgerRest, url: text('ledger.url', server) }
+        : { ...ledgerRest, directory: path(directory) },
+    sink: sinkOf(value.sink, path, text),
     seal: { ...value.seal, spool: path(value.seal.spool) },
   };
-  if (problems.length > 0) throw invalid(problems);
-  return config;
 }
 
 function sinkOf(
   value: Parsed['sink'],
   path: (text: string) => string,
-  secretText: (from: string | { file: string }, where: string) => string,
-  problems: string[],
+  text: (where: string, from: string | { file: string } | undefined) => string,
 ): Config['sink'] {
   if (value.s3 === undefined) return { kind: 'directory', path: path(value.directory?.path ?? '') };
   const { accessKeyId, secretAccessKey, ...rest } = value.s3;
-  if ((accessKeyId === undefined) !== (secretAccessKey === undefined)) {
-    problems.push('sink.s3: accessKeyId and secretAccessKey go together');
-  }
   return {
     kind: 's3',
     ...rest,
     endpoint: rest.endpoint,
     credentials:
-      accessKeyId === undefined || secretAccessKey === undefined
+      accessKeyId === undefined
         ? undefined
         : {
-            accessKeyId: secretText(accessKeyId, 'sink.s3.accessKeyId'),
-            secretAccessKey: secretText(secretAccessKey, 'sink.s3.secretAccessKey'),
+            accessKeyId: text('sink.s3.accessKeyId', accessKeyId),
+            secretAccessKey: text('sink.s3.secretAccessKey', secretAccessKey),
           },
   };
 }
@@ -369,27 +339,170 @@ export function configJsonSchema(): unknown {
   return z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' });
 }
 
-function invalid(problems: readonly string[]): ArchiverError {
+/** Where in the file, as in `zoom.plan`, and what is wrong there. */
+interface Problem {
+  readonly where: string;
+  readonly what: string;
+  /** For a variable that is not set: nothing else is worth saying about this place. */
+  readonly unset?: true;
+}
+
+function invalid(problems: readonly Problem[]): ArchiverError {
+  const unset = new Set(problems.filter((problem) => problem.unset).map(({ where }) => where));
+  const lines = problems
+    .filter((problem) => problem.unset || !unset.has(problem.where))
+    .map(({ where, what }) => `  ${where}: ${what}`);
   return new ArchiverError('config-invalid', 'the configuration has problems', {
-    detail: `\n${problems.map((problem) => `  ${problem}`).join('\n')}`,
+    detail: `\n${lines.join('\n')}`,
   });
 }
 
-type Issue = z.core.$ZodIssue;
+function readYaml(text: string): unknown {
+  const document = parseDocument(text, { prettyErrors: true });
+  const problem = (error: unknown): Problem => ({
+    where: 'YAML',
+    what: (messageOf(error).split('\n')[0] ?? '').replace(/:$/, ''),
+  });
+  if (document.errors.length > 0) throw invalid(document.errors.map(problem));
+  try {
+    return document.toJS() ?? {};
+  } catch (error) {
+    throw invalid([problem(error)]);
+  }
+}
 
-function describe(issue: Issue, base: readonly PropertyKey[] = []): string[] {
-  const where = [...base, ...issue.path].map(String).join('.') || '(top level)';
+/** What the settings must keep among each other; looked at as written, so that no other problem hides it. */
+function relations(input: unknown): readonly Problem[] {
+  const problems: Problem[] = [];
+  const given = (...path: readonly string[]): boolean => at(input, path) !== undefined;
+  const either = (where: string, one: string, other: string): void => {
+    if (!given(where) || given(where, one) !== given(where, other)) return;
+    const both = given(where, one);
+    problems.push({
+      where,
+      what: both ? `has both ${one} and ${other}, needs one of them` : `needs either ${one} or ${other}`,
+    });
+  };
+  either('ledger', 'url', 'directory');
+  either('sink', 'directory', 's3');
+  const [id, key] = ['accessKeyId', 'secretAccessKey'];
+  if (given('sink', 's3', id) !== given('sink', 's3', key)) {
+    problems.push({
+      where: `sink.s3.${given('sink', 's3', id) ? key : id}`,
+      what: 'is missing; accessKeyId and secretAccessKey go together',
+    });
+  }
+  if (Number(at(input, ['replicas'])) > 1 && given('ledger', 'directory')) {
+    problems.push({
+      where: 'ledger.directory',
+      what: 'the embedded ledger serves one process; use ledger.url with replicas above 1',
+    });
+  }
+  return problems;
+}
+
+const SECRETS = ['zoom.clientSecret', 'ledger.url', 'sink.s3.accessKeyId', 'sink.s3.secretAccessKey'];
+
+/** The texts of all secrets that are files, by their place; also says what is wrong with a ledger URL. */
+function readSecrets(
+  input: unknown,
+  read: (file: string) => string,
+  problems: Problem[],
+): ReadonlyMap<string, string> {
+  const secrets = new Map<string, string>();
+  for (const where of SECRETS) {
+    const from = at(input, where.split('.'));
+    const file = at(from, ['file']);
+    let text = typeof from === 'string' ? from : undefined;
+    if (typeof file === 'string' && file !== '') {
+      try {
+        text = read(file).trim();
+        secrets.set(where, text);
+        if (text === '') problems.push({ where, what: `the file ${file} is empty` });
+      } catch (error) {
+        problems.push({ where, what: `cannot read the file: ${messageOf(error)}` });
+      }
+    }
+    if (where === 'ledger.url' && text !== undefined && text !== '' && !/^postgres(ql)?:\/\//.test(text)) {
+      problems.push({ where, what: 'must begin with postgres://' });
+    }
+  }
+  return secrets;
+}
+
+/** What the file says at `path`; undefined where it says nothing. */
+function at(value: unknown, path: readonly string[]): unknown {
+  let found = value;
+  for (const name of path) {
+    if (!isGroup(found) || !Object.hasOwn(found, name)) return undefined;
+    found = found[name];
+  }
+  return found;
+}
+
+function isGroup(value: unknown): value is Readonly<Record<string, unknown>> {
+  return value !== null && typeof value === 'object';
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function describe(issue: z.core.$ZodIssue): Problem[] {
+  const where = issue.path.map(String).join('.');
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({
+      where: where === '' ? key : `${where}.${key}`,
+      what: 'is not a known setting',
+    }));
+  }
+  return [{ where: where === '' ? '(top level)' : where, what: issue.message }];
+}
+
+const KINDS: Record<string, string> = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'a group of settings',
+  record: 'a group of settings',
+  array: 'a list',
+};
+
+/** What is wrong, in words that need no knowledge of the schema language. */
+function phrase(issue: z.core.$ZodRawIssue): string | undefined {
+  const { input } = issue;
   switch (issue.code) {
-    case 'unrecognized_keys':
-      return issue.keys.map(
-        (key) => `${where === '(top level)' ? key : `${where}.${key}`}: is not a known setting`,
-      );
     case 'invalid_type':
-      return [`${where}: ${issue.input === undefined ? 'is missing' : `must be a ${issue.expected}`}`];
+    case 'invalid_union': {
+      if (input === undefined) return 'is missing';
+      if (input === null) return 'is empty';
+      if (issue.code === 'invalid_union') return 'must be text or { file: PATH }';
+      if (issue.expected === 'int' && typeof input === 'number') return 'must be a whole number';
+      const kind = Array.isArray(input) ? 'array' : typeof input;
+      const hint = issue.expected === 'string' && kind === 'number' ? '; put it in quotes' : '';
+      return `must be ${KINDS[issue.expected] ?? issue.expected}, not ${KINDS[kind] ?? kind}${hint}`;
+    }
     case 'invalid_value':
-      return [`${where}: must be one of ${issue.values.map(String).join(', ')}`];
+      return input === undefined ? 'is missing' : `must be one of ${issue.values.map(String).join(', ')}`;
+    case 'too_small':
+      if (issue.origin === 'string' && issue.minimum === 1) return 'must not be empty';
+      return `must ${measure(issue.origin, issue.inclusive ? 'at least' : 'above', issue.minimum)}`;
+    case 'too_big':
+      return `must ${measure(issue.origin, issue.inclusive ? 'at most' : 'below', issue.maximum)}`;
     default:
-      return [`${where}: ${issue.message}`];
+      return undefined;
+  }
+}
+
+function measure(origin: string, bound: string, limit: number | bigint): string {
+  switch (origin) {
+    case 'string':
+      return `have ${bound} ${limit} characters`;
+    case 'array':
+      return `have ${bound} ${limit} ${limit === 1 ? 'entry' : 'entries'}`;
+    default:
+      return `be ${bound} ${limit}`;
   }
 }
 
@@ -400,16 +513,15 @@ function substitute(
   value: unknown,
   path: readonly string[],
   environment: ConfigSource['environment'],
-  problems: string[],
+  problems: Problem[],
 ): unknown {
   if (typeof value === 'string') {
     return value.replace(REFERENCE, (_whole, name: string) => {
       const found = environment[name];
-      if (found === undefined || found === '') {
-        problems.push(`${path.join('.')}: the environment variable ${name} is not set`);
-        return `unset-${name}`;
-      }
-      return found;
+      if (found !== undefined && found !== '') return found;
+      const what = `the environment variable ${name} is not set or empty`;
+      problems.push({ where: path.join('.'), what, unset: true });
+      return `unset-${name}`;
     });
   }
   if (Array.isArray(value))
