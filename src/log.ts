@@ -2,22 +2,26 @@ import { type DestinationStream, type Logger, pino } from 'pino';
 
 export type { Logger } from 'pino';
 
-const SECRET_PATHS = [
-  'authorization',
-  'clientSecret',
-  'access_token',
-  'password',
-  'secretAccessKey',
-  '*.authorization',
-  '*.clientSecret',
-  '*.access_token',
-  '*.password',
-  '*.secretAccessKey',
-];
+const SECRET_NAMES = 'authorization|client_?secret|access_token|password|secret_?access_?key';
+const TEXT = String.raw`"(?:[^"\\]|\\.)*"`;
+/** A member of such a name, at any depth; below, one of JSON that is itself inside a text. */
+const SECRET_MEMBER = new RegExp(`("(?:${SECRET_NAMES})":)(?:${TEXT}|\\[(?:${TEXT},?)*\\])`, 'gi');
+const QUOTED_SECRET_MEMBER = new RegExp(`(\\\\"(?:${SECRET_NAMES})\\\\":\\s*\\\\")[^"\\\\]*`, 'gi');
+const CREDENTIAL = /\b(Bearer|Basic) [\w.~+/=-]{16,}/gi;
+const URL_PASSWORD = /(:\/\/[^\s:/@"\\]+:)[^\s/@"\\]+@/g;
 
 /** Hides the value of every `jwt=` in a text: Zoom's download links authorise whoever holds them. */
 export function redactJwt(text: string): string {
-  return text.replace(/(\bjwt=)[^&\s"']+/gi, '$1[redacted]');
+  return text.replace(/(jwt(?:=|%3D))[^&\s"'\\<>]+/gi, '$1[redacted]');
+}
+
+/** Hides secrets in a finished line: so late, nothing between the caller and the line can bring one back. */
+function redactLine(line: string): string {
+  return redactJwt(line)
+    .replace(SECRET_MEMBER, '$1"[redacted]"')
+    .replace(QUOTED_SECRET_MEMBER, '$1[redacted]')
+    .replace(CREDENTIAL, '$1 [redacted]')
+    .replace(URL_PASSWORD, '$1[redacted]@');
 }
 
 export interface LogOptions {
@@ -35,8 +39,7 @@ export function createLog(options: LogOptions): Logger {
       level: options.level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      redact: { paths: SECRET_PATHS, censor: '[redacted]' },
-      hooks: { streamWrite: redactJwt },
+      hooks: { streamWrite: redactLine },
     },
     options.destination ?? pino.destination({ dest: 2, sync: true }),
   );
