@@ -12,7 +12,7 @@ import { endUnit, startUnit, type UnitKey } from '../ledger/units.ts';
 import type { Logger } from '../log.ts';
 import { type Candidate, instant, scopeTag } from '../record.ts';
 import type { Reply, ZoomClient } from '../zoom/client.ts';
-import { firstMessagePage, messagePages, sessionPages } from '../zoom/reports.ts';
+import { firstMessagePage, messagePages, type ReportDates, sessionPages } from '../zoom/reports.ts';
 import type { MessagesPage } from '../zoom/schemas.ts';
 import { coverageRecord } from './coverage.ts';
 import { firstPageHoldsAll, NO_EVIDENCE, type PlacementEvidence, PlacementObserver } from './placement.ts';
@@ -28,6 +28,7 @@ import {
 import { runExclusive } from './pool.ts';
 import { pageCandidates } from './revisions.ts';
 import { listedSession, sessionCandidate } from './sessions.ts';
+import { DAY_MS, reportHorizon } from './windows.ts';
 
 export type Unit = ListingUnit | MessagesUnit;
 
@@ -188,12 +189,18 @@ class Pass {
       startedAt,
     );
     const tally = new Tally();
+    let dates: ReportDates = { from: unit.window.fromDate, to: unit.window.toDate };
     let error: ArchiverError | undefined;
     for (let restart = 0; ; restart += 1) {
       try {
-        await this.#fetch(unit, key, tally);
+        await this.#fetch(unit, dates, key, tally);
       } catch (thrown) {
         if (interrupt.aborted) throw thrown;
+        // Zoom's six months begin later than ours where its day is ahead of UTC, or midnight passed since planning.
+        if (hasCode(thrown, 'zoom-request') && dates.from <= reportDate(reportHorizon(now()))) {
+          dates = { ...dates, from: nextDate(dates.from) };
+          continue;
+        }
         if (hasCode(thrown, 'zoom-page-token') && restart < RESTARTS) {
           log.warn({ unit: unitName(unit), restart: restart + 1 }, thrown.message);
           continue;
@@ -211,8 +218,8 @@ class Pass {
       ...tally.counts(),
       startedAt,
       finishedAt,
-      fromDate: unit.window.fromDate,
-      toDate: unit.window.toDate,
+      fromDate: dates.from,
+      toDate: dates.to,
       covers: unit.covers,
     });
     await endUnit(db, lease, key, {
@@ -242,24 +249,23 @@ class Pass {
   }
 
   /** All pages of a unit into the ledger. A page is admitted while the next one is on its way. */
-  async #fetch(unit: Unit, key: UnitKey, tally: Tally): Promise<void> {
+  async #fetch(unit: Unit, dates: ReportDates, key: UnitKey, tally: Tally): Promise<void> {
     switch (unit.stream) {
       case 'sessions': {
-        const pages = await this.#fetchListing(unit, key, tally);
+        const pages = await this.#fetchListing(unit, dates, key, tally);
         // The list is ordered by activity and moves while it is paged: a second look finds what slipped past.
-        if (pages > 1) await this.#fetchListing(unit, key, tally);
+        if (pages > 1) await this.#fetchListing(unit, dates, key, tally);
         return;
       }
       case 'messages':
-        return this.#fetchMessages(unit, key, tally);
+        return this.#fetchMessages(unit, dates, key, tally);
       default:
         return unit satisfies never;
     }
   }
 
-  async #fetchListing(unit: ListingUnit, key: UnitKey, tally: Tally): Promise<number> {
+  async #fetchListing(unit: ListingUnit, dates: ReportDates, key: UnitKey, tally: Tally): Promise<number> {
     const { client, db, lease, interrupt } = this.#options;
-    const dates = { from: unit.window.fromDate, to: unit.window.toDate };
     let pages = 0;
     for await (const reply of sessionPages(client, dates, interrupt)) {
       pages += 1;
@@ -275,9 +281,8 @@ class Pass {
     return pages;
   }
 
-  async #fetchMessages(unit: MessagesUnit, key: UnitKey, tally: Tally): Promise<void> {
+  async #fetchMessages(unit: MessagesUnit, dates: ReportDates, key: UnitKey, tally: Tally): Promise<void> {
     const { client, interrupt, policy } = this.#options;
-    const dates = { from: unit.window.fromDate, to: unit.window.toDate };
     const query = { session: unit.scope, dates, mode: unit.mode };
     if (unit.mode === 'modified' && firstPageHoldsAll(this.#placement)) {
       await this.#admitMessages(unit, key, tally, await firstMessagePage(client, query, interrupt));
@@ -367,6 +372,14 @@ class Tally {
 
 function unitName(unit: Unit): string {
   return `${unit.stream} ${unit.mode} ${unit.window.fromDate}..${unit.window.toDate} ${unit.scope}`;
+}
+
+function reportDate(time: number): string {
+  return new Date(time).toISOString().slice(0, 10);
+}
+
+function nextDate(date: string): string {
+  return reportDate(Date.parse(date) + DAY_MS);
 }
 
 /** Errors that say something about this unit only; any other concerns all of them and ends the pass. */
