@@ -189,7 +189,9 @@ class Pass {
       startedAt,
     );
     const tally = new Tally();
-    let dates: ReportDates = { from: unit.window.fromDate, to: unit.window.toDate };
+    const { fromDate, toDate, to } = unit.window;
+    // Where Zoom's day is ahead of UTC and a report leaves `to` out, the window's last date would end before now.
+    let dates: ReportDates = { from: fromDate, to: to > startedAt ? nextDate(toDate) : toDate };
     let error: ArchiverError | undefined;
     for (let restart = 0; ; restart += 1) {
       try {
