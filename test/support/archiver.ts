@@ -1,0 +1,111 @@
+/** The archiver's own verbs in this process, on the emulator's clock: what the commands do, without starting Node. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeIdentity } from '../../src/commands/archive.ts';
+import {
+  buildInfo,
+  type Context,
+  leadOnce,
+  lockFor,
+  openLedger,
+  openSink,
+  openZoom,
+} from '../../src/commands/context.ts';
+import { runCollect, runSeal } from '../../src/commands/work.ts';
+import { parseConfig } from '../../src/config.ts';
+import { migrate } from '../../src/ledger/migrate.ts';
+import { silentLog } from '../../src/log.ts';
+import { createMetrics, createRegistry } from '../../src/metrics/metrics.ts';
+import { SegmentBuilder } from '../../src/segments/build.ts';
+
+/** Sections of a configuration file, laid over {@link settings}. */
+export type Sections = Readonly<Record<string, object>>;
+
+/** A configuration for the emulator at `url`: no pacing, modifications asked for as often as the clock allows. */
+export function settings(url: string, parts: Sections): Sections {
+  return {
+    ...parts,
+    zoom: {
+      accountId: 'emulated-account',
+      clientId: 'emulated-client',
+      clientSecret: 'emulated-secret',
+      apiUrl: `${url}/v2`,
+      oauthUrl: url,
+      rates: { MEDIUM: 5000 },
+      ...parts.zoom,
+    },
+    collection: { modifications: [{ youngerThan: '365d', every: '1s' }], ...parts.collection },
+    retention: { mode: 'none', ...parts.retention },
+  };
+}
+
+export interface Archiver {
+  readonly context: Context;
+  /** Where a directory sink has the archive. */
+  readonly root: string;
+  /** One pass, as the command `collect` runs it. */
+  collect(signals?: { drain?: AbortSignal; interrupt?: AbortSignal }): ReturnType<typeof runCollect>;
+  /** As `seal`, or `seal --all`. */
+  seal(all?: boolean): ReturnType<typeof runSeal>;
+  close(): Promise<void>;
+}
+
+/** Opens ledger and sink below `folder` and creates the archive. `parts` has at least a ledger. */
+export async function openArchiver(
+  emulator: { readonly url: string; now(): number },
+  folder: string,
+  parts: Sections,
+): Promise<Archiver> {
+  const root = join(folder, 'archive');
+  const sections = { sink: { directory: { path: root } }, seal: { spool: './spool' }, ...parts };
+  const config = parseConfig({
+    text: JSON.stringify(settings(emulator.url, sections)),
+    folder,
+    environment: {},
+    readSecret: () => '',
+  });
+  const context: Context = {
+    config,
+    log: silentLog(),
+    account: config.zoom.accountId,
+    now: () => emulator.now(),
+  };
+  if (config.sink.kind === 'directory') await mkdir(root, { recursive: true });
+  const db = await openLedger(context);
+  await migrate(db);
+  const sink = openSink(context);
+  await sink.check(config.retention.mode);
+  const today = new Date(context.now()).toISOString().slice(0, 10);
+  await writeIdentity(sink, context.account, lockFor(config, context.now)('', today), context.now());
+  const builder = await SegmentBuilder.create({ spool: config.seal.spool, memory: config.seal.memory });
+  const metrics = createMetrics(createRegistry(), buildInfo());
+  const never = new AbortController().signal;
+  return {
+    context,
+    root,
+    async collect({ drain = never, interrupt = new AbortController().signal } = {}) {
+      const client = openZoom(context, metrics);
+      const { lease, release } = await leadOnce(context, db, interrupt);
+      try {
+        return await runCollect({ context, db, client, lease, metrics, stop: { drain, interrupt } });
+      } finally {
+        await release();
+        await client.close();
+      }
+    },
+    async seal(all = false) {
+      const { lease, release } = await leadOnce(context, db, never);
+      const stop = { drain: never, interrupt: never };
+      try {
+        return await runSeal({ context, db, sink, builder, lease, metrics, stop, all });
+      } finally {
+        await release();
+      }
+    },
+    async close() {
+      builder.close();
+      await sink.close();
+      await db.close();
+    },
+  };
+}
