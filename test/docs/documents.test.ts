@@ -1,0 +1,85 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { MANUAL_FILE, manualText, SCHEMA_FILE, schemaText } from '../../scripts/config-docs.ts';
+import { parseConfig } from '../../src/config.ts';
+import { createMetrics, createRegistry } from '../../src/metrics/metrics.ts';
+import { STREAMS } from '../../src/record.ts';
+import { columns } from '../../src/segments/format.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+const documents = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], {
+  cwd: ROOT,
+  encoding: 'utf8',
+})
+  .split('\n')
+  .filter((path) => path !== '' && existsSync(join(ROOT, path)));
+
+describe('the configuration', () => {
+  test('stands in config.schema.json as the program has it; else: npm run schema', () => {
+    expect(JSON.parse(read(SCHEMA_FILE))).toEqual(JSON.parse(schemaText()));
+  });
+
+  test('stands in the manual as the program has it; else: npm run schema', () => {
+    const manual = read(MANUAL_FILE);
+    expect(manual).toBe(manualText(manual));
+  });
+
+  test.each(['embedded', 'postgres-s3'])('example %s is valid', (name) => {
+    const config = parseConfig({
+      text: read(`examples/${name}.yaml`),
+      folder: join(ROOT, 'examples'),
+      environment: { ZOOM_ACCOUNT_ID: 'account', ZOOM_CLIENT_ID: 'client', ZOOM_CLIENT_SECRET: 'secret' },
+      readSecret: (path) => (path.endsWith('ledger-url') ? 'postgres://archiver:pw@db/archive' : 'secret'),
+    });
+    expect(config.sink.kind).toBe(name === 'embedded' ? 'directory' : 's3');
+  });
+});
+
+test('every metric stands in docs/metrics.md, with its kind, labels and help, and no other does', () => {
+  const registry = createRegistry();
+  createMetrics(registry, { version: '1', commit: '2' });
+  const rows = registry
+    .getMetricsAsArray()
+    .filter(({ name }) => name.startsWith('zoom_'))
+    .map((metric) => {
+      const labels = 'labelNames' in metric ? (metric.labelNames as string[]) : [];
+      const kind = metric.constructor.name.toLowerCase();
+      return `| \`${metric.name}\` | ${kind} | ${labels.map((label) => `\`${label}\``).join(', ')} | ${metric.help} |`;
+    });
+  const document = read('docs/metrics.md');
+  expect(document.split('\n').filter((line) => line.startsWith('| `zoom_') && !line.includes('['))).toEqual(
+    expect.arrayContaining(rows),
+  );
+  const names = new Set(rows.map((row) => row.split('`')[1]));
+  const mentioned = new Set(document.match(/zoom_chat_archiver_\w+/g));
+  expect([...mentioned].filter((name) => !names.has(name))).toEqual([]);
+});
+
+test.each(STREAMS)('every column of stream %s stands in docs/format.md', (stream) => {
+  const document = read('docs/format.md');
+  const own = document.split('\n').find((line) => line.startsWith(`| \`${stream}\` | \``)) ?? '';
+  const common = document.slice(
+    document.indexOf('Columns of every stream'),
+    document.indexOf('Between them:'),
+  );
+  const missing = columns(stream).filter(
+    ({ name }) => !common.includes(`\`${name}\``) && !own.includes(`\`${name}\``),
+  );
+  expect(missing.map(({ name }) => name)).toEqual([]);
+});
+
+test.each(documents)('links and npm scripts in %s exist', (path) => {
+  const text = read(path);
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+  const links = [...text.matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)]
+    .map(([, target = '']) => target)
+    .filter((target) => !/^[a-z]+:/.test(target))
+    // Its figures are measured, and written down, apart from the rest.
+    .filter((target) => !target.endsWith('performance.md'));
+  expect(links.filter((target) => !existsSync(join(ROOT, dirname(path), target)))).toEqual([]);
+  const used = [...text.matchAll(/npm run (?:-s )?([\w-]+)/g)].map(([, name = '']) => name);
+  expect(used.filter((name) => scripts[name] === undefined)).toEqual([]);
+});
