@@ -17,6 +17,8 @@ export interface RateHeaders {
   readonly limit: number | undefined;
   readonly remaining: number | undefined;
   readonly daily: boolean;
+  /** Said to be a limit per second or minute; when neither is true, Zoom does not say which it is. */
+  readonly perSecond: boolean;
 }
 
 type HeaderValue = string | string[] | undefined;
@@ -29,10 +31,12 @@ function numeric(value: HeaderValue): number | undefined {
 
 export function rateHeaders(headers: Record<string, HeaderValue>): RateHeaders {
   const type = headers['x-ratelimit-type'];
+  const kind = typeof type === 'string' ? type.toLowerCase() : '';
   return {
     limit: numeric(headers['x-ratelimit-limit']),
     remaining: numeric(headers['x-ratelimit-remaining']),
-    daily: typeof type === 'string' && type.toLowerCase().startsWith('daily'),
+    daily: kind.startsWith('daily'),
+    perSecond: kind === 'qps',
   };
 }
 
@@ -65,16 +69,21 @@ export interface TokenBucketOptions {
 
 /**
  * Paces the requests of one label. Requests are let through in the order they asked, one every `1/rate` seconds;
- * what a late timer missed may be caught up within a quarter of a second, so that the budget is used, while no
- * second of Zoom's sees more than it grants.
+ * what a late timer missed may be caught up shortly after, so that the budget is used, while no second sees more
+ * than one request above the rate.
  */
 export class TokenBucket {
   readonly label: Label;
   readonly #gapMs: number;
   readonly #catchUpMs: number;
   readonly #options: TokenBucketOptions;
+  /** When the last requests began, as many as one second may see; the oldest is at `#oldest`. */
+  readonly #starts: number[];
+  #oldest = 0;
   #next = 0;
   #parkedUntil = 0;
+  /** The same moment in monotonic time: a clock that was set back must not park the label for days. */
+  #parkedUntilMonotonic = 0;
   #pausedUntil = 0;
   #tail: Promise<void> = Promise.resolve();
 
@@ -83,17 +92,21 @@ export class TokenBucket {
     this.#options = options;
     this.#gapMs = 1000 / options.rate;
     this.#catchUpMs = Math.min(250, this.#gapMs * Math.max(1, options.rate / 8));
+    this.#starts = Array(Math.floor(options.rate) + 1).fill(Number.NEGATIVE_INFINITY);
   }
 
   /** Requests that could start now without waiting. */
   tokens(): number {
-    const behind = this.#options.monotonic() - this.#next;
-    return behind < 0 ? 0 : 1 + Math.floor(Math.min(behind, this.#catchUpMs) / this.#gapMs);
+    const now = this.#options.monotonic();
+    if (this.parkedUntil() > 0 || this.#earliest() > now) return 0;
+    const paced = 1 + Math.floor(Math.min(now - this.#next, this.#catchUpMs) / this.#gapMs);
+    return Math.min(paced, this.#starts.filter((start) => start + 1000 <= now).length);
   }
 
   /** The moment, ms since the epoch, until which the label is parked; 0 when it is not. */
   parkedUntil(): number {
-    return this.#parkedUntil > this.#options.now() ? this.#parkedUntil : 0;
+    const { now, monotonic } = this.#options;
+    return this.#parkedUntil > now() && this.#parkedUntilMonotonic > monotonic() ? this.#parkedUntil : 0;
   }
 
   /** Resolves when a request may start. Fails with `zoom-rate-limited` while the label is parked. */
@@ -105,7 +118,9 @@ export class TokenBucket {
 
   /** No request of this label before `until` (a daily limit): acquiring fails at once until then. */
   park(until: number): void {
-    this.#parkedUntil = Math.max(this.#parkedUntil, until);
+    const { now, monotonic } = this.#options;
+    this.#parkedUntil = Math.max(this.parkedUntil(), until);
+    this.#parkedUntilMonotonic = monotonic() + Math.max(0, this.#parkedUntil - now());
   }
 
   /** Holds the next requests back for `ms`: other apps of the account used the second up. */
@@ -135,13 +150,21 @@ export class TokenBucket {
         });
       }
       const now = monotonic();
-      const start = Math.max(this.#next, this.#pausedUntil);
+      const start = this.#earliest();
       if (start <= now) {
-        this.#next = Math.max(start, now - this.#catchUpMs) + this.#gapMs;
+        this.#next = Math.max(this.#next, this.#pausedUntil, now - this.#catchUpMs) + this.#gapMs;
+        this.#starts[this.#oldest] = now;
+        this.#oldest = (this.#oldest + 1) % this.#starts.length;
         return;
       }
       await this.#sleep(start - now, signal);
     }
+  }
+
+  /** When the next request may begin, in monotonic time. */
+  #earliest(): number {
+    const oldest = this.#starts[this.#oldest] ?? Number.NEGATIVE_INFINITY;
+    return Math.max(this.#next, this.#pausedUntil, oldest + 1000);
   }
 
   async #sleep(ms: number, signal: AbortSignal): Promise<void> {
