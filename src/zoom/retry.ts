@@ -6,7 +6,7 @@ export type Failure =
   | { readonly kind: 'network' }
   /** 5xx, or an answer that is no JSON (a proxy's page, a truncated body). */
   | { readonly kind: 'server' }
-  /** 429 of a per-second or per-minute limit; `waitMs` from `X-RateLimit-Reset` where sent. */
+  /** 429 of a per-second or per-minute limit; `waitMs` until the moment Zoom named, where it did. */
   | { readonly kind: 'throttled'; readonly waitMs: number | undefined };
 
 export interface RetryOptions {
@@ -27,7 +27,8 @@ export type RetryDecision = { readonly retry: true; readonly delayMs: number } |
  * @param random uniform in [0, 1)
  * @returns delay: a server's own wait is honoured without jitter up to the cap; else exponential with full
  *   jitter in its upper half, so that replicas that failed together do not return together. Throttling by
- *   Zoom asks for one second and jitter at least (rate-limit page of Zoom's documentation).
+ *   Zoom asks for one second and jitter at least (rate-limit page of Zoom's documentation), also when the moment
+ *   it named is over by our clock: obeying that would spend all attempts at once.
  */
 export function decideRetry(
   failure: Failure,
@@ -42,8 +43,8 @@ export function decideRetry(
     case 'server':
       return { retry: true, delayMs: Math.round(ceiling / 2 + (ceiling / 2) * random) };
     case 'throttled': {
-      if (failure.waitMs !== undefined) {
-        return { retry: true, delayMs: Math.min(Math.max(failure.waitMs, 0), options.capMs) };
+      if (failure.waitMs !== undefined && failure.waitMs > 0) {
+        return { retry: true, delayMs: Math.min(failure.waitMs, options.capMs) };
       }
       return {
         retry: true,
