@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=64
 import { Command, CommanderError } from 'commander';
 import { checkConfigCommand } from './commands/check-config.ts';
 import { collectCommand } from './commands/collect.ts';
@@ -14,6 +14,11 @@ import { redactJwt } from './log.ts';
 import { installStopSignals } from './scheduler/stop.ts';
 
 const DEFAULT_DRAIN_MS = 25_000;
+
+// A reader that has seen enough (`| head`) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
 
 /** The process: arguments in, exit code out. The only place that ends it. */
 async function main(argv: readonly string[]): Promise<number> {

@@ -1,6 +1,6 @@
 import { ArchiverError } from '../errors.ts';
 import type { AdmitRule, Candidate, ContentHash, KeyMonth, RecordKey } from '../record.ts';
-import { LASTING, utcDay } from '../record.ts';
+import { utcDay } from '../record.ts';
 import type { Database } from './database.ts';
 import type { Lease } from './lease.ts';
 import { type Provenance, RECORD_SEPARATOR, stagedFields } from './staged.ts';
@@ -25,9 +25,9 @@ export interface Admission {
 const RULES: Record<AdmitRule, number> = { once: 0, state: 1, 'state-if-known': 2 };
 
 /**
- * The one statement of admission. `known` sees what stood before the statement; what it does not see and cannot
- * insert either was written by someone else at the same moment, is returned as missed, and is asked again.
- * The drift key of (key, content) is a row of its own, so the same drift is stored once.
+ * The one statement of admission. Keys that cannot be inserted and that the statement's own snapshot does not show
+ * were written by someone else at the same moment: they are returned as missed and asked again. A drift is a key of
+ * its own, made of key and content, so the same drift is stored once.
  */
 const ADMIT = `
 with guard as (
@@ -37,28 +37,36 @@ with guard as (
     unnest($3::uuid[]), unnest($4::date[]), unnest($5::uuid[]), unnest($6::smallint[]), unnest($7::smallint[]),
     string_to_table($8, E'\\x1e')
   ) with ordinality as p (key, month, content, rule, grp, line, ord)
-), looked as materialized (
-  select p.*, s.content as before, md5(p.key::text || p.content::text)::uuid as drift_key
-  from page p
-  left join lateral (select content from seen where month = p.month and key = p.key limit 1) s on true
 ), fresh as (
   insert into seen (month, key, content)
-  select month, key, content from looked where before is null and rule < 2
+  select month, key, content from page where rule = 0
+  on conflict do nothing
+  returning key
+), known as materialized (
+  select p.ord, p.month, p.grp, p.line, p.content, s.content as before,
+    md5(p.key::text || p.content::text)::uuid as drift_key
+  from page p
+  cross join lateral (select content from seen where month = p.month and key = p.key limit 1) s
+  where p.rule = 0 and p.key not in (table fresh)
+), drifted as (
+  insert into seen (month, key, content)
+  select month, drift_key, content from known where before <> content
   on conflict do nothing
   returning key
 ), changed as (
-  update seen s set content = k.content from looked k
-  where k.rule > 0 and k.before <> k.content and s.month = k.month and s.key = k.key
-  returning s.key
-), drifted as (
-  insert into seen (month, key, content)
-  select month, drift_key, content from looked where rule = 0 and before <> content
-  on conflict do nothing
+  insert into states as s (key, month, content)
+  select key, month, content from page where rule = 1
+  on conflict (key) do update set content = excluded.content where s.content <> excluded.content
   returning key
+), emptied as (
+  update states s set content = p.content from page p
+  where p.rule = 2 and s.key = p.key and s.content <> p.content
+  returning s.key
 ), taken as materialized (
-  select ord, grp, line, '0' as flag from looked where key in (table fresh) or key in (table changed)
+  select ord, grp, line, '0' as flag from page
+  where key in (table fresh) or key in (table changed) or key in (table emptied)
   union all
-  select ord, grp, line, '1' from looked where before <> content and drift_key in (table drifted)
+  select ord, grp, line, '1' from known where before <> content and drift_key in (table drifted)
 ), staging as (
   insert into staged (account, stream, class, day, records, bytes, provenance, observed_at, lines)
   select $1, g.stream, g.class, g.day, count(*), sum(octet_length(t.line)), $12::jsonb, $13,
@@ -68,8 +76,8 @@ with guard as (
     as g (stream, class, day, grp) on g.grp = t.grp
   group by g.stream, g.class, g.day
 ), sighted as (
-  select (select count(*) from looked where before is not null)
-    - (select count(*) from changed) - (select count(*) from drifted) as n
+  select (select count(*) from known) - (select count(*) from drifted)
+    + (select count(*) from page where rule = 1) - (select count(*) from changed) as n
 ), progress as (
   update units set
     pages = pages + $20, rows = rows + $21,
@@ -83,8 +91,8 @@ select
   (select n from sighted) as sightings,
   coalesce((select array_agg(ord::int) from taken where flag = '0'), '{}') as admitted,
   coalesce((select array_agg(ord::int) from taken where flag = '1'), '{}') as drifted,
-  coalesce((select array_agg(ord::int) from looked
-    where before is null and rule < 2 and key not in (table fresh)), '{}') as missed`;
+  coalesce((select array_agg(ord::int) from page
+    where rule = 0 and key not in (table fresh) and ord not in (select ord from known)), '{}') as missed`;
 
 interface AdmitRow extends Record<string, unknown> {
   readonly leader: boolean;
@@ -184,7 +192,10 @@ async function admitRound(
     groupOf.push(group.ordinal);
     lines.push(stagedFields(candidate));
   }
-  await ensureMonths(db, months);
+  await ensureMonths(
+    db,
+    candidates.filter((candidate) => candidate.rule === 'once').map((candidate) => candidate.keyMonth),
+  );
   const { observedAt, ...provenance } = page.provenance;
   const [row] = await db.query<AdmitRow>(ADMIT, [
     lease.account,
@@ -227,7 +238,7 @@ const months = new WeakMap<Database, Set<string>>();
 async function ensureMonths(db: Database, wanted: readonly KeyMonth[]): Promise<void> {
   let present = months.get(db);
   if (present === undefined) {
-    present = new Set<string>([LASTING]);
+    present = new Set<string>();
     months.set(db, present);
   }
   for (const month of new Set(wanted)) {
@@ -259,6 +270,7 @@ export async function dropOldKeys(db: Database, now: number): Promise<readonly s
      where i.inhparent = 'seen'::regclass and c.relname ~ '^seen_[0-9]{4}_[0-9]{2}$' and c.relname < $1`,
     [oldest],
   );
+  await db.query('delete from states where month < $1', [`${limit.toISOString().slice(0, 7)}-01`]);
   for (const { name } of rows) await db.query(`drop table ${name}`);
   const present = months.get(db);
   for (const { name } of rows) present?.delete(`${name.slice(5).replace('_', '-')}-01`);

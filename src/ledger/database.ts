@@ -41,7 +41,8 @@ const TYPES = {
  * thousands of rows a second, and statistics from a minute ago would make Postgres scan them.
  */
 export const PLAN_SETTINGS =
-  'set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set jit = off';
+  'set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set jit = off; ' +
+  'set plan_cache_mode = force_generic_plan';
 
 /** Postgres 14 or later. Fails with `ledger-unreachable`. */
 export async function openPostgres(options: PostgresOptions): Promise<Database> {

@@ -19,11 +19,20 @@ create table seen (
   content uuid not null,
   primary key (month, key)
 ) partition by range (month);
-comment on table seen is 'Dedup keys of everything archived or staged. A partition is dropped when Zoom can no longer serve its month.';
-comment on column seen.month is 'First day of the UTC month of the record''s action; 9999-12-01 for keys that never expire.';
+comment on table seen is 'Dedup keys of immutable records archived or staged. A partition is dropped when Zoom can no longer serve its month.';
+comment on column seen.month is 'First day of the UTC month of the record''s action.';
 comment on column seen.key is 'Record key: scope, time and identity hash, 16 bytes.';
 comment on column seen.content is 'First 16 bytes of the SHA-256 of the content that detects change.';
-create table seen_lasting partition of seen for values from ('9999-12-01') to (maxvalue);
+
+create table states (
+  key uuid primary key,
+  month date not null,
+  content uuid not null
+);
+comment on table states is 'Latest known state of what changes: reactions of a message, description of a session.';
+comment on column states.key is 'Record key of the thing: scope, time and identity hash, 16 bytes.';
+comment on column states.month is 'First day of the UTC month after which the key may go with its message; 9999-12-01 for never.';
+comment on column states.content is 'First 16 bytes of the SHA-256 of the latest state.';
 
 create table registry (
   account text not null,
