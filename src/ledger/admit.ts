@@ -3,7 +3,7 @@ import type { AdmitRule, Candidate, ContentHash, KeyMonth, RecordKey } from '../
 import { utcDay } from '../record.ts';
 import type { Database } from './database.ts';
 import type { Lease } from './lease.ts';
-import { type Provenance, RECORD_SEPARATOR, stagedFields } from './staged.ts';
+import { type Provenance, provenanceJson, RECORD_SEPARATOR, stagedFields } from './staged.ts';
 import type { UnitKey } from './units.ts';
 
 export interface Page {
@@ -196,7 +196,6 @@ async function admitRound(
     db,
     candidates.filter((candidate) => candidate.rule === 'once').map((candidate) => candidate.keyMonth),
   );
-  const { observedAt, ...provenance } = page.provenance;
   const [row] = await db.query<AdmitRow>(ADMIT, [
     lease.account,
     lease.generation,
@@ -209,8 +208,8 @@ async function admitRound(
     [...groups.values()].map((group) => group.stream),
     [...groups.values()].map((group) => group.className),
     [...groups.values()].map((group) => group.day),
-    JSON.stringify(provenance),
-    new Date(observedAt),
+    provenanceJson(page.provenance),
+    new Date(page.provenance.observedAt),
     unit.stream,
     unit.scope,
     unit.mode,

@@ -22,6 +22,16 @@ export interface Provenance {
   };
 }
 
+/**
+ * Provenance as the ledger keeps it; `observedAt` has a column of its own. Postgres' JSON takes neither U+0000 nor half
+ * a surrogate pair, which a session's name may hold: here they become U+FFFD, the session's own record keeps them.
+ */
+export function provenanceJson({ observedAt: _column, ...rest }: Provenance): string {
+  return JSON.stringify(rest, (_name, value: unknown) =>
+    typeof value === 'string' ? value.toWellFormed().replaceAll('\u0000', '\ufffd') : value,
+  );
+}
+
 /** The record's line without its drift flag, which the ledger puts in front. */
 export function stagedFields(record: {
   readonly key: string;

@@ -2,7 +2,7 @@ import { ArchiverError } from '../errors.ts';
 import { type Candidate, type Interval, utcDay } from '../record.ts';
 import type { Database } from './database.ts';
 import type { Lease } from './lease.ts';
-import { FIELD_SEPARATOR, type Provenance, stagedFields } from './staged.ts';
+import { FIELD_SEPARATOR, type Provenance, provenanceJson, stagedFields } from './staged.ts';
 
 /** One thing to collect, and its how-manieth attempt this is. */
 export interface UnitKey {
@@ -85,7 +85,6 @@ select exists (select 1 from guard) as leader, exists (select 1 from ended) as e
  */
 export async function endUnit(db: Database, lease: Lease, unit: UnitKey, end: UnitEnd): Promise<void> {
   const { candidate, provenance, className } = end.coverage;
-  const { observedAt, ...rest } = provenance;
   const line = `0${FIELD_SEPARATOR}${stagedFields(candidate)}`;
   const [row] = await db.query<{ leader: boolean; ended: boolean }>(END, [
     lease.account,
@@ -104,8 +103,8 @@ export async function endUnit(db: Database, lease: Lease, unit: UnitKey, end: Un
     end.latestAction === undefined ? null : new Date(end.latestAction),
     className,
     utcDay(candidate.time),
-    JSON.stringify(rest),
-    new Date(observedAt),
+    provenanceJson(provenance),
+    new Date(provenance.observedAt),
     line,
     end.covers.from,
     end.covers.to,
