@@ -141,24 +141,28 @@ export async function admit(db: Database, lease: Lease, unit: UnitKey, page: Pag
 }
 
 /**
- * A page may show the same key several times (rows repeat across arrays): equal content is a sighting at once,
- * other content waits for a round of its own, where the ledger knows the first.
+ * A page may show the same key several times (rows repeat across arrays): content equal to the latest is a sighting
+ * at once, other content waits for a round of its own, where the ledger knows the one before. The first ones come in
+ * the order of their keys, so that two pages that meet in the ledger never wait for each other.
  */
 function firstOfEachKey(candidates: readonly Candidate[]): {
   first: readonly Candidate[];
   later: readonly Candidate[];
   repeated: number;
 } {
-  const first = new Map<RecordKey, Candidate>();
+  const latest = new Map<RecordKey, ContentHash>();
+  const first: Candidate[] = [];
   const later: Candidate[] = [];
   let repeated = 0;
   for (const candidate of candidates) {
-    const earlier = first.get(candidate.key);
-    if (earlier === undefined) first.set(candidate.key, candidate);
-    else if (earlier.content === candidate.content) repeated += 1;
+    const before = latest.get(candidate.key);
+    latest.set(candidate.key, candidate.content);
+    if (before === undefined) first.push(candidate);
+    else if (before === candidate.content) repeated += 1;
     else later.push(candidate);
   }
-  return { first: [...first.values()], later, repeated };
+  first.sort((one, other) => (one.key < other.key ? -1 : 1));
+  return { first, later, repeated };
 }
 
 async function admitRound(
