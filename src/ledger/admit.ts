@@ -261,12 +261,12 @@ async function ensureMonths(db: Database, wanted: readonly KeyMonth[]): Promise<
 }
 
 /**
- * Drops the dedup keys of months that ended more than seven months before `now`: Zoom cannot serve their
+ * Drops the dedup keys of months that ended seven months or more before the month of `now`: Zoom cannot serve their
  * messages any more. @returns names of the partitions dropped
  */
 export async function dropOldKeys(db: Database, now: number): Promise<readonly string[]> {
-  const limit = new Date(now);
-  limit.setUTCMonth(limit.getUTCMonth() - 8);
+  const at = new Date(now);
+  const limit = new Date(Date.UTC(at.getUTCFullYear(), at.getUTCMonth() - 7));
   const oldest = `seen_${limit.toISOString().slice(0, 7).replace('-', '_')}`;
   const rows = await db.query<{ name: string }>(
     `select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
@@ -274,7 +274,7 @@ export async function dropOldKeys(db: Database, now: number): Promise<readonly s
     [oldest],
   );
   await db.query('delete from states where month < $1', [`${limit.toISOString().slice(0, 7)}-01`]);
-  for (const { name } of rows) await db.query(`drop table ${name}`);
+  for (const { name } of rows) await db.query(`drop table if exists ${name}`);
   const present = months.get(db);
   for (const { name } of rows) present?.delete(`${name.slice(5).replace('_', '-')}-01`);
   return rows.map((row) => row.name);
