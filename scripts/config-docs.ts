@@ -28,7 +28,7 @@ export function schemaText(): string {
   return `${JSON.stringify(configJsonSchema(), null, 2)}\n`;
 }
 
-/** The manual with its settings made anew; what stands outside the two marks is kept. */
+/** The manual with its settings made anew, not formatted; what stands outside the two marks is kept. */
 export function manualText(manual: string): string {
   const begin = manual.indexOf(BEGIN);
   const end = manual.indexOf(END);
@@ -60,11 +60,11 @@ function rowsOf(node: Node, path: string, required: boolean): string[] {
       rowsOf(child, `${path}.${name}`, node.required?.includes(name) ?? false),
     );
   }
-  const cells = [`\`${path}\``, valueOf(node), defaultOf(node, required), node.description ?? ''];
+  const cells = [`\`${path}\``, valueText(node), defaultText(node, required), node.description ?? ''];
   return [`| ${cells.map((text) => text.replaceAll('|', '\\|')).join(' | ')} |`];
 }
 
-function valueOf(node: Node): string {
+function valueText(node: Node): string {
   if (node.enum !== undefined) return node.enum.map((value) => `\`${value}\``).join(', ');
   if (node.anyOf !== undefined) return 'secret';
   if (node.items !== undefined) {
@@ -85,7 +85,7 @@ function range({ minimum, maximum }: Node): string {
   return maximum === Number.MAX_SAFE_INTEGER ? `${minimum} or more` : `${minimum} to ${maximum}`;
 }
 
-function defaultOf(node: Node, required: boolean): string {
+function defaultText(node: Node, required: boolean): string {
   if (node.default !== undefined) {
     const text = typeof node.default === 'string' ? node.default : JSON.stringify(node.default);
     return text === '' ? 'empty' : `\`${text}\``;

@@ -9,9 +9,13 @@ const manual = join(root, MANUAL_FILE);
 
 writeFileSync(join(root, SCHEMA_FILE), schemaText());
 writeFileSync(manual, manualText(readFileSync(manual, 'utf8')));
-// JSON as `npm run check` wants it.
-const biome = spawnSync(join(root, 'node_modules/.bin/biome'), ['format', '--write', SCHEMA_FILE], {
-  cwd: root,
-  stdio: 'inherit',
-});
+// As `npm run check` wants them.
+const biome = spawnSync(
+  join(root, 'node_modules/.bin/biome'),
+  ['format', '--write', SCHEMA_FILE, MANUAL_FILE],
+  {
+    cwd: root,
+    stdio: 'inherit',
+  },
+);
 process.exitCode = biome.status ?? 1;

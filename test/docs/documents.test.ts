@@ -10,6 +10,12 @@ import { columns } from '../../src/segments/format.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+/** The same whatever the width of the columns of its tables. */
+const unformatted = (text: string): string =>
+  text
+    .replace(/ +/g, ' ')
+    .replace(/ ?\| ?/g, '|')
+    .replace(/-{3,}/g, '---');
 const documents = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], {
   cwd: ROOT,
   encoding: 'utf8',
@@ -24,7 +30,7 @@ describe('the configuration', () => {
 
   test('stands in the manual as the program has it; else: npm run schema', () => {
     const manual = read(MANUAL_FILE);
-    expect(manual).toBe(manualText(manual));
+    expect(unformatted(manual)).toBe(unformatted(manualText(manual)));
   });
 
   test.each(['embedded', 'postgres-s3'])('example %s is valid', (name) => {
@@ -49,18 +55,16 @@ test('every metric stands in docs/metrics.md, with its kind, labels and help, an
       const kind = metric.constructor.name.toLowerCase();
       return `| \`${metric.name}\` | ${kind} | ${labels.map((label) => `\`${label}\``).join(', ')} | ${metric.help} |`;
     });
-  const document = read('docs/metrics.md');
-  expect(document.split('\n').filter((line) => line.startsWith('| `zoom_') && !line.includes('['))).toEqual(
-    expect.arrayContaining(rows),
-  );
+  const document = unformatted(read('docs/metrics.md'));
+  expect(document.split('\n')).toEqual(expect.arrayContaining(rows.map(unformatted)));
   const names = new Set(rows.map((row) => row.split('`')[1]));
   const mentioned = new Set(document.match(/zoom_chat_archiver_\w+/g));
   expect([...mentioned].filter((name) => !names.has(name))).toEqual([]);
 });
 
 test.each(STREAMS)('every column of stream %s stands in docs/format.md', (stream) => {
-  const document = read('docs/format.md');
-  const own = document.split('\n').find((line) => line.startsWith(`| \`${stream}\` | \``)) ?? '';
+  const document = unformatted(read('docs/format.md'));
+  const own = document.split('\n').find((line) => line.startsWith(`|\`${stream}\`|\``)) ?? '';
   const common = document.slice(
     document.indexOf('Columns of every stream'),
     document.indexOf('Between them:'),
