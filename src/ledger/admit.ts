@@ -84,7 +84,7 @@ with guard as (
     admitted = admitted + (select count(*) from taken), drift = drift + (select count(*) from drifted),
     sightings = sightings + $22 + (select n from sighted)
   where account = $1 and stream = $14 and scope = $15 and mode = $16 and window_from = $17 and window_to = $18
-    and attempt = $19
+    and attempt = $19 and exists (select 1 from guard)
 )
 select
   exists (select 1 from guard) as leader,
