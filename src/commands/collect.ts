@@ -21,7 +21,7 @@ export function collectCommand(io: CommandIo): Command {
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
-      '\nExample:\n  $ zoom-chat-archiver collect --config archiver.yaml && zoom-chat-archiver seal',
+      '\nExample:\n  $ zoom-chat-archiver collect --config archiver.yaml && zoom-chat-archiver seal --config archiver.yaml',
     )
     .action(async (_flags: unknown, command: Command) => {
       const flags = command.optsWithGlobals<CommonFlags>();
