@@ -47,6 +47,8 @@ export interface ZoomClientOptions {
   readonly timeoutMs: number;
   readonly retry?: RetryOptions;
   readonly now?: () => number;
+  /** Milliseconds that never go backwards. */
+  readonly monotonic?: () => number;
   readonly random?: () => number;
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly onRequest?: (facts: RequestFacts) => void;
@@ -58,6 +60,10 @@ const MAX_HOPS = 3;
 
 /** The longest a daily limit may park a label: it cannot be more than a day away, whatever the header says. */
 const PARK_CAP_MS = 25 * 3600_000;
+/** The shortest: a moment that is over by our clock must not make us ask on and on. */
+const LEAST_PARK_MS = 60_000;
+/** When Zoom names no moment. */
+const UNKNOWN_PARK_MS = 3600_000;
 
 interface RawReply {
   readonly status: number;
@@ -102,12 +108,10 @@ export class ZoomClient {
       log: options.log,
     });
     const { plan, share } = options;
+    const monotonic = options.monotonic ?? (() => performance.now());
     for (const label of Object.keys(PLAN_RATES[plan]) as Label[]) {
       const rate = options.rates?.[label] ?? PLAN_RATES[plan][label] * share;
-      this.#buckets.set(
-        label,
-        new TokenBucket({ label, rate, monotonic: () => performance.now(), now: this.#now }),
-      );
+      this.#buckets.set(label, new TokenBucket({ label, rate, monotonic, now: this.#now, wait: this.#wait }));
     }
   }
 
@@ -178,7 +182,7 @@ export class ZoomClient {
     if (!parsed.success) {
       const problems = parsed.error.issues
         .slice(0, 5)
-        .map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+        .map((issue) => `${issue.path.map(String).join('.') || 'body'}: ${issue.message}`);
       throw new ArchiverError('zoom-response', 'answer has an unknown form', {
         detail: `${endpoint.name}, tracking id ${trackingId(raw)}: ${problems.join('; ')}`,
       });
@@ -233,10 +237,15 @@ export class ZoomClient {
   #throttled(endpoint: Endpoint, raw: RawReply, bucket: TokenBucket): Settled {
     const now = this.#now();
     const until = retryMoment(raw.headers, now);
-    const { daily } = rateHeaders(raw.headers);
-    if (daily || (until !== undefined && until - now > this.#retry.capMs)) {
+    const { daily, perSecond } = rateHeaders(raw.headers);
+    const isLong = until !== undefined && until - now > this.#retry.capMs;
+    // Where Zoom says that it is the second, a far moment is a clock that differs, ours or its.
+    if (daily || (isLong && !perSecond)) {
       this.#options.onRateLimited?.(endpoint.label, 'daily');
-      const parked = Math.min(until ?? now + 3600_000, now + PARK_CAP_MS);
+      const parked = Math.min(
+        Math.max(until ?? now + UNKNOWN_PARK_MS, now + LEAST_PARK_MS),
+        now + PARK_CAP_MS,
+      );
       bucket.park(parked);
       throw new ArchiverError('zoom-rate-limited', 'daily rate limit reached', {
         detail: `${endpoint.label} until ${new Date(parked).toISOString()}`,
@@ -249,15 +258,18 @@ export class ZoomClient {
     return { ok: false, failure: { kind: 'throttled', waitMs }, error };
   }
 
+  /** One request, redirects followed within Zoom only: a stranger's answer must never pass for Zoom's. */
   async #send(start: string, token: AccessToken, signal: AbortSignal): Promise<RawReply> {
     const requestId = randomUUID();
     let url = new URL(start);
     for (let hop = 0; ; hop += 1) {
-      const headers: Record<string, string> = { accept: 'application/json', 'x-request-id': requestId };
-      if (mayReceiveCredential(url, this.#origins)) headers.authorization = `Bearer ${token.value}`;
       const response: Dispatcher.ResponseData = await request(url, {
         dispatcher: this.#dispatcher,
-        headers,
+        headers: {
+          accept: 'application/json',
+          'x-request-id': requestId,
+          authorization: `Bearer ${token.value}`,
+        },
         signal,
         headersTimeout: this.#options.timeoutMs,
         bodyTimeout: this.#options.timeoutMs,
@@ -267,6 +279,9 @@ export class ZoomClient {
         await response.body.dump();
         if (hop >= MAX_HOPS) throw new ArchiverError('zoom-request', 'too many redirects');
         url = new URL(location, url);
+        if (!mayReceiveCredential(url, this.#origins)) {
+          throw new ArchiverError('zoom-request', 'redirect to a foreign host', { detail: url.origin });
+        }
         continue;
       }
       return {
@@ -294,7 +309,10 @@ function refusal(endpoint: Endpoint, raw: RawReply, json: unknown, paging: boole
   const parsed = apiError.safeParse(json);
   const code = parsed.success ? parsed.data.code : undefined;
   const message = parsed.success ? (parsed.data.message ?? '') : '';
-  const detail = `${endpoint.name}: status ${raw.status}, code ${code ?? 'none'}, ${message} (tracking id ${trackingId(raw)})`;
+  const fields = (parsed.success ? (parsed.data.errors ?? []) : [])
+    .map((error) => `${error.field ?? ''}: ${error.message ?? ''}`)
+    .join('; ');
+  const detail = `${endpoint.name}: status ${raw.status}, code ${code ?? 'none'}, ${message} ${fields} (tracking id ${trackingId(raw)})`;
   if (code === 4711 || code === 4700) {
     return new ArchiverError('zoom-scope', 'the app lacks scopes', {
       detail: /scopes:\s*\[([^\]]*)\]/.exec(message)?.[1] ?? message,
@@ -308,7 +326,7 @@ function refusal(endpoint: Endpoint, raw: RawReply, json: unknown, paging: boole
   if (paging && raw.status === 400 && code === 300) {
     return new ArchiverError('zoom-page-token', 'page token lapsed', { detail });
   }
-  return new ArchiverError('zoom-request', 'Zoom refused the request', { detail: detail });
+  return new ArchiverError('zoom-request', 'Zoom refused the request', { detail });
 }
 
 function parseJson(text: string): unknown {

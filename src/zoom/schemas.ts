@@ -39,6 +39,9 @@ export type SessionRow = z.infer<typeof sessionRow>;
 export const sessionsPage = z.looseObject({ ...pageFields, sessions: z.array(sessionRow) });
 export type SessionsPage = z.infer<typeof sessionsPage>;
 
+/** Milliseconds since the epoch until the end of the year 9999: beyond, neither dates nor Postgres follow. */
+const timestamp = z.number().int().nonnegative().max(253_402_300_799_999);
+
 const messageFile = z.looseObject({
   file_id: z.string().optional(),
   file_name: z.string().optional(),
@@ -48,8 +51,9 @@ const messageFile = z.looseObject({
 
 const emojiAction = z.looseObject({
   emoji: z.string(),
-  emoji_action: z.string(),
-  emoji_action_timestamp: z.number().int(),
+  // Becomes the record's kind, which the ledger writes between control characters.
+  emoji_action: z.string().regex(/^[\w-]{1,32}$/),
+  emoji_action_timestamp: timestamp,
   user_id: z.string().optional(),
   member_id: z.string().optional(),
 });
@@ -57,8 +61,8 @@ const emojiAction = z.looseObject({
 /** GET /report/chat/sessions/{sessionId}, one row of any of its three arrays. */
 export const messageRow = z.looseObject({
   id: z.string().min(1),
-  timestamp: z.number().int().nonnegative(),
-  action_timestamp: z.number().int().nonnegative().optional(),
+  timestamp,
+  action_timestamp: timestamp.optional(),
   message: z.string().optional(),
   date_time: z.string().optional(),
   sender: z.string().optional(),
@@ -71,12 +75,17 @@ export const messageRow = z.looseObject({
 });
 export type MessageRow = z.infer<typeof messageRow>;
 
-export const messagesPage = z.looseObject({
-  ...pageFields,
-  messages: z.array(messageRow).optional(),
-  edited_messages: z.array(messageRow).optional(),
-  deleted_messages: z.array(messageRow).optional(),
-});
+const PAGE_FIELDS = ['messages', 'edited_messages', 'deleted_messages', 'next_page_token', 'page_size'];
+
+/** Each array may be missing, but not everything: an error that came with status 200 is not an empty page. */
+export const messagesPage = z
+  .looseObject({
+    ...pageFields,
+    messages: z.array(messageRow).optional(),
+    edited_messages: z.array(messageRow).optional(),
+    deleted_messages: z.array(messageRow).optional(),
+  })
+  .refine((page) => PAGE_FIELDS.some((name) => name in page), 'has none of the fields of a page');
 export type MessagesPage = z.infer<typeof messagesPage>;
 
 /** GET /accounts/me/settings, the parts that decide whether an archive can be complete. */

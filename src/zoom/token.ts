@@ -40,7 +40,7 @@ const RENEW_BEFORE_MS = 60_000;
 export class TokenSource {
   readonly #options: TokenOptions;
   #current: AccessToken | undefined;
-  #pending: Promise<AccessToken> | undefined;
+  #pending: { readonly token: Promise<AccessToken>; readonly signal: AbortSignal } | undefined;
 
   constructor(options: TokenOptions) {
     this.#options = options;
@@ -51,12 +51,24 @@ export class TokenSource {
    * Fails with `zoom-credentials` when Zoom refuses the app, `zoom-unreachable` when it does not answer.
    */
   async get(signal: AbortSignal): Promise<AccessToken> {
-    const current = this.#current;
-    if (current !== undefined && current.expiresAt - RENEW_BEFORE_MS > this.#options.now()) return current;
-    this.#pending ??= this.#renew(signal).finally(() => {
-      this.#pending = undefined;
-    });
-    return this.#pending;
+    for (;;) {
+      signal.throwIfAborted();
+      const current = this.#current;
+      if (current !== undefined && current.expiresAt - RENEW_BEFORE_MS > this.#options.now()) return current;
+      this.#pending ??= {
+        signal,
+        token: this.#renew(signal).finally(() => {
+          this.#pending = undefined;
+        }),
+      };
+      const pending = this.#pending;
+      try {
+        return await pending.token;
+      } catch (error) {
+        // Whoever asked first gave up; that says nothing about the others who waited for it.
+        if (!pending.signal.aborted || pending.signal === signal) throw error;
+      }
+    }
   }
 
   /** Drops `token` after a 401; a token that was renewed meanwhile stays. */
@@ -137,10 +149,9 @@ export class TokenSource {
       };
     }
     const reason = tokenError.safeParse(json);
+    const words = reason.success ? [reason.data.error, reason.data.reason] : [];
     throw new ArchiverError('zoom-credentials', 'Zoom refused the credentials', {
-      detail: reason.success
-        ? [reason.data.error, reason.data.reason].filter(Boolean).join(', ')
-        : `status ${status}`,
+      detail: [`status ${status}`, ...words.filter(Boolean)].join(', '),
     });
   }
 }
