@@ -32,10 +32,15 @@ import { DAY_MS, reportHorizon } from './windows.ts';
 
 export type Unit = ListingUnit | MessagesUnit;
 
+/** `fetch` waits for Zoom, `parse` reads and hashes, `admit` waits for the ledger. */
+export type CollectStage = 'fetch' | 'parse' | 'admit';
+
 /** What a pass tells whoever watches: metrics, a progress bar. Numbers are increments. */
 export interface CollectEvents {
   planned(units: number): void;
   pageAdmitted(stream: string, admission: Admission): void;
+  /** Seconds that one of the workers spent; several spend at the same time. */
+  spent(stage: CollectStage, seconds: number): void;
   unitEnded(unit: Unit, outcome: 'done' | 'failed'): void;
   streamComplete(stream: string, at: number): void;
   oldestUncollected(stream: string, at: number | undefined): void;
@@ -100,7 +105,8 @@ export async function collect(options: CollectOptions): Promise<CollectSummary> 
 class Pass {
   readonly #options: CollectOptions;
   readonly #id = randomUUID();
-  readonly #finished = new Set<string>();
+  /** Names of the units of this pass that reach to now. */
+  readonly #newest = new Set<string>();
   #done = 0;
   #failed = 0;
   #unreachable = 0;
@@ -159,7 +165,7 @@ class Pass {
     for await (const sessions of eachKnownSession(db, lease.account)) {
       const due = sessions
         .flatMap((session) => dueUnits(session, policy, at))
-        .filter((unit) => !this.#finished.has(unitName(unit)));
+        .filter((unit) => !this.#newest.has(unitName(unit)));
       urgent = byUrgency([...urgent, ...due]).slice(0, PLAN_LIMIT);
     }
     return urgent;
@@ -237,7 +243,8 @@ class Pass {
         className: classOf(candidate),
       },
     });
-    this.#finished.add(unitName(unit));
+    // Coverage takes what was covered out of the next plan; only the newest window would be due again at once.
+    if (unit.covers.to < unit.window.to) this.#newest.add(unitName(unit));
     if (error === undefined) {
       this.#done += 1;
       this.#unreachable = 0;
@@ -304,8 +311,9 @@ class Pass {
     tally: Tally,
     reply: Reply<MessagesPage>,
   ): Promise<void> {
-    const { lease, classOf } = this.#options;
+    const { lease, classOf, events } = this.#options;
     const { id, type, name, channelId } = unit.session;
+    const begun = performance.now();
     const observedAt = instant(reply.observedAt);
     const { rows, candidates, latestAction } = pageCandidates(
       reply.body,
@@ -313,6 +321,8 @@ class Pass {
       scopeTag(lease.account, id),
       observedAt,
     );
+    events.spent('fetch', reply.fetchSeconds);
+    events.spent('parse', reply.parseSeconds + (performance.now() - begun) / 1000);
     const provenance: Provenance = {
       run: this.#id,
       requestId: reply.requestId,
@@ -339,7 +349,9 @@ class Pass {
 
   async #admit(stream: string, key: UnitKey, tally: Tally, page: Page): Promise<void> {
     const { db, lease, events } = this.#options;
+    const begun = performance.now();
     const admission = await admit(db, lease, key, page);
+    events.spent('admit', (performance.now() - begun) / 1000);
     tally.add(admission);
     events.pageAdmitted(stream, admission);
   }

@@ -2,7 +2,7 @@
 import type { KnownSession } from '../ledger/registry.ts';
 import type { Interval, SessionId } from '../record.ts';
 import type { MessagesMode } from '../zoom/reports.ts';
-import { missing, type ReportWindow, reportHorizon, reportWindows } from './windows.ts';
+import { DAY_MS, missing, type ReportWindow, reportHorizon, reportWindows } from './windows.ts';
 
 export interface CollectionPolicy {
   /** A report may lack what happened in the last moments; that much is not counted as covered. Milliseconds. */
@@ -69,7 +69,8 @@ export function dueListings(
   const sweepEnd = state.sweep.at(-1)?.to ?? 0;
   const unit = (mode: ListingUnit['mode'], gap: Interval): readonly ListingUnit[] =>
     unitWindows(gap, policy, now).map((part) => ({ stream: 'sessions', scope: '', mode, ...part }));
-  if (now - state.sweptAt >= policy.relistMs) return unit('sweep', whole);
+  // A sweep in the future was made by a clock that was set back since.
+  if (now - state.sweptAt >= policy.relistMs || state.sweptAt > now) return unit('sweep', whole);
   const holes = missing({ from: whole.from, to: Math.max(sweepEnd, whole.from) }, state.sweep);
   const listedTo = Math.max(sweepEnd, state.recent.at(-1)?.to ?? 0);
   return [
@@ -84,6 +85,9 @@ export function modificationCadence(ageMs: number, policy: CollectionPolicy): nu
   return (step ?? policy.modifications.at(-1))?.everyMs ?? policy.sweepMs;
 }
 
+/** No failure holds a session back for longer: a retry further off was set by a clock that was set back since. */
+const LONGEST_RETRY_MS = DAY_MS;
+
 /**
  * Units of one session that are due now, oldest first. Holes are always due. The newest part is due for `sent`
  * when a listing showed a message since (or the sweep is), for `modified` when its cadence says so.
@@ -93,7 +97,7 @@ export function dueUnits(
   policy: CollectionPolicy,
   now: number,
 ): readonly MessagesUnit[] {
-  if (session.retryAt > now) return [];
+  if (session.retryAt > now && session.retryAt - now <= LONGEST_RETRY_MS) return [];
   const whole = { from: reportHorizon(now), to: now };
   const due = (mode: MessagesMode, gaps: readonly Interval[]): readonly MessagesUnit[] =>
     gaps.flatMap((gap) =>

@@ -49,7 +49,7 @@ export function collectCommand(io: CommandIo): Command {
           progress.stop();
           const seconds = (performance.now() - started) / 1000;
           const admitted = Object.fromEntries([...result.admitted].sort());
-          const { done, failed, complete, sightings, drift, pages } = result;
+          const { done, failed, complete, sightings, drift, pages, stages } = result;
           if (flags.json) {
             io.out(
               JSON.stringify({
@@ -59,6 +59,7 @@ export function collectCommand(io: CommandIo): Command {
                 sightings,
                 drift,
                 pages,
+                stages,
                 seconds: Number(seconds.toFixed(3)),
               }),
             );

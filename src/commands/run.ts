@@ -3,6 +3,7 @@ import { processName } from '../config.ts';
 import { ArchiverError, asArchiverError } from '../errors.ts';
 import { dropOldKeys } from '../ledger/admit.ts';
 import type { Database } from '../ledger/database.ts';
+import type { Logger } from '../log.ts';
 import { createMetrics, createRegistry, type Metrics } from '../metrics/metrics.ts';
 import { startMetricsServer } from '../metrics/server.ts';
 import { type Leadership, takeLeadership } from '../scheduler/leadership.ts';
@@ -77,6 +78,7 @@ export function runCommand(io: CommandIo): Command {
         });
         if (db.engine === 'pglite') log.warn(EMBEDDED_LEDGER_NOTE);
         log.info({ version: build.version, account, port: server.port }, 'archiver started');
+        tellStops(io, log);
         try {
           await checkIdentity(sink, account);
           await sink.check(config.retention.mode);
@@ -178,6 +180,12 @@ async function lead(parts: Parts, leadership: Leadership, io: CommandIo): Promis
   if (lost.aborted || over.signal.aborted) await scheduler.stop();
   else await scheduler.drain();
   if (fatal !== undefined) throw fatal;
+}
+
+/** The signal handlers are older than the log; whoever waits for the process wants to see that it was heard. */
+function tellStops(io: CommandIo, log: Logger): void {
+  io.drain.addEventListener('abort', () => log.info('stopping: finishing the work in hand'), { once: true });
+  io.interrupt.addEventListener('abort', () => log.warn('stopping now'), { once: true });
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

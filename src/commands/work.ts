@@ -17,6 +17,8 @@ export interface Counts {
   readonly sightings: number;
   readonly drift: number;
   readonly pages: number;
+  /** Seconds by stage, all workers together. */
+  readonly stages: Readonly<Record<string, number>>;
 }
 
 export interface CollectJob {
@@ -36,6 +38,7 @@ export async function runCollect(job: CollectJob): Promise<CollectSummary & Coun
   let sightings = 0;
   let drift = 0;
   let pages = 0;
+  const stages: Record<string, number> = {};
   let records = 0;
   const summary = await collect({
     db,
@@ -71,6 +74,10 @@ export async function runCollect(job: CollectJob): Promise<CollectSummary & Coun
           admitted.set(name, (admitted.get(name) ?? 0) + entry.count);
         }
       },
+      spent(stage, seconds) {
+        metrics.collectStage({ stage, seconds });
+        stages[stage] = (stages[stage] ?? 0) + seconds;
+      },
       unitEnded(unit, outcome) {
         metrics.unitFinished({ stream: unit.stream, mode: unit.mode, outcome });
         progress?.finish(`${records.toLocaleString('en-US')} records`);
@@ -79,7 +86,7 @@ export async function runCollect(job: CollectJob): Promise<CollectSummary & Coun
       oldestUncollected: (stream, at) => metrics.oldestUncollected({ stream, at }),
     },
   }).finally(() => reportStaged(db, lease.account, metrics));
-  return { ...summary, admitted, sightings, drift, pages };
+  return { ...summary, admitted, sightings, drift, pages, stages };
 }
 
 export interface SealJob {
@@ -96,10 +103,13 @@ export interface SealJob {
 }
 
 /** Seals what is due. */
-export async function runSeal(job: SealJob): Promise<SealSummary> {
+export async function runSeal(
+  job: SealJob,
+): Promise<SealSummary & { readonly stages: Readonly<Record<string, number>> }> {
   const { context, db, sink, builder, lease, metrics, stop, all, progress } = job;
   let bytes = 0;
-  return seal({
+  const stages: Record<string, number> = {};
+  const summary = await seal({
     db,
     lease,
     sink,
@@ -112,7 +122,10 @@ export async function runSeal(job: SealJob): Promise<SealSummary> {
     log: context.log,
     events: {
       planned: (plans) => progress?.expect(plans.length),
-      step: (step, seconds) => metrics.sealStep({ step, seconds }),
+      step(step, seconds) {
+        metrics.sealStep({ step, seconds });
+        stages[step] = (stages[step] ?? 0) + seconds;
+      },
       sealed(plan, size) {
         bytes += size;
         metrics.segmentPut({ stream: plan.stream, class: plan.className, bytes: size });
@@ -120,6 +133,7 @@ export async function runSeal(job: SealJob): Promise<SealSummary> {
       },
     },
   }).finally(() => reportStaged(db, lease.account, metrics));
+  return { ...summary, stages };
 }
 
 /** Keeps the gauges of what waits to be sealed true; that they cannot be read is not the job's failure. */

@@ -41,6 +41,8 @@ export interface Metrics {
   /** Records waiting in the ledger to be sealed. */
   staged(waiting: { records: number; bytes: number }): void;
   segmentPut(segment: { stream: string; class: string; bytes: number }): void;
+  /** Seconds that one of the collecting workers spent: waiting for Zoom, reading and hashing, waiting for the ledger. */
+  collectStage(stage: { stage: 'fetch' | 'parse' | 'admit'; seconds: number }): void;
   sealStep(step: { step: SealStep; seconds: number }): void;
   lease(lease: { held: boolean; generation: number }): void;
   /** `seconds` is left out for a run that never began. */
@@ -137,6 +139,11 @@ export function createMetrics(
   );
   const segments = counter('segments_total', 'Segments put into the archive.', ['stream', 'class']);
   const segmentBytes = counter('segment_bytes_total', 'Size of the segments put into the archive.', []);
+  const collectSeconds = counter(
+    'collect_stage_seconds_total',
+    'Seconds that the collecting workers spent by stage; several work at the same time.',
+    ['stage'],
+  );
   const sealSeconds = histogram(
     'seal_seconds',
     'Time of each step of sealing a segment.',
@@ -208,6 +215,9 @@ export function createMetrics(
     segmentPut(segment) {
       segments.inc({ stream: segment.stream, class: classLabel(segment.class) });
       segmentBytes.inc(segment.bytes);
+    },
+    collectStage({ stage, seconds }) {
+      collectSeconds.inc({ stage }, seconds);
     },
     sealStep({ step, seconds }) {
       sealSeconds.observe({ step }, seconds);

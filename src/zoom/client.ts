@@ -24,6 +24,9 @@ export interface Reply<T> {
   readonly trackingId: string;
   /** Milliseconds since the epoch at which the answer was complete. */
   readonly observedAt: number;
+  /** Seconds from the request to the last byte, and seconds spent reading and checking the JSON. */
+  readonly fetchSeconds: number;
+  readonly parseSeconds: number;
 }
 
 export interface RequestFacts {
@@ -70,6 +73,9 @@ interface RawReply {
   readonly headers: Record<string, string | string[] | undefined>;
   readonly text: string;
   readonly requestId: string;
+  /** Moments on the monotonic clock, ms. */
+  readonly sentAt: number;
+  readonly receivedAt: number;
 }
 
 type Settled =
@@ -193,6 +199,8 @@ export class ZoomClient {
       requestId: raw.requestId,
       trackingId: trackingId(raw),
       observedAt: this.#now(),
+      fetchSeconds: (raw.receivedAt - raw.sentAt) / 1000,
+      parseSeconds: (performance.now() - raw.receivedAt) / 1000,
     };
   }
 
@@ -261,6 +269,7 @@ export class ZoomClient {
   /** One request, redirects followed within Zoom only: a stranger's answer must never pass for Zoom's. */
   async #send(start: string, token: AccessToken, signal: AbortSignal): Promise<RawReply> {
     const requestId = randomUUID();
+    const sentAt = performance.now();
     let url = new URL(start);
     for (let hop = 0; ; hop += 1) {
       const response: Dispatcher.ResponseData = await request(url, {
@@ -284,11 +293,14 @@ export class ZoomClient {
         }
         continue;
       }
+      const text = await response.body.text();
       return {
         status: response.statusCode,
         headers: response.headers,
-        text: await response.body.text(),
+        text,
         requestId,
+        sentAt,
+        receivedAt: performance.now(),
       };
     }
   }
