@@ -114,9 +114,9 @@ export function reckon(
   expect(archive.messages.length).toBeGreaterThan(0);
 }
 
-/** Resolves once `condition` holds; looks again after each turn of the event loop. */
+/** Resolves once `condition` holds; looks again each millisecond. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setImmediate(resolve));
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
 /** Requests the emulator has answered so far, of all endpoints. */

@@ -111,7 +111,7 @@ describe('what a pass rides out', () => {
       passed = true;
     });
     // Until a clock moves between a page and the request for the next one.
-    for (let seen = 12; refused() === 0 && !passed; seen += 3) {
+    for (let seen = 12; refused() === 0 && !passed; seen += 1) {
       await until(() => passed || requests(emulator) >= seen);
       emulator.moveClock(16 * MINUTE);
     }

@@ -1,0 +1,118 @@
+/** The daemon: on schedule, stopped in two stages, and taken over when it dies. */
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { Emulator } from '../../emulator/server.ts';
+import { readArchive } from '../support/archive.ts';
+import { type Running, runArchiver, startArchiver, writeConfig } from '../support/command.ts';
+import { createSchema } from '../support/postgres.ts';
+import { type Beginning, beginning, emulate, reckon, requests, until, workFolder } from './campaign.ts';
+
+const EVERY_SECOND = { cron: '* * * * * *', jitter: '0s' };
+
+interface Scene {
+  readonly emulator: Emulator;
+  readonly folder: string;
+  readonly config: string;
+  readonly start: Beginning;
+}
+
+async function scene(seed: number, drain: string): Promise<Scene> {
+  const folder = await workFolder();
+  const emulator = await emulate({ source: { kind: 'generated', seed, sessions: 5, messages: 150 } });
+  const config = await writeConfig(folder, emulator.url, {
+    ledger: { url: (await createSchema()).url, lease: '2s' },
+    collection: { settle: '1s', modifications: [{ youngerThan: '365d', every: '1s' }] },
+    schedule: { collect: EVERY_SECOND, seal: EVERY_SECOND },
+    seal: { spool: './spool', maxAge: '1s' },
+    metrics: { port: 0 },
+    drain: drain as never,
+  });
+  expect(await runArchiver(['init', '--config', config])).toMatchObject({ code: 0 });
+  const start = beginning(emulator);
+  emulator.startActing(50);
+  return { emulator, folder, config, start };
+}
+
+function message(running: Running, text: string): Promise<string> {
+  return running.line((line) => line.includes(`"msg":"${text}"`));
+}
+
+async function address(running: Running): Promise<string> {
+  const { port } = JSON.parse(await message(running, 'archiver started')) as { port: number };
+  return `http://127.0.0.1:${port}`;
+}
+
+/** What was collected by the daemons, once everybody stopped writing, with a last pass of a command. */
+async function comeToRest({ emulator, folder, config, start }: Scene): Promise<void> {
+  emulator.stopActing();
+  emulator.clearFaults();
+  const quiet = emulator.now() + 3000;
+  await until(() => emulator.now() > quiet);
+  const last = emulator.now();
+  const pass = await runArchiver(['collect', '--json', '--config', config]);
+  expect(JSON.parse(pass.stdout)).toMatchObject({ complete: true });
+  expect(await runArchiver(['seal', '--all', '--config', config])).toMatchObject({ code: 0 });
+  reckon(emulator, await readArchive(join(folder, 'archive')), start, last);
+}
+
+test('collects and seals on schedule, answers probes, and ends on SIGTERM with the work in hand done', async () => {
+  const stage = await scene(21, '20s');
+  const daemon = startArchiver(['run', '--config', stage.config]);
+  const url = await address(daemon);
+  await message(daemon, 'collected');
+  await message(daemon, 'sealed');
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  const ready = await fetch(`${url}/readyz`);
+  expect([ready.status, await ready.json()]).toMatchObject([200, { status: 'ready' }]);
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  expect(metrics).toMatch(/_lease_held\S* 1$/m);
+  expect(metrics).toMatch(/_records_admitted_total\{[^}]*kind="sent"[^}]*\} [1-9]/);
+
+  const moment = requests(stage.emulator) + 6;
+  await until(() => requests(stage.emulator) >= moment);
+  daemon.signal('SIGTERM');
+  const { code, stdout, stderr } = await daemon.ended;
+  expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+  expect(stderr).toContain('"msg":"archiver stopped"');
+  expect(stderr).not.toMatch(/"level":"(error|fatal)"|"level":[56]0/);
+  await comeToRest(stage);
+});
+
+test('a second SIGTERM does not wait for the work in hand', async () => {
+  const stage = await scene(22, '120s');
+  const daemon = startArchiver(['run', '--config', stage.config]);
+  await message(daemon, 'collected');
+  // Answers that take longer than this test may.
+  stage.emulator.inject({ kind: 'slow-body', ms: 300_000, endpoint: 'messages', times: 1000 });
+  await until(() => (stage.emulator.faultsHit()['slow-body'] ?? 0) > 0);
+  daemon.signal('SIGTERM');
+  await message(daemon, 'stopping: finishing the work in hand');
+  daemon.signal('SIGTERM');
+  expect((await daemon.ended).code).toBe(0);
+  await comeToRest(stage);
+});
+
+test('a standby takes over from a leader that was killed', async () => {
+  const stage = await scene(23, '20s');
+  const leader = startArchiver(['run', '--config', stage.config]);
+  await message(leader, 'leading');
+  const standby = startArchiver(['run', '--config', stage.config]);
+  const url = await address(standby);
+  await message(standby, 'another process holds the lease; waiting');
+  const waiting = await fetch(`${url}/readyz`);
+  expect(waiting.status).toBe(503);
+  expect(await waiting.json()).toMatchObject({
+    checks: expect.arrayContaining([{ name: 'ledger', ok: true }]),
+  });
+  await message(leader, 'collected');
+  const moment = requests(stage.emulator) + 4;
+  await until(() => requests(stage.emulator) >= moment);
+  leader.signal('SIGKILL');
+  await leader.ended;
+  await message(standby, 'leading');
+  await message(standby, 'collected');
+  expect((await fetch(`${url}/readyz`)).status).toBe(200);
+  standby.signal('SIGTERM');
+  expect((await standby.ended).code).toBe(0);
+  await comeToRest(stage);
+});
