@@ -56,7 +56,8 @@ test('every metric stands in docs/metrics.md, with its kind, labels and help, an
       return `| \`${metric.name}\` | ${kind} | ${labels.map((label) => `\`${label}\``).join(', ')} | ${metric.help} |`;
     });
   const document = unformatted(read('docs/metrics.md'));
-  expect(document.split('\n')).toEqual(expect.arrayContaining(rows.map(unformatted)));
+  const lines = document.split('\n');
+  expect(rows.filter((row) => !lines.includes(unformatted(row)))).toEqual([]);
   const names = new Set(rows.map((row) => row.split('`')[1]));
   const mentioned = new Set(document.match(/zoom_chat_archiver_\w+/g));
   expect([...mentioned].filter((name) => !names.has(name))).toEqual([]);
