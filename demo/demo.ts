@@ -2,7 +2,7 @@
  * `npm run demo`: collects six months of a generated account (or of real chat logs) while people write in it, seals
  * the archive and compares it with what really happened. Everything runs on this machine.
  */
-import { createReadStream, existsSync } from 'node:fs';
+import { createReadStream, existsSync, readdirSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -161,9 +161,9 @@ async function startEmulator(corpus: string | undefined): Promise<EmulatorAddres
   return JSON.parse(await processes.startServer(args)) as EmulatorAddress;
 }
 
-/** Deletes the folder, but only one that a demo made. */
+/** Deletes the folder, but only one that a demo made: it is empty or holds the demo's configuration. */
 async function removeEarlier(): Promise<void> {
-  if (existsSync(FOLDER) && !existsSync(CONFIG)) {
+  if (existsSync(FOLDER) && !existsSync(CONFIG) && readdirSync(FOLDER).length > 0) {
     throw new Error(`${FOLDER} was not made by the demo; move it away first`);
   }
   await rm(FOLDER, { recursive: true, force: true });
