@@ -1,4 +1,9 @@
-import { type DuckDBConnection, DuckDBInstance, type Json as DuckDBJson } from '@duckdb/node-api';
+import {
+  type DuckDBConnection,
+  DuckDBInstance,
+  type Json as DuckDBJson,
+  StatementType,
+} from '@duckdb/node-api';
 import { ArchiverError } from '../errors.ts';
 import { STREAMS } from '../record.ts';
 import { columns } from '../segments/format.ts';
@@ -49,11 +54,21 @@ export async function querySegments(
   }
 }
 
+/**
+ * DuckDB may write where it may read, so what only reads is told by the kind of statement: COPY, ATTACH and EXPLAIN
+ * ANALYZE of either would change the archive in the folder.
+ */
 async function run(connection: DuckDBConnection, sql: string): Promise<QueryResult> {
   try {
-    const reader = await connection.runAndReadAll(sql);
+    const statements = await connection.extractStatements(sql);
+    if (statements.count !== 1) throw new ArchiverError('usage', 'a query is one statement');
+    const statement = await statements.prepare(0);
+    if (statement.statementType !== StatementType.SELECT)
+      throw new ArchiverError('usage', 'a query may only select');
+    const reader = await statement.runAndReadAll();
     return { columns: reader.columnNames(), rows: reader.getRowsJson() };
   } catch (cause) {
+    if (cause instanceof ArchiverError) throw cause;
     throw new ArchiverError('usage', 'the query failed', {
       cause,
       detail: cause instanceof Error ? cause.message : String(cause),
@@ -61,14 +76,20 @@ async function run(connection: DuckDBConnection, sql: string): Promise<QueryResu
   }
 }
 
+/** Own parts of a segment's key. DuckDB's Hive reading would take `name=value` folders above the archive too. */
+const KEY_PARTS = '/stream=([^/]+)/class=([^/]+)/date=([^/]+)/[^/]+$';
+
 function view(stream: (typeof STREAMS)[number], paths: readonly string[]): string {
   if (paths.length === 0) {
     const empty = columns(stream).map(({ name, type }) => `null::${type} as "${name}"`);
     return `create view ${stream} as select ${empty.join(', ')}, '' as stream, '' as class, null::date as date limit 0`;
   }
+  const part = (group: number): string =>
+    `url_decode(regexp_extract(filename, ${literal(KEY_PARTS)}, ${group}))`;
   return `create view ${stream} as
-    select * from read_parquet([${paths.map(literal).join(', ')}], hive_partitioning = true, union_by_name = true,
-      hive_types = {'stream': VARCHAR, 'class': VARCHAR, 'date': DATE})`;
+    select * exclude (filename), ${part(1)} as stream, ${part(2)} as class, ${part(3)}::date as date
+    from read_parquet([${paths.map(literal).join(', ')}], hive_partitioning = false, union_by_name = true,
+      filename = true)`;
 }
 
 function literal(text: string): string {
