@@ -53,11 +53,13 @@ function revision(kind: RevisionKind, row: MessageRow, session: SessionId, tag: 
   const action = row.action_timestamp ?? row.timestamp;
   // The row is JSON as parsed; its type only knows the fields we read.
   const record = canonicalJson(row as Json);
+  const id = messageId(row.id);
+  const isPlain = id === row.id && !hasMovingParts(row);
   return {
     stream: 'messages',
     kind,
-    key: recordKey(tag, action, ['messages', session, messageId(row.id), kind, String(action)]),
-    content: contentHash(hasMovingParts(row) ? canonicalJson(withoutMovingParts(row)) : record),
+    key: recordKey(tag, action, ['messages', session, id, kind, String(action)]),
+    content: contentHash(isPlain ? record : canonicalJson({ ...withoutMovingParts(row), id })),
     rule: 'once',
     time: instant(action),
     keyMonth: keyMonth(action),
@@ -75,10 +77,10 @@ function hasMovingParts(row: MessageRow): boolean {
 }
 
 /** What changes between two polls without the message changing (fact sheet section 2). */
-function withoutMovingParts(row: MessageRow): Json {
+function withoutMovingParts(row: MessageRow): { readonly [name: string]: Json } {
   const { reactions: _r, custom_emoji_reactions: _c, emoji_actions: _a, files, ...rest } = row;
-  if (files === undefined) return rest as Json;
-  return { ...rest, files: files.map(({ download_url: _url, ...file }) => file) } as Json;
+  const kept = files?.map(({ download_url: _url, ...file }) => file);
+  return (kept === undefined ? rest : { ...rest, files: kept }) as { readonly [name: string]: Json };
 }
 
 /**
@@ -93,12 +95,12 @@ function reactions(row: MessageRow, session: SessionId, tag: string, observedAt:
     for (const event of row.emoji_actions) {
       const at = event.emoji_action_timestamp;
       const record = canonicalJson({ ...event, id: row.id } as Json);
-      const who = event.member_id ?? event.user_id ?? '';
+      const who = event.member_id || event.user_id || '';
       found.push({
         stream: 'reactions',
         kind: event.emoji_action,
         key: recordKey(tag, at, ['reactions', session, id, event.emoji, event.emoji_action, String(at), who]),
-        content: contentHash(record),
+        content: contentHash(canonicalJson(event as Json)),
         rule: 'once',
         time: instant(at),
         keyMonth: keyMonth(at),
