@@ -98,6 +98,7 @@ interface Input {
  * nothing needs quoting, and the records pass through this process without being looked at.
  */
 async function writeInput(input: Input, staged: AsyncIterable<readonly StagedRow[]>): Promise<void> {
+  // `writeFile` on a handle goes on where it is and stores all; `write` may store a part and not fail.
   const pages = await open(input.pages, 'w');
   const records = await open(input.records, 'w');
   try {
@@ -109,8 +110,8 @@ async function writeInput(input: Input, staged: AsyncIterable<readonly StagedRow
         const own = row.lines.replaceAll(RECORD_SEPARATOR, `\n${row.id}\t`).replaceAll(FIELD_SEPARATOR, '\t');
         lines += `${row.id}\t${own}\n`;
       }
-      await pages.write(origins);
-      await records.write(lines);
+      await pages.writeFile(origins);
+      await records.writeFile(lines);
     }
   } finally {
     await pages.close();
