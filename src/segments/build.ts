@@ -173,7 +173,7 @@ async function rowsQuery(account: string, plan: SegmentPlan, input: Input): Prom
       select r.* exclude (page, flag), pages.* exclude (page), flag = '1' as drift,
         ${literal(account)} as account, ${literal(plan.stream)} as stream,
         case when not contains(record, '\\ud') or json_valid(record) then record
-          else nullif_invalid(regexp_replace(record, '\\\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '\ufffd', 'g')) end as readable
+          else nullif_invalid(regexp_replace(replace(record, '\\\\', '\\u005c'), '\\\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '\ufffd', 'g')) end as readable
       from ${await readTsv(input.records, {
         page: 'BIGINT',
         flag: 'VARCHAR',
