@@ -215,8 +215,13 @@ export class ArchiverError extends Error {
 /** The error as the program's own; anything unknown is a bug and becomes `internal` with the original as cause. */
 export function asArchiverError(error: unknown): ArchiverError {
   if (error instanceof ArchiverError) return error;
-  const detail = error instanceof Error ? error.message : String(error);
-  return new ArchiverError('internal', 'unexpected error', { cause: error, detail });
+  return new ArchiverError('internal', 'unexpected error', { cause: error, detail: textOf(error) });
+}
+
+/** Objects that are no errors are not looked into: some have no text, others hold secrets. */
+function textOf(thrown: unknown): string {
+  if (thrown instanceof Error) return thrown.message;
+  return typeof thrown === 'object' && thrown !== null ? 'an object was thrown' : String(thrown);
 }
 
 /** True when `error` is one of ours with one of these codes. */
