@@ -328,7 +328,7 @@ describe('a full spool', () => {
   ])('is spool-full when $what, and no harm', async ({ size }) => {
     const spool = await smallDisk(size);
     if (spool === undefined) return expect.soft(spool, 'tmpfs cannot be mounted here').toBeUndefined();
-    const builder = await SegmentBuilder.create({ spool, memory: 256_000_000 });
+    const builder = await SegmentBuilder.create({ spool });
     try {
       // Noise, so that zstd cannot make it small.
       const noise = (index: number): string => createHash('sha512').update(String(index)).digest('base64');

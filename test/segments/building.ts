@@ -24,7 +24,7 @@ export async function folder(): Promise<string> {
 }
 
 export async function createBuilder(spool: string): Promise<SegmentBuilder> {
-  const builder = await SegmentBuilder.create({ spool, memory: 256_000_000 });
+  const builder = await SegmentBuilder.create({ spool });
   onTestFinished(() => builder.close());
   return builder;
 }

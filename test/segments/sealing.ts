@@ -1,0 +1,196 @@
+import { createHash } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { mkdir, readdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { expect, onTestFinished } from 'vitest';
+import { admit } from '../../src/ledger/admit.ts';
+import type { Database } from '../../src/ledger/database.ts';
+import type { Lease } from '../../src/ledger/lease.ts';
+import type { LockFor } from '../../src/ledger/staging.ts';
+import { endUnit } from '../../src/ledger/units.ts';
+import { silentLog } from '../../src/log.ts';
+import { type Candidate, instant } from '../../src/record.ts';
+import { parseSegmentKey } from '../../src/segments/layout.ts';
+import { type SealOptions, type SealSummary, seal } from '../../src/segments/seal.ts';
+import { createDirectorySink } from '../../src/sinks/directory.ts';
+import { createS3Sink } from '../../src/sinks/s3.ts';
+import type { ObjectLock, Sink } from '../../src/sinks/sink.ts';
+import { DAY, message, page, stagedRecords } from '../ledger/candidates.ts';
+import { type Ledger, NOW, type Place } from '../ledger/ledgers.ts';
+import { unitEnd } from '../ledger/unit-end.ts';
+import { type S3FakeOptions, startS3Fake } from '../support/s3-fake.ts';
+import { archivedRecords, createBuilder, folder, leafHash, naiveRoot } from './building.ts';
+
+export type Effect = 'lost' | 'applied';
+
+/** A place to seal into, which fails on demand as the wire or the disk does. */
+export interface FaultySink {
+  readonly sink: Sink;
+  /** The next put of a segment fails: before it took effect, or after. */
+  failNextPut(effect: Effect): void;
+  /** Rules broken and files left behind. */
+  rubbish(): Promise<readonly string[]>;
+}
+
+export interface SinkKind {
+  readonly name: string;
+  open(): Promise<FaultySink>;
+}
+
+const PREFIX = 'archive/a1/';
+const NEXT_YEAR = new Date((Math.ceil(Date.now() / 1000) + 366 * 86_400) * 1000);
+export const LOCK: ObjectLock = { mode: 'governance', retainUntil: NEXT_YEAR };
+
+export const DIRECTORY: SinkKind = { name: 'a directory', open: openDirectory };
+
+export const SINKS: readonly SinkKind[] = [
+  DIRECTORY,
+  { name: 'an S3 like AWS', open: () => openS3({}) },
+  {
+    name: 'an S3 like Ceph RGW 16',
+    open: () => openS3({ enforceIfNoneMatch: false, verifyChecksums: false }),
+  },
+];
+
+async function openDirectory(): Promise<FaultySink> {
+  const root = await folder();
+  const sink = createDirectorySink({ root });
+  await sink.check('governance');
+  const faults: Effect[] = [];
+  const put: Sink['put'] = async (request, signal) => {
+    const effect = faults.shift();
+    if (effect === 'lost') throw new Error('EIO');
+    const result = await sink.put(request, signal);
+    if (effect === 'applied') throw new Error('EIO');
+    return result;
+  };
+  return {
+    sink: { ...readers(sink), put },
+    failNextPut: (effect) => faults.push(effect),
+    rubbish: () => readdir(join(root, '.incoming')),
+  };
+}
+
+/** The methods of a sink that has private fields, bound to it. */
+function readers(sink: Sink): Omit<Sink, 'put'> {
+  return {
+    head: (key, version) => sink.head(key, version),
+    read: (key, version) => sink.read(key, version),
+    list: (prefix) => sink.list(prefix),
+    check: (mode) => sink.check(mode),
+    close: () => sink.close(),
+  };
+}
+
+async function openS3(options: S3FakeOptions): Promise<FaultySink> {
+  const fake = await startS3Fake({ ...options, prefix: PREFIX, requireLock: true });
+  const sink = createS3Sink({
+    bucket: fake.bucket,
+    prefix: PREFIX,
+    region: fake.region,
+    endpoint: fake.url,
+    forcePathStyle: true,
+    credentials: fake.credentials,
+    log: silentLog(),
+    // One try, so that a fault reaches the sealer.
+    attempts: 1,
+  });
+  onTestFinished(async () => {
+    await sink.close();
+    await fake.close();
+  });
+  return {
+    sink,
+    failNextPut: (effect) => fake.failNext({ method: 'PUT', keyPrefix: PREFIX, effect, how: 'reset' }),
+    rubbish: async () => fake.violations.map(({ rule, key }) => `${rule} ${key}`),
+  };
+}
+
+/** What a ledger has admitted, as the archive has to show it in the end. */
+export interface Admitted {
+  readonly records: readonly string[];
+}
+
+/** Records of two streams, three days and several pages, and the coverage of their unit. */
+export async function fillLedger({ db, lease, unit }: Ledger): Promise<Admitted> {
+  for (let number = 0; number < 6; number += 1) {
+    const candidates = Array.from({ length: 40 }, (_, index): Candidate => {
+      const time = instant(NOW - DAY * (1 + (index % 3)));
+      const text = `p${number} m${index} \u0000 \ud83d "quoted" \t`;
+      return index % 10 === 0
+        ? message(
+            `p${number} r${index}`,
+            { text },
+            { time, stream: 'reactions', kind: 'state', rule: 'state' },
+          )
+        : message(`p${number} m${index}`, { text }, { time });
+    });
+    await admit(db, lease, unit, page(candidates));
+  }
+  await endUnit(db, lease, unit, unitEnd(unit));
+  return { records: (await stagedRecords(db)).map(({ record }) => record).sort() };
+}
+
+export interface SealRun {
+  readonly db: Database;
+  readonly lease: Lease;
+  readonly sink: Sink;
+  readonly spool: string;
+}
+
+/** Seals all that is staged, as a process just started does: with a builder of its own. */
+export async function sealAll(run: SealRun, changes: Partial<SealOptions> = {}): Promise<SealSummary> {
+  const { spool, ...rest } = run;
+  const lockFor: LockFor = () => LOCK;
+  return seal({
+    ...rest,
+    builder: await createBuilder(spool),
+    limits: () => ({ records: 60, bytes: 1_000_000, dueBefore: NOW + 1 }),
+    lockFor,
+    now: () => NOW,
+    drain: new AbortController().signal,
+    interrupt: new AbortController().signal,
+    log: silentLog(),
+    events: { planned() {}, step() {}, sealed() {} },
+    ...changes,
+  });
+}
+
+/**
+ * The whole archive as an auditor sees it: every object read back, with DuckDB and hashes of our own. Every admitted
+ * record is there once, every object is one that the ledger knows, and nothing waits.
+ */
+export async function verifyArchive(place: Place, target: FaultySink, admitted: Admitted): Promise<void> {
+  const db = await place.open();
+  const local = await folder();
+  const keys: string[] = [];
+  const records: string[] = [];
+  for await (const { key, lock } of target.sink.list('')) {
+    keys.push(key);
+    expect(lock).toEqual(LOCK);
+    const parts = parseSegmentKey(key);
+    if (parts === undefined) throw new Error(`${key} is no segment`);
+    const path = join(local, key);
+    await mkdir(dirname(path), { recursive: true });
+    await pipeline(await target.sink.read(key), createWriteStream(path));
+    const ofAccount = parts.stream === 'sessions' || parts.stream === 'coverage';
+    const rows = await archivedRecords(path, ofAccount ? `''` : 'session_id');
+    const leaves = rows.map((row) => leafHash(parts.stream, row));
+    expect(naiveRoot(leaves).toString('hex')).toBe(parts.root);
+    records.push(...rows.map(({ record }) => record));
+  }
+  expect(records.sort()).toEqual(admitted.records);
+  const committed = await db.query<{ key: string; version: string }>(
+    `select key, version from segments where state = 'committed' order by key collate "C"`,
+  );
+  expect(committed.map(({ key }) => key)).toEqual(keys);
+  for (const { key, version } of committed) expect(await target.sink.head(key, version)).not.toBeNull();
+  expect(await db.query(`select id from segments where state <> 'committed'`)).toEqual([]);
+  expect(await db.query('select id from staged')).toEqual([]);
+  expect(await target.rubbish()).toEqual([]);
+}
+
+export function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
