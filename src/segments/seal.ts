@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { ArchiverError } from '../errors.ts';
+import { ArchiverError, hasCode } from '../errors.ts';
 import type { Database } from '../ledger/database.ts';
 import type { Lease } from '../ledger/lease.ts';
 import {
@@ -82,9 +82,9 @@ export async function seal(options: SealOptions): Promise<SealSummary> {
       plans = [];
     }
   } catch (error) {
-    if (interrupt.aborted)
-      throw new ArchiverError('interrupted', 'sealing was interrupted', { cause: error });
-    throw error;
+    if (!interrupt.aborted) throw error;
+    if (hasCode(interrupt.reason, 'lease-lost')) throw interrupt.reason;
+    throw new ArchiverError('interrupted', 'sealing was interrupted', { cause: error });
   }
 }
 
