@@ -67,7 +67,8 @@ async function run(engine: Engine, kind: SinkKind, { write, effect, nth }: (type
   if (write === 'put' && nth === 1) target.failNextPut(effect);
   const first = sealAll({ db: faulty(db, write, effect, nth), lease, sink: target.sink, spool }, { events });
   await expect(first).rejects.toThrow();
-  expect(sealed).toBe(write === 'plan' ? 0 : nth - 1);
+  const left = await db.query(`select 1 from segments where state = 'planned'`);
+  if (write !== 'plan' && !(write === 'commit' && effect === 'applied')) expect(left).not.toEqual([]);
 
   const restarted = await place.open();
   await sealAll({ db: restarted, lease: await leaseOf(restarted), sink: target.sink, spool });
