@@ -42,6 +42,8 @@ async function main(argv: readonly string[]): Promise<number> {
     .option('-c, --config <path>', 'configuration file', DEFAULT_CONFIG_PATH)
     .option('--log-level <level>', 'trace, debug, info, warn or error')
     .exitOverride()
+    // Its errors are reported below, as all others are.
+    .configureOutput({ outputError: () => undefined })
     .configureHelp({ showGlobalOptions: true });
   for (const command of [
     initCommand(io),
@@ -53,18 +55,24 @@ async function main(argv: readonly string[]): Promise<number> {
     statusCommand(io),
     queryCommand(io),
   ]) {
-    program.addCommand(command.exitOverride());
+    program.addCommand(command.copyInheritedSettings(program));
   }
   try {
     await program.parseAsync(argv);
     return 0;
   } catch (error) {
-    if (error instanceof CommanderError)
-      return error.exitCode === 0 ? 0 : new ArchiverError('usage', error.code).exitCode;
-    return report(asArchiverError(error), argv.includes('--json'));
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    return report(wrongUsage(error) ?? asArchiverError(error), argv.includes('--json'));
   } finally {
     stop.dispose();
   }
+}
+
+/** A command line that commander refused; undefined for any other error. */
+function wrongUsage(error: unknown): ArchiverError | undefined {
+  if (!(error instanceof CommanderError)) return undefined;
+  if (error.code === 'commander.help') return new ArchiverError('usage', 'a command is needed');
+  return new ArchiverError('usage', error.message.replace(/^error: /, ''));
 }
 
 function report(error: ArchiverError, json: boolean): number {
