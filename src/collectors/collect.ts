@@ -254,7 +254,8 @@ class Pass {
       this.#unreachable = error.code === 'zoom-unreachable' ? this.#unreachable + 1 : 0;
     }
     events.unitEnded(unit, outcome);
-    if (error !== undefined && this.#unreachable >= UNREACHABLE_LIMIT) throw error;
+    // Listings come first: when Zoom did not even answer one of them, no other unit will fare better.
+    if (this.#unreachable >= UNREACHABLE_LIMIT || (this.#unreachable > 0 && this.#done === 0)) throw error;
   }
 
   /** All pages of a unit into the ledger. A page is admitted while the next one is on its way. */
