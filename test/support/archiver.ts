@@ -1,7 +1,7 @@
 /** The archiver's own verbs in this process, on the emulator's clock: what the commands do, without starting Node. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeIdentity } from '../../src/commands/archive.ts';
+import { readIdentity, writeIdentity } from '../../src/commands/archive.ts';
 import {
   buildInfo,
   type Context,
@@ -50,7 +50,7 @@ export interface Archiver {
   close(): Promise<void>;
 }
 
-/** Opens ledger and sink below `folder` and creates the archive. `parts` has at least a ledger. */
+/** Opens ledger and sink below `folder` and creates the archive where there is none. `parts` has at least a ledger. */
 export async function openArchiver(
   emulator: { readonly url: string; now(): number },
   folder: string,
@@ -75,8 +75,10 @@ export async function openArchiver(
   await migrate(db);
   const sink = openSink(context);
   await sink.check(config.retention.mode);
-  const today = new Date(context.now()).toISOString().slice(0, 10);
-  await writeIdentity(sink, context.account, lockFor(config, context.now)('', today), context.now());
+  if ((await readIdentity(sink)) === undefined) {
+    const today = new Date(context.now()).toISOString().slice(0, 10);
+    await writeIdentity(sink, context.account, lockFor(config, context.now)('', today), context.now());
+  }
   const builder = await SegmentBuilder.create({ spool: config.seal.spool, memory: config.seal.memory });
   const metrics = createMetrics(createRegistry(), buildInfo());
   const never = new AbortController().signal;
