@@ -2,6 +2,7 @@ import { ArchiverError } from '../errors.ts';
 import type { Interval, SessionId } from '../record.ts';
 import type { Database } from './database.ts';
 import type { Lease } from './lease.ts';
+import { storableText } from './staged.ts';
 
 /** A session as a listing showed it. */
 export interface ListedSession {
@@ -51,7 +52,7 @@ export async function registerSessions(
       lease.generation,
       distinct.map((session) => session.id),
       distinct.map((session) => session.type),
-      distinct.map((session) => session.name),
+      distinct.map((session) => storableText(session.name)),
       distinct.map((session) => session.channelId),
       distinct.map((session) => new Date(session.lastMessageAt)),
       new Date(now),

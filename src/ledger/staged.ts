@@ -23,12 +23,17 @@ export interface Provenance {
 }
 
 /**
- * Provenance as the ledger keeps it; `observedAt` has a column of its own. Postgres' JSON takes neither U+0000 nor half
- * a surrogate pair, which a session's name may hold: here they become U+FFFD, the session's own record keeps them.
+ * Postgres' text and JSON take neither U+0000 nor half a surrogate pair, which a session's name may hold: here they
+ * become U+FFFD. Records keep them, because canonical JSON escapes both.
  */
+export function storableText(text: string): string {
+  return text.toWellFormed().replaceAll('\u0000', '\ufffd');
+}
+
+/** Provenance as the ledger keeps it; `observedAt` has a column of its own. */
 export function provenanceJson({ observedAt: _column, ...rest }: Provenance): string {
   return JSON.stringify(rest, (_name, value: unknown) =>
-    typeof value === 'string' ? value.toWellFormed().replaceAll('\u0000', '\ufffd') : value,
+    typeof value === 'string' ? storableText(value) : value,
   );
 }
 
