@@ -79,7 +79,7 @@ export async function openArchiver(
     const today = new Date(context.now()).toISOString().slice(0, 10);
     await writeIdentity(sink, context.account, lockFor(config, context.now)('', today), context.now());
   }
-  const builder = await SegmentBuilder.create({ spool: config.seal.spool, memory: config.seal.memory });
+  const builder = await SegmentBuilder.create(config.seal);
   const metrics = createMetrics(createRegistry(), buildInfo());
   const never = new AbortController().signal;
   return {
