@@ -195,7 +195,6 @@ const seal = z
       .min(1)
       .default('./spool')
       .describe('Folder for segments on their way; needs a few segments of space.'),
-    memory: bytes.prefault('192MB').describe('Memory for building segments.'),
   })
   .prefault({});
 

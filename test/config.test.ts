@@ -81,7 +81,7 @@ sink:
     accessKeyId: \${KEY_ID}
     secretAccessKey: { file: secrets/key }
 retention: { class: mifid, keep: 18m, mode: compliance }
-seal: { records: 1000, bytes: 8MiB, maxAge: 500ms, spool: /var/spool/archiver, memory: 1GB }
+seal: { records: 1000, bytes: 8MiB, maxAge: 500ms, spool: /var/spool/archiver }
 schedule:
   collect: { cron: '*/10 * * * *', timezone: Europe/Berlin, jitter: 30s }
 metrics: { host: 0.0.0.0, port: 0 }

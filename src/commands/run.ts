@@ -52,7 +52,7 @@ export function runCommand(io: CommandIo): Command {
       await withLedger(context, async (db) => {
         const sink = openSink(context);
         const client = openZoom(context, metrics);
-        const builder = await SegmentBuilder.create({ spool: config.seal.spool, memory: config.seal.memory });
+        const builder = await SegmentBuilder.create({ spool: config.seal.spool });
         let leadership: Leadership | undefined;
         const server = await startMetricsServer({
           ...config.metrics,

@@ -46,3 +46,23 @@ export function stagedFields(record: {
 }): string {
   return [record.key, record.time, record.kind, record.record].join(FIELD_SEPARATOR);
 }
+
+/** The fields of a staged record, its drift flag included. */
+export function splitStaged(line: string): {
+  readonly drift: string;
+  readonly key: string;
+  readonly time: number;
+  readonly kind: string;
+  readonly record: string;
+} {
+  const afterKey = line.indexOf(FIELD_SEPARATOR, 2);
+  const afterTime = line.indexOf(FIELD_SEPARATOR, afterKey + 1);
+  const afterKind = line.indexOf(FIELD_SEPARATOR, afterTime + 1);
+  return {
+    drift: line.slice(0, 1),
+    key: line.slice(2, afterKey),
+    time: Number(line.slice(afterKey + 1, afterTime)),
+    kind: line.slice(afterTime + 1, afterKind),
+    record: line.slice(afterKind + 1),
+  };
+}

@@ -3,12 +3,21 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { z } from 'zod';
 import { ArchiverError } from '../errors.ts';
-import { FIELD_SEPARATOR, RECORD_SEPARATOR } from '../ledger/staged.ts';
+import { RECORD_SEPARATOR, splitStaged } from '../ledger/staged.ts';
 import type { SegmentPlan, StagedRow } from '../ledger/staging.ts';
 import { RootBuilder } from '../proof/tree.ts';
 import { STREAMS, type Stream } from '../record.ts';
-import { ARCHIVE_FORMAT, columns, ROW_ORDER, type SegmentMetadata } from './format.ts';
+import {
+  ARCHIVE_FORMAT,
+  columns,
+  compareRows,
+  leafHash,
+  ROW_GROUP,
+  type RowOrder,
+  type SegmentMetadata,
+} from './format.ts';
 
 /** A finished segment as a local file. */
 export interface BuiltSegment {
@@ -25,11 +34,9 @@ export interface BuiltSegment {
 export interface BuilderOptions {
   /** Folder for files on their way; made when missing. */
   readonly spool: string;
-  /** Memory DuckDB may use, bytes; it spills to the spool beyond. */
-  readonly memory: number;
 }
 
-/** Builds segments with DuckDB. One build at a time; the same plan gives the same bytes. */
+/** Builds segments with DuckDB; the same plan gives the same bytes. Builds may run side by side. */
 export class SegmentBuilder {
   readonly #options: BuilderOptions;
   readonly #instance: DuckDBInstance;
@@ -44,7 +51,6 @@ export class SegmentBuilder {
     const instance = await DuckDBInstance.create(':memory:', {
       // One thread and a fixed order make the bytes a function of the records.
       threads: '1',
-      memory_limit: `${Math.floor(options.memory / 1_000_000)}MB`,
       temp_directory: join(options.spool, 'duckdb'),
       // The program never downloads code.
       autoinstall_known_extensions: 'false',
@@ -62,23 +68,31 @@ export class SegmentBuilder {
     plan: SegmentPlan,
     staged: AsyncIterable<readonly StagedRow[]>,
   ): Promise<BuiltSegment> {
-    const input = {
-      pages: join(this.#options.spool, `segment-${plan.id}.pages.tsv`),
-      records: join(this.#options.spool, `segment-${plan.id}.records.tsv`),
-    };
+    const input = join(this.#options.spool, `segment-${plan.id}.tsv`);
     const output = join(this.#options.spool, `segment-${plan.id}.parquet`);
     const connection = await this.#instance.connect();
     try {
       await connection.run(`set TimeZone = 'UTC'`);
-      await writeInput(input, staged);
-      return await writeSegment(connection, account, plan, input, output);
+      const rows = await readRows(account, plan, staged);
+      if (rows.length !== plan.records) {
+        throw new ArchiverError('internal', 'a segment does not hold the planned records', {
+          detail: `plan ${plan.id}: ${plan.records} planned, ${rows.length} found`,
+        });
+      }
+      rows.sort(compareRows);
+      const leaves = new RootBuilder();
+      for (const row of rows) leaves.add(Buffer.from(row.hash, 'hex'));
+      const root = Buffer.from(leaves.root()).toString('hex');
+      const longest = await writeRows(input, rows);
+      await writeParquet(connection, account, plan, root, { path: input, longest }, output);
+      const { size } = await stat(output);
+      return { path: output, size, sha256: await sha256(output), root, records: rows.length };
     } catch (error) {
       await rm(output, { force: true });
       throw spoolError(error);
     } finally {
       connection.closeSync();
-      await rm(input.pages, { force: true });
-      await rm(input.records, { force: true });
+      await rm(input, { force: true });
     }
   }
 
@@ -87,163 +101,159 @@ export class SegmentBuilder {
   }
 }
 
-/** A plan's staged rows as two files that DuckDB reads: where each page came from, and a line for each record. */
-interface Input {
-  readonly pages: string;
-  readonly records: string;
+/** A record with what its row needs; texts are slices of the staged row, not copies. */
+interface RecordRow extends RowOrder {
+  readonly drift: string;
+  readonly kind: string;
+  readonly record: string;
+  /** The page's, shared by its records. */
+  readonly provenance: string;
+  readonly observedAt: number;
 }
 
-/**
- * Tabs between fields, a line feed after each row. Neither JSON nor the other fields hold a raw tab or line feed, so
- * nothing needs quoting, and the records pass through this process without being looked at.
- */
-async function writeInput(input: Input, staged: AsyncIterable<readonly StagedRow[]>): Promise<void> {
-  // `writeFile` on a handle goes on where it is and stores all; `write` may store a part and not fail.
-  const pages = await open(input.pages, 'w');
-  const records = await open(input.records, 'w');
-  try {
-    for await (const rows of staged) {
-      let origins = '';
-      let lines = '';
-      for (const row of rows) {
-        origins += `${row.id}\t${row.provenance}\t${row.observed_at}\n`;
-        const own = row.lines.replaceAll(RECORD_SEPARATOR, `\n${row.id}\t`).replaceAll(FIELD_SEPARATOR, '\t');
-        lines += `${row.id}\t${own}\n`;
+const pageOrigin = z.object({ session: z.object({ id: z.string() }).optional() });
+
+/** All records of a plan. Its size is bounded by the plan's limits, so memory holds it. */
+async function readRows(
+  account: string,
+  plan: SegmentPlan,
+  staged: AsyncIterable<readonly StagedRow[]>,
+): Promise<RecordRow[]> {
+  const rows: RecordRow[] = [];
+  for await (const pages of staged) {
+    for (const page of pages) {
+      const session = pageOrigin.parse(JSON.parse(page.provenance)).session?.id ?? '';
+      for (const line of page.lines.split(RECORD_SEPARATOR)) {
+        const { drift, key, time, kind, record } = splitStaged(line);
+        const fact = {
+          account,
+          kind,
+          observed_at: page.observed_at,
+          session_id: session,
+          stream: plan.stream,
+        };
+        rows.push({
+          session,
+          time,
+          key,
+          hash: leafHash(fact, record),
+          drift,
+          kind,
+          record,
+          provenance: page.provenance,
+          observedAt: page.observed_at,
+        });
       }
-      await pages.writeFile(origins);
-      await records.writeFile(lines);
     }
-  } finally {
-    await pages.close();
-    await records.close();
   }
-}
-
-/** Nothing Zoom sends comes near: a message has at most a few ten thousand characters. */
-const LONGEST_RECORD = 16_000_000;
-
-async function readTsv(path: string, columns: Readonly<Record<string, string>>): Promise<string> {
-  const { size } = await stat(path);
-  // DuckDB allocates the buffer whole, so a small file asks for a small one.
-  const buffer = Math.min(size + 1024, 2 * LONGEST_RECORD);
-  const types = Object.entries(columns).map(([name, type]) => `${literal(name)}: ${literal(type)}`);
-  return `read_csv(${literal(path)}, delim = '\t', quote = '', escape = '', header = false, auto_detect = false,
-    nullstr = '${NO_VALUE}', max_line_size = ${Math.min(buffer, LONGEST_RECORD)}, buffer_size = ${buffer},
-    parallel = false, columns = {${types.join(', ')}})`;
+  return rows;
 }
 
 /** A text that no field holds: JSON has no raw control characters, so nothing is read as missing. */
 const NO_VALUE = '\u0001';
+const COLUMNS = {
+  drift: 'VARCHAR',
+  kind: 'VARCHAR',
+  time: 'BIGINT',
+  observed_at: 'BIGINT',
+  hash: 'VARCHAR',
+  provenance: 'VARCHAR',
+  record: 'VARCHAR',
+  readable: 'VARCHAR',
+};
+const LINES_PER_WRITE = 500;
 
 /**
- * One pass over the records: their typed columns, hash and order. JSON is parsed once a record, provenance once a
- * page. DuckDB refuses the escape of a lone surrogate, which Zoom may send: the typed columns then show the
- * replacement character, the record stays as it is.
+ * Rows in order, tabs between fields, a line feed after each. No field holds a raw tab or line feed (JSON escapes
+ * them), so nothing needs quoting.
+ * @returns bytes of the longest line
  */
-async function rowsQuery(account: string, plan: SegmentPlan, input: Input): Promise<string> {
-  const all = columns(knownStream(plan.stream));
-  const paths: string[] = [];
-  const fieldOf = (path: string): string => {
-    if (!paths.includes(path)) paths.push(path);
-    return `fields[${paths.indexOf(path) + 1}]`;
-  };
-  const selected = all.map(({ name, type, source }) => {
-    if ('page' in source) return `page_${name} as "${name}"`;
-    if ('row' in source) return `(${source.row})::${type} as "${name}"`;
-    const value = source.as.replace(/\$(\d+)/g, (_ref, index: string) =>
-      fieldOf(source.field[Number(index) - 1] ?? ''),
-    );
-    return `(${value})::${type} as "${name}"`;
-  });
-  const perPage = all.flatMap(({ name, type, source }) =>
-    'page' in source ? [`(${source.page})::${type} as page_${name}`] : [],
-  );
-  const fields =
-    paths.length === 0
-      ? '[]::varchar[]'
-      : `json_extract_string(readable, [${paths.map(literal).join(', ')}])`;
-  return `
-    with pages as (
-      select page, observed_at, coalesce(provenance ->> '$.session.id', '') as session, ${perPage.join(', ')}
-      from (
-        select page, observed_at, provenance_text::json as provenance
-        from ${await readTsv(input.pages, { page: 'BIGINT', provenance_text: 'VARCHAR', observed_at: 'BIGINT' })}
-      )
-    ), records as (
-      select r.* exclude (page, flag), pages.* exclude (page), flag = '1' as drift,
-        ${literal(account)} as account, ${literal(plan.stream)} as stream,
-        case when not contains(record, '\\ud') or json_valid(record) then record
-          else nullif_invalid(regexp_replace(replace(record, '\\\\', '\\u005c'), '\\\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '\ufffd', 'g')) end as readable
-      from ${await readTsv(input.records, {
-        page: 'BIGINT',
-        flag: 'VARCHAR',
-        key: 'VARCHAR',
-        time: 'BIGINT',
-        kind: 'VARCHAR',
-        record: 'VARCHAR',
-      })} as r
-      join pages using (page)
-    )
-    select ${selected.join(', ')}, key, session, time
-    from (select *, ${fields} as fields from records)
-    order by ${ROW_ORDER}`;
+async function writeRows(path: string, rows: readonly RecordRow[]): Promise<number> {
+  const file = await open(path, 'w');
+  let longest = 0;
+  try {
+    for (let from = 0; from < rows.length; from += LINES_PER_WRITE) {
+      let chunk = '';
+      for (const row of rows.slice(from, from + LINES_PER_WRITE)) {
+        const { drift, kind, time, observedAt, hash, provenance, record } = row;
+        chunk += `${drift}\t${kind}\t${time}\t${observedAt}\t${hash}\t${provenance}\t${record}\t${readable(record)}\n`;
+        longest = Math.max(longest, provenance.length + 2 * record.length);
+      }
+      // `write` may store a part when the disk is nearly full, and not fail.
+      await file.writeFile(chunk);
+    }
+  } finally {
+    await file.close();
+  }
+  // A UTF-16 unit has at most three bytes in UTF-8; the other fields are short.
+  return longest * 3 + 512;
 }
 
-async function writeSegment(
+/**
+ * The record as DuckDB can read it, where that differs, else nothing: it refuses the escape of half a surrogate pair,
+ * which Zoom may send. The typed columns then show U+FFFD; the record stays as it is.
+ */
+function readable(record: string): string {
+  if (!record.includes('\\ud')) return '';
+  const plain = JSON.stringify(JSON.parse(record), (_name, value: unknown) =>
+    typeof value === 'string' ? value.toWellFormed() : value,
+  );
+  return plain === record ? '' : plain;
+}
+
+/** DuckDB allocates the buffer whole, and a line must fit into it. */
+const LEAST_BUFFER = 1_000_000;
+
+/** Turns the ordered rows into Parquet, in one streaming pass. */
+async function writeParquet(
   connection: DuckDBConnection,
   account: string,
   plan: SegmentPlan,
-  input: Input,
+  root: string,
+  input: { readonly path: string; readonly longest: number },
   output: string,
-): Promise<BuiltSegment> {
-  await connection.run(
-    'create or replace temp macro nullif_invalid(text) as case when json_valid(text) then text end',
-  );
-  await connection.run(`create or replace temp table rows as ${await rowsQuery(account, plan, input)}`);
-  const { root, records } = await rootOf(connection);
-  if (records !== plan.records) {
-    throw new ArchiverError('internal', 'a segment does not hold the planned records', {
-      detail: `plan ${plan.id}: ${plan.records} planned, ${records} built`,
-    });
-  }
+): Promise<void> {
+  const all = columns(knownStream(plan.stream));
+  const fields = [...new Set(all.flatMap(({ source }) => ('field' in source ? source.field : [])))];
+  const origins = [...new Set(all.flatMap(({ source }) => ('origin' in source ? [source.origin] : [])))];
+  const list = all.map(({ name, type, source }) => {
+    if ('row' in source) return `(${source.row})::${type} as "${name}"`;
+    if ('origin' in source)
+      return `coalesce(origins[${origins.indexOf(source.origin) + 1}], '') as "${name}"`;
+    const value = source.as.replace(
+      /\$(\d+)/g,
+      (_ref, index: string) => `fields[${fields.indexOf(source.field[Number(index) - 1] ?? '') + 1}]`,
+    );
+    return `(${value})::${type} as "${name}"`;
+  });
   const metadata: SegmentMetadata = {
     format: ARCHIVE_FORMAT,
     account,
     stream: plan.stream,
     class: plan.className,
     root,
-    count: records,
+    count: plan.records,
   };
   const pairs = Object.entries(metadata).map(([name, value]) => `${name}: ${literal(String(value))}`);
+  const types = Object.entries(COLUMNS).map(([name, type]) => `${name}: ${literal(type)}`);
+  const buffer = Math.max(LEAST_BUFFER, input.longest);
   await connection.run(`
-    copy (select * exclude (key, session, time) from rows) to ${literal(output)}
-    (format parquet, compression zstd, row_group_size 20480, kv_metadata {${pairs.join(', ')}})`);
-  await connection.run('drop table rows');
-  const { size } = await stat(output);
-  return { path: output, size, sha256: await sha256(output), root, records };
+    copy (
+      select ${list.join(', ')}
+      from (
+        select *, ${literal(account)} as account, json_extract_string(provenance, ${texts(origins)}) as origins,
+          json_extract_string(case when readable = '' then record else readable end,
+            ${texts(fields)}) as fields
+        from read_csv(${literal(input.path)}, delim = '\t', quote = '', escape = '', header = false,
+          auto_detect = false, nullstr = '${NO_VALUE}', max_line_size = ${buffer}, buffer_size = ${buffer},
+          parallel = false, columns = {${types.join(', ')}})
+      )
+    ) to ${literal(output)}
+    (format parquet, compression zstd, row_group_size ${ROW_GROUP}, kv_metadata {${pairs.join(', ')}})`);
 }
 
-async function rootOf(connection: DuckDBConnection): Promise<{ root: string; records: number }> {
-  const builder = new RootBuilder();
-  const result = await connection.stream('select record_hash from rows');
-  for (
-    let chunk = await result.fetchChunk();
-    chunk !== null && chunk.rowCount > 0;
-    chunk = await result.fetchChunk()
-  ) {
-    for (const value of chunk.getColumnValues(0)) {
-      if (
-        value === null ||
-        typeof value !== 'object' ||
-        !('bytes' in value) ||
-        !(value.bytes instanceof Uint8Array)
-      ) {
-        throw new ArchiverError('internal', 'a record has no hash');
-      }
-      builder.add(Uint8Array.from(value.bytes));
-    }
-  }
-  return { root: Buffer.from(builder.root()).toString('hex'), records: builder.size };
+function texts(list: readonly string[]): string {
+  return `[${list.map(literal).join(', ')}]::varchar[]`;
 }
 
 async function sha256(path: string): Promise<string> {

@@ -1,5 +1,6 @@
 /** The form of a segment: its columns and metadata. What is written here is what auditors read for years. */
-import type { Stream } from '../record.ts';
+import { hash } from 'node:crypto';
+import { canonicalJson, type Stream } from '../record.ts';
 
 /** Version of the archive's format, in `archive.json` and in each segment's metadata. */
 export const ARCHIVE_FORMAT = 1;
@@ -9,13 +10,13 @@ export type ColumnType = 'VARCHAR' | 'BIGINT' | 'BOOLEAN' | 'BLOB' | 'TIMESTAMP 
 
 /**
  * Where a column's value comes from:
- * - `page`: SQL over the page's `provenance` (JSON) and `observed_at` (ms), the same for all its records;
- * - `row`: SQL over `account`, `stream`, `session`, `kind`, `time` (ms), `drift`, `observed_at` (ms) and `record`;
+ * - `row`: SQL over `account`, `kind`, `time` (ms), `drift` (0 or 1), `observed_at` (ms), `hash` (hex) and `record`;
+ * - `origin`: a JSON path in the page's provenance;
  * - `field`: JSON paths in the record, and SQL over their texts, `$1` for the first.
  */
 export type ColumnSource =
-  | { readonly page: string }
   | { readonly row: string }
+  | { readonly origin: string }
   | { readonly field: readonly string[]; readonly as: string };
 
 export interface Column {
@@ -60,16 +61,12 @@ const messageId = (name: string, path: string): Column => ({
   type: 'VARCHAR',
   source: { field: [path], as: `lower(case when $1[1] = '{' and $1[-1] = '}' then $1[2:-2] else $1 end)` },
 });
-const origin = (name: string, path: string): Column => ({
-  name,
-  type: 'VARCHAR',
-  source: { page: `coalesce(provenance ->> '${path}', '')` },
-});
+const origin = (name: string, path: string): Column => ({ name, type: 'VARCHAR', source: { origin: path } });
 
 const SUBJECT: readonly Column[] = [
   { name: 'account', type: 'VARCHAR', source: { row: 'account' } },
   { name: 'kind', type: 'VARCHAR', source: { row: 'kind' } },
-  { name: 'drift', type: 'BOOLEAN', source: { row: 'drift' } },
+  { name: 'drift', type: 'BOOLEAN', source: { row: `drift = '1'` } },
   { name: 'event_at', type: MOMENT, source: { row: 'make_timestamptz(time * 1000)' } },
 ];
 
@@ -80,24 +77,13 @@ const SESSION: readonly Column[] = [
   origin('channel_id', '$.session.channelId'),
 ];
 
-/**
- * What a record's hash says beside the record: in which account, stream and session it was seen, as what, and when
- * (ms). Canonical JSON (RFC 8785). Without it a proof could not tell a deletion from what it deleted, for Zoom's rows
- * do not say which array they stood in (ADR 0004).
- */
-const FACT = `'{"account":' || to_json(account) || ',"kind":' || to_json(kind) || ',"observed_at":' || observed_at
-  || ',"session_id":' || to_json(session) || ',"stream":' || to_json(stream) || '}'`;
-
-/** RFC 6962 leaf hash over the fact, a line feed and the record. */
-const LEAF_HASH = `unhex(sha256('\\x00'::blob || encode(${FACT} || chr(10) || record)))`;
-
 const PROVENANCE: readonly Column[] = [
-  { name: 'observed_at', type: MOMENT, source: { page: 'make_timestamptz(observed_at * 1000)' } },
+  { name: 'observed_at', type: MOMENT, source: { row: 'make_timestamptz(observed_at * 1000)' } },
   origin('run', '$.run'),
   origin('request_id', '$.requestId'),
   origin('tracking_id', '$.trackingId'),
   { name: 'record', type: 'VARCHAR', source: { row: 'record' } },
-  { name: 'record_hash', type: 'BLOB', source: { row: LEAF_HASH } },
+  { name: 'record_hash', type: 'BLOB', source: { row: 'unhex(hash)' } },
 ];
 
 const OWN: Record<Stream, readonly Column[]> = {
@@ -138,8 +124,48 @@ export function columns(stream: Stream): readonly Column[] {
   return [...SUBJECT, ...OWN[stream], ...PROVENANCE];
 }
 
-/** Rows stand in this order; so do the leaves of the segment's root. */
-export const ROW_ORDER = 'session, time, key, record_hash';
+/** Rows of a row group, the least that a reader can skip. */
+export const ROW_GROUP = 20_480;
+
+/**
+ * What a record's hash says beside the record: in which account, stream and session it was seen, as what, and when
+ * (ms). Without it a proof could not tell a deletion from what it deleted, for Zoom's rows do not say which array they
+ * stood in (ADR 0004).
+ */
+export interface Fact {
+  readonly account: string;
+  readonly kind: string;
+  readonly observed_at: number;
+  readonly session_id: string;
+  readonly stream: string;
+}
+
+/** RFC 6962 leaf hash over the fact in canonical JSON, a line feed and the record: 64 hex digits. */
+export function leafHash(fact: Fact, record: string): string {
+  const { account, kind, observed_at, session_id, stream } = fact;
+  return hash(
+    'sha256',
+    `\0${canonicalJson({ account, kind, observed_at, session_id, stream })}\n${record}`,
+    'hex',
+  );
+}
+
+/** What decides a row's place in its segment; leaves of the root stand in the same order. */
+export interface RowOrder {
+  readonly session: string;
+  /** Milliseconds. */
+  readonly time: number;
+  readonly key: string;
+  readonly hash: string;
+}
+
+/** By session, time, identity; texts by UTF-16 code units. */
+export function compareRows(one: RowOrder, other: RowOrder): number {
+  if (one.session !== other.session) return one.session < other.session ? -1 : 1;
+  if (one.time !== other.time) return one.time - other.time;
+  if (one.key !== other.key) return one.key < other.key ? -1 : 1;
+  return one.hash < other.hash ? -1 : one.hash > other.hash ? 1 : 0;
+}
 
 export interface SegmentMetadata {
   readonly format: number;

@@ -13,7 +13,7 @@ import {
 } from '../ledger/staging.ts';
 import type { Logger } from '../log.ts';
 import type { Sink } from '../sinks/sink.ts';
-import type { SegmentBuilder } from './build.ts';
+import type { BuiltSegment, SegmentBuilder } from './build.ts';
 import { segmentKey } from './layout.ts';
 
 export type SealStep = 'plan' | 'build' | 'put' | 'commit';
@@ -48,6 +48,8 @@ export interface SealSummary {
 }
 
 const PLANS_AT_A_TIME = 64;
+/** Segments being made, the one whose turn it is included; each holds its records in memory. */
+const BUILD_AHEAD = 2;
 
 /**
  * Seals everything that is due: the whole write path, in reading order. A crash at any point is repaired by calling
@@ -71,14 +73,12 @@ export async function seal(options: SealOptions): Promise<SealSummary> {
       }
       if (plans.length === 0) return summary;
       events.planned(plans);
-      for (const plan of plans) {
-        if (drain.aborted) return summary;
-        interrupt.throwIfAborted();
-        const size = await sealOne(options, plan);
+      await sealInOrder(options, plans, (plan, size) => {
         summary.segments += 1;
         summary.records += plan.records;
         summary.bytes += size;
-      }
+      });
+      if (drain.aborted) return summary;
       plans = [];
     }
   } catch (error) {
@@ -88,14 +88,62 @@ export async function seal(options: SealOptions): Promise<SealSummary> {
   }
 }
 
-async function sealOne(options: SealOptions, plan: SegmentPlan): Promise<number> {
-  const { db, lease, sink, builder, log, events, interrupt, now } = options;
+/** A plan whose bytes are being made. */
+interface Building {
+  readonly plan: SegmentPlan;
+  readonly built: Promise<BuiltSegment>;
+}
 
-  // BUILD. Durable: nothing. A crash right after leaves a spool file, which the next build overwrites.
-  const built = await timed(events, 'build', () => builder.build(lease.account, plan, stagedRows(db, plan)));
+/** Puts and commits plans one after the other, in their order, while the bytes of the next ones are made. */
+async function sealInOrder(
+  options: SealOptions,
+  plans: readonly SegmentPlan[],
+  sealed: (plan: SegmentPlan, size: number) => void,
+): Promise<void> {
+  const { drain, interrupt } = options;
+  const waiting = [...plans];
+  const ahead: Building[] = [];
+  const buildAhead = (): void => {
+    while (ahead.length < BUILD_AHEAD && !drain.aborted && !interrupt.aborted) {
+      const plan = waiting.shift();
+      if (plan === undefined) return;
+      const built = build(options, plan);
+      // Its failure counts when its turn comes, or not at all if an earlier plan failed.
+      built.catch(() => undefined);
+      ahead.push({ plan, built });
+    }
+  };
+  try {
+    for (buildAhead(); ahead.length > 0 && !drain.aborted; buildAhead()) {
+      const next = ahead[0];
+      if (next === undefined) return;
+      interrupt.throwIfAborted();
+      const built = await next.built;
+      ahead.shift();
+      buildAhead();
+      await putAndCommit(options, next.plan, built);
+      sealed(next.plan, built.size);
+    }
+  } finally {
+    for (const { built } of ahead) await built.then(discard, () => undefined);
+  }
+}
+
+/** BUILD. Durable: nothing. A crash right after leaves a spool file, which the next build overwrites. */
+function build({ db, lease, builder, events }: SealOptions, plan: SegmentPlan): Promise<BuiltSegment> {
+  return timed(events, 'build', () => builder.build(lease.account, plan, stagedRows(db, plan)));
+}
+
+function discard(built: BuiltSegment): Promise<void> {
+  return rm(built.path, { force: true });
+}
+
+async function putAndCommit(options: SealOptions, plan: SegmentPlan, built: BuiltSegment): Promise<void> {
+  const { db, lease, sink, log, events, interrupt, now } = options;
   try {
     const { stream, className, day } = plan;
-    const key = segmentKey({ stream, className, day, root: built.root });
+    const { root, sha256, size } = built;
+    const key = segmentKey({ stream, className, day, root });
 
     // PUT, create-only, lock read back by the sink. A crash right after leaves an object that no one knows of; the
     // open plan builds the same bytes for the same key, and the sink adopts it.
@@ -104,8 +152,8 @@ async function sealOne(options: SealOptions, plan: SegmentPlan): Promise<number>
         {
           key,
           body: { path: built.path },
-          size: built.size,
-          sha256: built.sha256,
+          size,
+          sha256,
           lock: plan.lock,
           contentType: 'application/vnd.apache.parquet',
         },
@@ -116,15 +164,13 @@ async function sealOne(options: SealOptions, plan: SegmentPlan): Promise<number>
 
     // COMMIT. Durable: the segment exists, its staged rows are gone. An unknown outcome stops the process; the next
     // start finds the plan open (and adopts the object) or committed.
-    const { root, sha256, size } = built;
     await timed(events, 'commit', () =>
       commitSegment(db, lease, plan, { key, version: object.version, sha256, size, root }, now()),
     );
     log.debug({ key, records: plan.records, size }, 'segment sealed');
     events.sealed(plan, size);
-    return size;
   } finally {
-    await rm(built.path, { force: true });
+    await discard(built);
   }
 }
 
