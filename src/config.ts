@@ -147,7 +147,7 @@ const sink = z.strictObject({
   s3: z
     .strictObject({
       bucket: z.string().min(3),
-      prefix: z.string().default('').describe('Put before each key; ends with / if it is to be a folder.'),
+      prefix: z.string().default('').describe('Folder of the archive in the bucket; empty for its top.'),
       region: z.string().min(1).default('us-east-1'),
       endpoint: url.optional().describe('For stores other than AWS.'),
       forcePathStyle: z

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ArchiverError } from '../errors.ts';
-import type { Database } from '../ledger/database.ts';
 import { acquireLease, type Lease, leaseHolder, releaseLease, renewLease } from '../ledger/lease.ts';
 import type { Logger } from '../log.ts';
 
@@ -14,7 +13,8 @@ export interface Leadership {
 }
 
 export interface LeadershipOptions {
-  readonly db: Database;
+  /** The ledger, as the lease's own functions take it. */
+  readonly db: Parameters<typeof acquireLease>[0];
   readonly account: string;
   /** Name of this process, unique per start. */
   readonly holder: string;

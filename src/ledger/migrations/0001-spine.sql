@@ -188,7 +188,7 @@ comment on column staged.bytes is 'Bytes of their canonical JSON.';
 comment on column staged.provenance is 'Where the page came from: run, request id, Zoom''s tracking id, session as known then.';
 comment on column staged.observed_at is 'When Zoom''s answer was complete.';
 comment on column staged.segment_id is 'The plan that took the row, if any.';
-comment on column staged.lines is 'The records, separated by U+001E; each is key, time in ms, kind, drift flag and canonical JSON, separated by U+001F.';
+comment on column staged.lines is 'The records, separated by U+001E; each is drift flag, key, time in ms, kind and canonical JSON, separated by U+001F.';
 -- Compressing would cost more than the disk it saves: rows live for an hour, then go into Parquet.
 alter table staged alter column lines set storage external;
 create index staged_group on staged (account, stream, class, day, id) where segment_id is null;
