@@ -91,7 +91,9 @@ sink: { directory: { path: ./archive } }
     const timer = after === undefined ? undefined : setTimeout(() => child.kill('SIGTERM'), after * 1000);
     const [code] = (await once(child, 'close')) as [number | null];
     clearTimeout(timer);
-    if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}: ${out}`);
+    // A pass that was asked to stop says so by its exit code.
+    if (code !== 0 && !(after !== undefined && code === 130))
+      throw new Error(`${args.join(' ')} ended with ${code}: ${out}`);
     const usage = JSON.parse(readFileSync(usageFile, 'utf8')) as Usage;
     return {
       seconds: (performance.now() - started) / 1000,

@@ -139,6 +139,12 @@ const TABLE = {
     status: 502,
     hint: 'Zoom answered in a form this version does not know. The unit stays open and is tried again.',
   },
+  incomplete: {
+    retry: 'transient',
+    exit: 17,
+    status: 503,
+    hint: 'Nothing is lost: what failed stays open and is tried again by the next pass. The log names each unit.',
+  },
   'lease-held': {
     retry: 'wait',
     exit: 16,

@@ -23,6 +23,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 /** The process: arguments in, exit code out. The only place that ends it. */
 async function main(argv: readonly string[]): Promise<number> {
   let drainMs = DEFAULT_DRAIN_MS;
+  let failure: ArchiverError | undefined;
   const stop = installStopSignals({
     emitter: process,
     drainSeconds: () => drainMs / 1000,
@@ -30,6 +31,9 @@ async function main(argv: readonly string[]): Promise<number> {
   const io: CommandIo = {
     out: (text) => void process.stdout.write(`${text}\n`),
     err: process.stderr,
+    fail: (error) => {
+      failure = error;
+    },
     drain: stop.drain,
     interrupt: stop.interrupt,
     drainWithin: (ms) => {
@@ -59,7 +63,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   try {
     await program.parseAsync(argv);
-    return 0;
+    return failure === undefined ? 0 : report(failure, false);
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
     return report(wrongUsage(error) ?? asArchiverError(error), argv.includes('--json'));

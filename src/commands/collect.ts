@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { ArchiverError } from '../errors.ts';
 import { createMetrics, createRegistry } from '../metrics/metrics.ts';
 import { checkIdentity } from './archive.ts';
 import {
@@ -11,6 +12,7 @@ import {
   openZoom,
   withLedger,
 } from './context.ts';
+import { warnAboutSettings } from './preflight.ts';
 import { createProgress } from './progress.ts';
 import { runCollect } from './work.ts';
 
@@ -35,6 +37,7 @@ export function collectCommand(io: CommandIo): Command {
         const leadership = await leadOnce(context, db, io.interrupt);
         const progress = createProgress(io, 'collecting');
         try {
+          await warnAboutSettings(client, context.log, io.interrupt);
           const started = performance.now();
           const interrupt = AbortSignal.any([io.interrupt, leadership.lost]);
           const result = await runCollect({
@@ -63,16 +66,25 @@ export function collectCommand(io: CommandIo): Command {
                 seconds: Number(seconds.toFixed(3)),
               }),
             );
-            return;
+          } else {
+            io.out(
+              `${done} units collected, ${failed} failed, in ${seconds.toFixed(1)} s${complete ? '' : ' (not complete)'}`,
+            );
+            for (const [name, count] of Object.entries(admitted))
+              io.out(`  ${name}: ${count.toLocaleString('en-US')}`);
+            io.out(
+              `  seen again: ${sightings.toLocaleString('en-US')}, drift: ${drift.toLocaleString('en-US')}`,
+            );
           }
-          io.out(
-            `${done} units collected, ${failed} failed, in ${seconds.toFixed(1)} s${complete ? '' : ' (not complete)'}`,
-          );
-          for (const [name, count] of Object.entries(admitted))
-            io.out(`  ${name}: ${count.toLocaleString('en-US')}`);
-          io.out(
-            `  seen again: ${sightings.toLocaleString('en-US')}, drift: ${drift.toLocaleString('en-US')}`,
-          );
+          if (failed > 0) {
+            io.fail(
+              new ArchiverError('incomplete', 'the pass is not complete', {
+                detail: `${failed} units failed`,
+              }),
+            );
+          } else if (!complete) {
+            io.fail(new ArchiverError('interrupted', 'collection was asked to stop'));
+          }
         } finally {
           progress.stop();
           await leadership.release();

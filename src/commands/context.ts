@@ -19,6 +19,8 @@ import { ZoomClient } from '../zoom/client.ts';
 export interface CommandIo {
   readonly out: (text: string) => void;
   readonly err: NodeJS.WritableStream & { readonly isTTY?: boolean };
+  /** For a command that printed its result and yet did not reach its goal: the exit code and the hint. */
+  readonly fail: (error: ArchiverError) => void;
   readonly drain: AbortSignal;
   readonly interrupt: AbortSignal;
   /** After a stop signal, how long until the interrupt; called once the configuration is known. */

@@ -23,6 +23,7 @@ import {
   openZoom,
   withLedger,
 } from './context.ts';
+import { warnAboutSettings } from './preflight.ts';
 import { runCollect, runSeal } from './work.ts';
 
 /** Errors after which the state of the archive or the ledger is unknown: stop, and let start-up recover. */
@@ -96,6 +97,9 @@ export function runCommand(io: CommandIo): Command {
             const { generation } = leadership.lease;
             log.info({ generation }, 'leading');
             metrics.lease({ held: true, generation });
+            await warnAboutSettings(client, log, io.interrupt).catch((error: unknown) =>
+              log.warn({ err: String(error) }, 'the chat settings of the account cannot be checked'),
+            );
             await lead({ context, db, sink, client, builder, metrics }, leadership, io);
             await leadership.release();
           }

@@ -30,11 +30,11 @@ export async function acquireLease(
   return row === undefined ? undefined : { account, holder, generation: row.generation };
 }
 
-/** Prolongs a lease still held. @returns false when it was taken over */
+/** Prolongs a lease still held, expired or not. @returns false when it was taken over or given up */
 export async function renewLease(db: Database, lease: Lease, ttlMs: number): Promise<boolean> {
   const rows = await db.query(
     `update lease set expires_at = clock_timestamp() + $3 * interval '1 millisecond'
-     where account = $1 and generation = $2 returning 1`,
+     where account = $1 and generation = $2 and isfinite(expires_at) returning 1`,
     [lease.account, lease.generation, ttlMs],
   );
   return rows.length > 0;

@@ -57,35 +57,42 @@ function lead(options: LeadershipOptions, lease: Lease, acquiredAt: number): Lea
   const { db, ttlMs, log } = options;
   const lost = new AbortController();
   const trustMs = ttlMs - ttlMs / 6;
-  let trustedUntil = acquiredAt + trustMs;
+  let deadline: NodeJS.Timeout | undefined;
   let released: Promise<void> | undefined;
-  let timer: NodeJS.Timeout | undefined;
+  const stop = (): void => {
+    clearInterval(renewal);
+    clearTimeout(deadline);
+  };
   const lose = (why: string): void => {
-    clearInterval(timer);
+    stop();
     if (lost.signal.aborted || released !== undefined) return;
     log.warn({ account: lease.account, why }, 'the lease is lost');
     lost.abort(new ArchiverError('lease-lost', 'the lease is lost', { detail: why }));
   };
+  // A timer of its own: a renewal that gets no answer must not be what we wait for.
+  const trustSince = (asked: number): void => {
+    clearTimeout(deadline);
+    deadline = setTimeout(() => lose('not renewed in time'), asked + trustMs - performance.now());
+    deadline.unref();
+  };
   const renew = async (): Promise<void> => {
     const asked = performance.now();
-    if (asked > trustedUntil) {
-      lose('not renewed in time');
-      return;
-    }
     try {
-      if (await renewLease(db, lease, ttlMs)) trustedUntil = asked + trustMs;
-      else lose('taken over');
+      const held = await renewLease(db, lease, ttlMs);
+      if (!held) lose('taken over');
+      else if (!lost.signal.aborted && released === undefined) trustSince(asked);
     } catch (error) {
       log.warn({ err: String(error) }, 'the lease was not renewed');
     }
   };
-  timer = setInterval(() => void renew(), ttlMs / 3);
-  timer.unref();
+  const renewal = setInterval(() => void renew(), ttlMs / 3);
+  renewal.unref();
+  trustSince(acquiredAt);
   return {
     lease,
     lost: lost.signal,
     release() {
-      clearInterval(timer);
+      stop();
       released ??= releaseLease(db, lease).catch((error: unknown) => {
         log.warn({ err: String(error) }, 'the lease was not given up; it expires by itself');
       });
