@@ -1,0 +1,149 @@
+import { describe, expect, test } from 'vitest';
+import { admit } from '../../src/ledger/admit.ts';
+import { accountCoverage, eachKnownSession, registerSessions } from '../../src/ledger/registry.ts';
+import { endUnit, startUnit } from '../../src/ledger/units.ts';
+import { sessionId } from '../../src/record.ts';
+import { DAY, message, page, stagedRecords, unitCounters } from './candidates.ts';
+import { ACCOUNT, ENGINES, type Ledger, NOW, openLedger, UNIT } from './ledgers.ts';
+import { unitEnd } from './unit-end.ts';
+
+const WEEK = 7 * DAY;
+
+const LISTED = {
+  id: sessionId('session-1'),
+  type: 'Group',
+  name: 'General',
+  channelId: 'channel-1',
+  lastMessageAt: NOW - DAY,
+};
+
+async function knownSession({ db }: Ledger) {
+  for await (const [session] of eachKnownSession(db, ACCOUNT)) return session;
+  return undefined;
+}
+
+/** Collects the listing of `from` to `to` weeks, for better or worse. */
+async function list(
+  { db, lease }: Ledger,
+  from: number,
+  to: number,
+  outcome: 'done' | 'failed' = 'done',
+): Promise<void> {
+  const window = { stream: 'sessions', scope: '', mode: 'recent', from: from * WEEK, to: to * WEEK };
+  const unit = await startUnit(db, lease, window, NOW + from);
+  await endUnit(db, lease, unit, unitEnd(unit, { outcome, startedAt: NOW + from }));
+}
+
+describe.each(ENGINES)('units on $name', (engine) => {
+  test('an attempt begins with its counters at zero and a number of its own', async () => {
+    const ledger = await openLedger(engine);
+    const { db, lease, unit } = ledger;
+    expect(unit.attempt).toBe(1);
+    await admit(db, lease, unit, page([message('m1'), message('m1')]));
+    expect(await unitCounters(db)).toEqual({ pages: 1, rows: 2, admitted: 1, sightings: 1, drift: 0 });
+    const second = await startUnit(db, lease, UNIT, NOW);
+    expect(second).toEqual({ ...UNIT, attempt: 2 });
+    expect(await unitCounters(db)).toEqual({ pages: 0, rows: 0, admitted: 0, sightings: 0, drift: 0 });
+  });
+
+  test('an attempt that another one replaced neither counts nor ends', async () => {
+    const { db, lease, unit } = await openLedger(engine);
+    await startUnit(db, lease, UNIT, NOW);
+    await admit(db, lease, unit, page([message('m1')]));
+    expect(await unitCounters(db)).toMatchObject({ pages: 0, admitted: 0 });
+    await expect(endUnit(db, lease, unit, unitEnd(unit))).rejects.toMatchObject({ code: 'internal' });
+    expect(await stagedRecords(db)).toHaveLength(1);
+  });
+
+  test('what was covered merges, and stays apart where there is a gap', async () => {
+    const ledger = await openLedger(engine);
+    const covered = async () => {
+      const found = await accountCoverage(ledger.db, ACCOUNT, 'sessions', 'recent');
+      return found.covered.map(({ from, to }) => [from / WEEK, to / WEEK]);
+    };
+    expect(await covered()).toEqual([]);
+    await list(ledger, 10, 12);
+    await list(ledger, 14, 16);
+    expect(await covered()).toEqual([
+      [10, 12],
+      [14, 16],
+    ]);
+    await list(ledger, 11, 13);
+    await list(ledger, 16, 17);
+    await list(ledger, 14, 15);
+    expect(await covered()).toEqual([
+      [10, 13],
+      [14, 17],
+    ]);
+    await list(ledger, 13, 14);
+    expect(await covered()).toEqual([[10, 17]]);
+    expect(await accountCoverage(ledger.db, ACCOUNT, 'sessions', 'sweep')).toEqual({
+      covered: [],
+      askedAt: 0,
+    });
+  });
+
+  test('a failed unit covers nothing, says when to ask again, and is on record', async () => {
+    const ledger = await openLedger(engine);
+    const { db, lease, unit } = ledger;
+    await registerSessions(db, lease, [LISTED], NOW);
+    const failed = unitEnd(unit, { outcome: 'failed', error: 'zoom-response', retryAt: NOW + 60_000 });
+    await endUnit(db, lease, unit, failed);
+    expect(await knownSession(ledger)).toEqual({
+      ...LISTED,
+      lastActivityAt: LISTED.lastMessageAt,
+      sent: [],
+      modified: [],
+      retryAt: NOW + 60_000,
+    });
+    const again = await startUnit(db, lease, UNIT, NOW);
+    expect((await knownSession(ledger))?.retryAt).toBe(0);
+    await endUnit(db, lease, again, unitEnd(again, { latestAction: NOW - 1_000 }));
+    expect(await knownSession(ledger)).toMatchObject({
+      lastActivityAt: NOW - 1_000,
+      sent: [{ from: UNIT.from, to: UNIT.to }],
+      modified: [],
+      retryAt: 0,
+    });
+    const staged = await stagedRecords(db);
+    expect(staged.map(({ stream, kind, record }) => [stream, kind, JSON.parse(record).attempt])).toEqual([
+      ['coverage', 'failed', 1],
+      ['coverage', 'done', 2],
+    ]);
+    expect(staged.map(({ record }) => JSON.parse(record).covers)).toEqual([
+      null,
+      { from: '2026-11-01T00:00:00.000Z', to: '2026-11-20T00:00:00.000Z' },
+    ]);
+  });
+
+  test('a unit that covers no time is done all the same', async () => {
+    const ledger = await openLedger(engine);
+    await list(ledger, 12, 12);
+    await list(ledger, 13, 12);
+    expect(await accountCoverage(ledger.db, ACCOUNT, 'sessions', 'recent')).toEqual({
+      covered: [],
+      askedAt: NOW + 13,
+    });
+  });
+
+  test('what is known of a session is never taken back', async () => {
+    const ledger = await openLedger(engine);
+    const { db, lease } = ledger;
+    await registerSessions(db, lease, [LISTED, { ...LISTED, name: 'Same page' }], NOW);
+    await registerSessions(db, lease, [{ ...LISTED, name: 'Renamed', lastMessageAt: NOW - WEEK }], NOW + 1);
+    expect(await knownSession(ledger)).toMatchObject({
+      name: 'Renamed',
+      lastMessageAt: LISTED.lastMessageAt,
+    });
+    await registerSessions(db, lease, [], NOW);
+  });
+
+  test('a session may have any name', async () => {
+    const ledger = await openLedger(engine);
+    const { db, lease } = ledger;
+    for (const name of ['nothing \u0000', 'cut \ud83d', `quote ' " \\ {}`, 'a,b', '', 'NULL']) {
+      await registerSessions(db, lease, [{ ...LISTED, name }], NOW);
+      expect((await knownSession(ledger))?.name).toBe(name.toWellFormed().replaceAll('\u0000', '\ufffd'));
+    }
+  });
+});
