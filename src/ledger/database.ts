@@ -84,6 +84,12 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
       const client = await pool.connect().catch((error: unknown) => {
         throw postgresError(error);
       });
+      // Between two statements nobody but this listener hears that the server went away; unheard, it ends the process.
+      let cut: Error | undefined;
+      const hear = (error: Error): void => {
+        cut ??= error;
+      };
+      client.on('error', hear);
       let broken = false;
       try {
         await client.query('begin');
@@ -94,9 +100,10 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
         await client.query('rollback').catch(() => {
           broken = true;
         });
-        throw postgresError(error);
+        throw error instanceof ArchiverError ? error : postgresError(cut ?? error);
       } finally {
-        client.release(broken);
+        client.release(broken || cut !== undefined);
+        client.off('error', hear);
       }
     },
     async script(text) {
