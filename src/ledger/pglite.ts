@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { ArchiverError } from '../errors.ts';
@@ -18,8 +18,15 @@ const INT8 = 20;
  */
 export async function openPglite(options: PgliteOptions): Promise<Database> {
   mkdirSync(options.directory, { recursive: true });
-  const lockFile = join(options.directory, 'archiver.lock');
+  const directory = realpathSync(options.directory);
+  if (open.has(directory)) throw inUse(directory);
+  const lockFile = join(directory, 'archiver.lock');
   takeLock(lockFile);
+  open.add(directory);
+  const unlock = (): void => {
+    rmSync(lockFile, { force: true });
+    open.delete(directory);
+  };
   let db: PGlite;
   try {
     db = await PGlite.create({
@@ -28,7 +35,7 @@ export async function openPglite(options: PgliteOptions): Promise<Database> {
     });
     await db.exec(PLAN_SETTINGS);
   } catch (cause) {
-    rmSync(lockFile, { force: true });
+    unlock();
     throw new ArchiverError('ledger-unreachable', 'the embedded ledger does not open', {
       cause,
       detail: `${options.directory}: ${cause instanceof Error ? cause.message : String(cause)}`,
@@ -48,30 +55,40 @@ export async function openPglite(options: PgliteOptions): Promise<Database> {
     },
     async close() {
       await db.close();
-      rmSync(lockFile, { force: true });
+      unlock();
     },
   };
 }
 
-/** Takes the lock file, or takes it over from a process of this machine that is gone. */
+/** Directories that this very process has open: its own number in a lock file does not tell. */
+const open = new Set<string>();
+
+/**
+ * Takes the lock file, or takes it over from a process of this machine that is gone. The file appears with the number
+ * in it (a link, not a write), so that nobody reads an empty one and takes its owner for dead.
+ */
 function takeLock(file: string): void {
-  for (let attempt = 0; ; attempt += 1) {
-    try {
-      const fd = openSync(file, 'wx');
-      writeSync(fd, String(process.pid));
-      closeSync(fd);
-      return;
-    } catch (error) {
-      if (!(error instanceof Error) || !('code' in error) || error.code !== 'EEXIST') throw error;
+  const mine = `${file}.${process.pid}`;
+  writeFileSync(mine, String(process.pid));
+  try {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        linkSync(mine, file);
+        return;
+      } catch (error) {
+        if (!(error instanceof Error) || !('code' in error) || error.code !== 'EEXIST') throw error;
+      }
+      const holder = Number(readFileSync(file, 'utf8'));
+      if (attempt > 0 || isAlive(holder)) throw inUse(`${file}, process ${holder}`);
+      rmSync(file, { force: true });
     }
-    const holder = Number(readFileSync(file, 'utf8'));
-    if (attempt > 0 || isAlive(holder)) {
-      throw new ArchiverError('ledger-in-use', 'the embedded ledger is in use', {
-        detail: `${file}, process ${holder}`,
-      });
-    }
-    rmSync(file, { force: true });
+  } finally {
+    rmSync(mine, { force: true });
   }
+}
+
+function inUse(detail: string): ArchiverError {
+  return new ArchiverError('ledger-in-use', 'the embedded ledger is in use', { detail });
 }
 
 function isAlive(pid: number): boolean {
