@@ -35,17 +35,17 @@ interface PlanRow extends Record<string, unknown> {
 }
 
 function planOf(row: PlanRow): SegmentPlan {
-  const locked =
-    row.retain_until !== null && (row.lock_mode === 'governance' || row.lock_mode === 'compliance');
+  const { id, stream, day, records, bytes, lock_mode: mode, retain_until: retainUntil } = row;
+  const locked = (mode === 'governance' || mode === 'compliance') && retainUntil !== null;
   return {
-    id: row.id,
-    stream: row.stream,
+    id,
+    stream,
     className: row.class,
-    day: row.day,
-    records: row.records,
-    bytes: row.bytes,
-    lock: locked ? { mode: row.lock_mode, retainUntil: row.retain_until } : null,
-  } as SegmentPlan;
+    day,
+    records,
+    bytes,
+    lock: locked ? { mode, retainUntil } : null,
+  };
 }
 
 const PLAN_COLUMNS = `id, stream, class, day::text as day, records, bytes, lock_mode, retain_until`;
@@ -81,6 +81,7 @@ export async function planSegments(
     if (guard.length === 0) {
       throw new ArchiverError('lease-lost', 'another process took the lease', { detail: lease.account });
     }
+    // A part lies between two multiples of a limit; one less than nine tenths full waits, unless its group is old.
     const cuts = await tx.query<{
       stream: string;
       class: string;
@@ -98,7 +99,11 @@ export async function planSegments(
          window whole as (partition by stream, class, day),
            before as (partition by stream, class, day order by id rows between unbounded preceding and 1 preceding)
        ), cut as (
-         select *, greatest(floor(coalesce(records_before, 0) / $2::numeric), floor(coalesce(bytes_before, 0) / $3::numeric)) as part from running
+         select *, greatest(
+             floor(coalesce(records_before, 0) / $2::numeric),
+             floor(coalesce(bytes_before, 0) / $3::numeric)
+           ) as part
+         from running
          where group_records >= $2::numeric or group_bytes >= $3::numeric or oldest < $4
        )
        select stream, class, day::text as day, sum(records) as records, sum(bytes) as bytes,
@@ -180,17 +185,17 @@ export async function commitSegment(
   sealed: SealedSegment,
   now: number,
 ): Promise<void> {
-  const [row] = await db.query<{ leader: boolean }>(
+  const [row] = await db.query<{ leader: boolean; found: boolean }>(
     `with guard as (
        select 1 from lease where account = $1 and generation = $2 for share
      ), committed as (
        update segments set state = 'committed', key = $4, version = $5, sha256 = $6, size = $7, root = $8,
          committed_at = $9
-       where id = $3 and exists (select 1 from guard) returning id
+       where id = $3 and account = $1 and exists (select 1 from guard) returning id
      ), dropped as (
        delete from staged where segment_id in (select id from committed)
      )
-     select exists (select 1 from guard) as leader`,
+     select exists (select 1 from guard) as leader, exists (select 1 from committed) as found`,
     [
       lease.account,
       lease.generation,
@@ -205,6 +210,9 @@ export async function commitSegment(
   );
   if (row?.leader !== true) {
     throw new ArchiverError('lease-lost', 'another process took the lease', { detail: lease.account });
+  }
+  if (!row.found) {
+    throw new ArchiverError('internal', 'a planned segment vanished', { detail: `plan ${plan.id}` });
   }
 }
 

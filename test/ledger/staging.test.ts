@@ -199,6 +199,21 @@ describe.each(ENGINES)('planning on $name', (engine) => {
     });
   });
 
+  test('committing what nobody planned is a bug, not a success', async () => {
+    const { db, lease } = await openLedger(engine);
+    const never = {
+      id: 7,
+      stream: 'messages',
+      className: 'default',
+      day: '2026-11-19',
+      records: 1,
+      bytes: 1,
+    };
+    const sealed = { key: 'k', version: 'v', sha256: 's', size: 7, root: 'r' };
+    const committing = commitSegment(db, lease, { ...never, lock: null }, sealed, NOW);
+    await expect(committing).rejects.toMatchObject({ code: 'internal' });
+  });
+
   test('counts only its own account', async () => {
     const ledger = await openLedger(engine);
     const other = await leaseOf(ledger.db, 'account-2');
