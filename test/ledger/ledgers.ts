@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,7 +44,7 @@ let template: Promise<string> | undefined;
 /** A migrated directory, made once a file, because a new one takes PGlite seconds. */
 async function pgliteTemplate(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'ledger-template-'));
-  process.once('exit', () => void rm(directory, { recursive: true, force: true }));
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
   const db = await openPglite({ directory });
   await migrate(db);
   await db.close();
