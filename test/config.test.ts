@@ -133,7 +133,6 @@ describe('a valid file', () => {
         bytes: 64e6,
         maxAge: 3_600_000,
         spool: '/etc/archiver/spool',
-        memory: 192e6,
       },
       schedule: {
         collect: { cron: '*/5 * * * *', timezone: 'UTC', jitter: 10_000 },
