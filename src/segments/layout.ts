@@ -40,7 +40,14 @@ export function parseSegmentKey(key: string): SegmentKey | undefined {
   const [, stream, className, day, root] = match;
   if (stream === undefined || className === undefined || day === undefined || root === undefined)
     return undefined;
-  return { stream: decodeURIComponent(stream), className: decodeURIComponent(className), day, root };
+  try {
+    const parts = { stream: decodeURIComponent(stream), className: decodeURIComponent(className), day, root };
+    // A name has one spelling, so that one segment has one key.
+    return segmentKey(parts) === key ? parts : undefined;
+  } catch (error) {
+    if (error instanceof URIError) return undefined;
+    throw error;
+  }
 }
 
 /** Where the segments of one stream, or of all, begin. */

@@ -94,6 +94,8 @@ describe('parseSegmentKey knows only its own', () => {
     good.replace('stream=s/', ''),
     good.replace('class=c', 'class=c/x'),
     good.replace('class=c', 'kind=c'),
+    good.replace('class=c', 'class=%ZZ'),
+    good.replace('class=c', 'class=%63'),
   ])('%j', (key) => {
     expect(parseSegmentKey(key)).toBeUndefined();
   });
