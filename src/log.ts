@@ -15,8 +15,8 @@ export function redactJwt(text: string): string {
   return text.replace(/(jwt(?:=|%3D))[^&\s"'\\<>]+/gi, '$1[redacted]');
 }
 
-/** Hides secrets in a finished line: so late, nothing between the caller and the line can bring one back. */
-function redactLine(line: string): string {
+/** Hides secrets in a finished text: so late, nothing between the caller and the output can bring one back. */
+export function redactSecrets(line: string): string {
   return redactJwt(line)
     .replace(SECRET_MEMBER, '$1"[redacted]"')
     .replace(QUOTED_SECRET_MEMBER, '$1[redacted]')
@@ -39,7 +39,7 @@ export function createLog(options: LogOptions): Logger {
       level: options.level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      hooks: { streamWrite: redactLine },
+      hooks: { streamWrite: redactSecrets },
     },
     options.destination ?? pino.destination({ dest: 2, sync: true }),
   );

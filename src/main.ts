@@ -10,7 +10,7 @@ import { runCommand } from './commands/run.ts';
 import { sealCommand } from './commands/seal.ts';
 import { statusCommand } from './commands/status.ts';
 import { ArchiverError, asArchiverError } from './errors.ts';
-import { redactJwt } from './log.ts';
+import { redactSecrets } from './log.ts';
 import { installStopSignals } from './scheduler/stop.ts';
 
 const DEFAULT_DRAIN_MS = 25_000;
@@ -81,11 +81,11 @@ function wrongUsage(error: unknown): ArchiverError | undefined {
 
 function report(error: ArchiverError, json: boolean): number {
   const { code, hint, exitCode } = error;
-  const message = redactJwt(error.message);
+  const message = redactSecrets(error.message);
   if (json) process.stdout.write(`${JSON.stringify({ error: { code, message, hint } })}\n`);
   process.stderr.write(`error: ${message}\nhint: ${hint}\n`);
   if (code === 'internal' && error.cause instanceof Error)
-    process.stderr.write(`${error.cause.stack ?? ''}\n`);
+    process.stderr.write(`${redactSecrets(error.cause.stack ?? '')}\n`);
   return exitCode;
 }
 
