@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { afterAll, onTestFinished } from 'vitest';
 import { type Database, openPostgres } from '../../src/ledger/database.ts';
 import { acquireLease, type Lease } from '../../src/ledger/lease.ts';
 import { migrate } from '../../src/ledger/migrate.ts';
@@ -41,10 +40,13 @@ const postgres: Engine = {
 
 let template: Promise<string> | undefined;
 
+afterAll(async () => {
+  if (template !== undefined) await rm(await template, { recursive: true, force: true });
+});
+
 /** A migrated directory, made once a file, because a new one takes PGlite seconds. */
 async function pgliteTemplate(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'ledger-template-'));
-  process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
   const db = await openPglite({ directory });
   await migrate(db);
   await db.close();
