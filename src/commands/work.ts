@@ -1,4 +1,5 @@
 /** The two jobs of the archiver, as one-shot commands and the daemon alike run them. */
+import { setMaxListeners } from 'node:events';
 import { type CollectSummary, collect } from '../collectors/collect.ts';
 import type { Database } from '../ledger/database.ts';
 import type { Lease } from '../ledger/lease.ts';
@@ -109,6 +110,8 @@ export async function runSeal(
   const { context, db, sink, builder, lease, metrics, stop, all, progress } = job;
   let bytes = 0;
   const stages: Record<string, number> = {};
+  // Each request to the store in flight listens to it several times.
+  setMaxListeners(0, stop.interrupt);
   const summary = await seal({
     db,
     lease,
