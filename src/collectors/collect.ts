@@ -96,9 +96,10 @@ export async function collect(options: CollectOptions): Promise<CollectSummary> 
   try {
     return await pass.run();
   } catch (error) {
-    if (options.interrupt.aborted)
-      throw new ArchiverError('interrupted', 'collection was interrupted', { cause: error });
-    throw error;
+    const { interrupt } = options;
+    if (!interrupt.aborted) throw error;
+    if (hasCode(interrupt.reason, 'lease-lost')) throw interrupt.reason;
+    throw new ArchiverError('interrupted', 'collection was interrupted', { cause: error });
   }
 }
 
