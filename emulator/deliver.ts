@@ -1,3 +1,4 @@
+import type { OutgoingHttpHeaders } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import type { Fault } from './faults.ts';
 import type { Answer } from './refusal.ts';
@@ -52,6 +53,8 @@ function firstHalf(body: Buffer): Buffer {
 function startRaw(reply: FastifyReply, answer: Answer): void {
   reply.hijack();
   reply.raw.writeHead(answer.status, {
+    // The hijacked answer would lack what hooks have set: tracking id and date.
+    ...(reply.getHeaders() as OutgoingHttpHeaders),
     'content-type': 'application/json;charset=utf-8',
     'content-length': answer.body.length,
     ...answer.headers,
