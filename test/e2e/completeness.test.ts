@@ -1,6 +1,6 @@
 /** Every revision exactly once, whatever Zoom does that it does not document, with people writing meanwhile. */
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { DEFAULT_SWITCHES, type Switches, switchesSchema } from '../../emulator/switches.ts';
 import { readBucket } from '../support/archive.ts';
 import { openArchiver } from '../support/archiver.ts';
@@ -88,6 +88,10 @@ describe('a generated account, with writers', () => {
     const emulator = await emulate({ now: NOON, source: { ...GENERATED, seed: 9 } });
     const prefix = 'zoom/';
     const s3 = await startS3Fake({ prefix });
+    const warnings: string[] = [];
+    const warn = ({ name }: Error): void => void warnings.push(name);
+    process.on('warning', warn);
+    onTestFinished(() => void process.off('warning', warn));
     const { url } = await createSchema();
     const archiver = await openArchiver(emulator, await workFolder(), {
       ledger: { url },
@@ -101,6 +105,7 @@ describe('a generated account, with writers', () => {
     await archiver.seal(true);
     reckon(emulator, await readBucket(s3, prefix), start, last);
     expect(s3.violations).toEqual([]);
+    expect(warnings).not.toContain('MaxListenersExceededWarning');
     await archiver.close();
     await s3.close();
   });

@@ -21,10 +21,10 @@ interface Scene {
 }
 
 /** Few days and several pages a session, people have edited and deleted, and more of it happens in the passes. */
-async function scene(): Promise<Scene> {
+async function scene(sessions = 3): Promise<Scene> {
   const folder = await workFolder();
   const file = join(folder, 'corpus.ndjson.gz');
-  await writeCorpus(file, 3, 350);
+  await writeCorpus(file, sessions, 350);
   const emulator = await emulate({ now: NOON, source: { kind: 'corpus', file } });
   emulator.act(120);
   const { url } = await createSchema();
@@ -70,24 +70,6 @@ describe('what a pass rides out', () => {
     const { complete, failed } = await stage.archiver.collect();
     expect({ complete, failed }).toEqual({ complete: true, failed: 0 });
     expect(stage.emulator.faultsHit()).toEqual({ [fault.kind]: fault.times ?? 1 });
-    await comeToRest(stage);
-  });
-
-  test('a redirect to a foreign host, which gets no token', async () => {
-    const seen: (string | undefined)[] = [];
-    const foreign = createServer((request, response) => {
-      seen.push(request.headers.authorization);
-      response
-        .writeHead(401, { 'content-type': 'application/json' })
-        .end('{"code":124,"message":"no token"}');
-    }).listen(0, '127.0.0.1');
-    await once(foreign, 'listening');
-    onTestFinished(() => void foreign.close());
-    const stage = await scene();
-    const { port } = foreign.address() as AddressInfo;
-    stage.emulator.inject({ kind: 'redirect', to: 'foreign', port, after: 6 });
-    expect(await stage.archiver.collect()).toMatchObject({ complete: true });
-    expect(seen).toEqual([undefined]);
     await comeToRest(stage);
   });
 
@@ -149,15 +131,35 @@ describe('what ends a pass, and the next one repairs', () => {
   test('one session is refused: the others go on, and it is asked again after a while', async () => {
     const stage = await scene();
     const { emulator, archiver } = stage;
-    emulator.inject({ kind: 'status', status: 400, code: 300, endpoint: 'messages', after: 40 });
+    emulator.inject({ kind: 'status', status: 404, code: 3001, endpoint: 'messages', after: 30 });
     expect(await archiver.collect()).toMatchObject({ complete: false, failed: 1 });
     emulator.moveClock(16 * MINUTE);
     expect(await archiver.collect()).toMatchObject({ complete: true, failed: 0 });
     await comeToRest(stage);
   });
 
-  test('Zoom stays silent', async () => {
+  test('a redirect to a foreign host, which is never asked', async () => {
+    const seen: string[] = [];
+    const foreign = createServer((request, response) => {
+      seen.push(request.url ?? '');
+      response.end('{}');
+    }).listen(0, '127.0.0.1');
+    await once(foreign, 'listening');
+    onTestFinished(() => void foreign.close());
     const stage = await scene();
+    const { emulator, archiver } = stage;
+    const { port } = foreign.address() as AddressInfo;
+    emulator.inject({ kind: 'redirect', to: 'foreign', port, endpoint: 'messages', after: 30 });
+    expect(await archiver.collect()).toMatchObject({ complete: false, failed: 1 });
+    expect(seen).toEqual([]);
+    emulator.moveClock(16 * MINUTE);
+    expect(await archiver.collect()).toMatchObject({ complete: true, failed: 0 });
+    await comeToRest(stage);
+  });
+
+  test('Zoom stays silent', async () => {
+    // As many at once as it takes to give up, so that they fail together.
+    const stage = await scene(6);
     const { emulator, archiver } = stage;
     emulator.inject({ kind: 'reset', after: 15, times: 1000 });
     const error = await failure(archiver);
