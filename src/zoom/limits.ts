@@ -100,7 +100,21 @@ export class TokenBucket {
     const now = this.#options.monotonic();
     if (this.parkedUntil() > 0 || this.#earliest() > now) return 0;
     const paced = 1 + Math.floor(Math.min(now - this.#next, this.#catchUpMs) / this.#gapMs);
-    return Math.min(paced, this.#starts.filter((start) => start + 1000 <= now).length);
+    return Math.min(paced, this.#startedBefore(now - 1000));
+  }
+
+  /** How many of the kept starts lie at or before `moment`; they are in order from the oldest. */
+  #startedBefore(moment: number): number {
+    const { length } = this.#starts;
+    let low = 0;
+    let high = length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const start = this.#starts[(this.#oldest + middle) % length] ?? 0;
+      if (start <= moment) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   /** The moment, ms since the epoch, until which the label is parked; 0 when it is not. */
@@ -129,11 +143,14 @@ export class TokenBucket {
   }
 
   /**
-   * Obeys what Zoom says: nothing left in this second holds the next request back until it is over. A daily
-   * counter is not a per-second one and does not slow the pace.
+   * Obeys what Zoom says: nothing left in this second holds the next request back until it is over, unless it was
+   * this process that used the second up, for then its own pace is the answer. A daily counter is not a per-second
+   * one and does not slow the pace.
    */
   observe(headers: RateHeaders): void {
     if (headers.daily || headers.remaining === undefined || headers.remaining > 0) return;
+    const own = this.#starts.length - this.#startedBefore(this.#options.monotonic() - 1000);
+    if (headers.limit !== undefined && own >= headers.limit - 1) return;
     const intoSecond = this.#options.now() % 1000;
     this.pause(Math.max(0, Math.min(1000 - intoSecond, 1000)));
   }
