@@ -39,9 +39,8 @@ export type Stream = (typeof STREAMS)[number];
  * How the ledger treats a candidate whose key it knows with other content:
  * - `once`: an immutable fact; other content is drift.
  * - `state`: the latest state of something; other content is a change, recorded anew.
- * - `state-if-known`: as `state`, but not worth a record when nothing was recorded before.
  */
-export type AdmitRule = 'once' | 'state' | 'state-if-known';
+export type AdmitRule = 'once' | 'state';
 
 export interface Candidate {
   readonly stream: Stream;

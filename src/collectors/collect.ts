@@ -8,9 +8,10 @@ import { readLearned, writeLearned } from '../ledger/learned.ts';
 import type { Lease } from '../ledger/lease.ts';
 import { accountCoverage, eachKnownSession, forgetCoverage, registerSessions } from '../ledger/registry.ts';
 import type { Provenance } from '../ledger/staged.ts';
+import { knownStates } from '../ledger/states.ts';
 import { endUnit, startUnit, type UnitKey } from '../ledger/units.ts';
 import type { Logger } from '../log.ts';
-import { type Candidate, instant, scopeTag } from '../record.ts';
+import { type Candidate, instant, type RecordKey, scopeTag } from '../record.ts';
 import type { Reply, ZoomClient } from '../zoom/client.ts';
 import { firstMessagePage, messagePages, type ReportDates, sessionPages } from '../zoom/reports.ts';
 import type { MessagesPage } from '../zoom/schemas.ts';
@@ -293,16 +294,23 @@ class Pass {
   }
 
   async #fetchMessages(unit: MessagesUnit, dates: ReportDates, key: UnitKey, tally: Tally): Promise<void> {
-    const { client, interrupt, policy } = this.#options;
+    const { client, db, lease, interrupt, policy } = this.#options;
     const query = { session: unit.scope, dates, mode: unit.mode };
+    const { from, to } = unit.window;
+    const margin = 3 * DAY_MS;
+    const knownReactions = await knownStates(db, scopeTag(lease.account, unit.scope), {
+      from: from - margin,
+      to: to + margin,
+    });
     if (unit.mode === 'modified' && firstPageHoldsAll(this.#placement)) {
-      await this.#admitMessages(unit, key, tally, await firstMessagePage(client, query, interrupt));
+      const reply = await firstMessagePage(client, query, interrupt);
+      await this.#admitMessages(unit, key, tally, reply, knownReactions);
       return;
     }
     const observer = new PlacementObserver();
     for await (const reply of messagePages(client, query, interrupt)) {
       observer.page(reply.body, reply.observedAt, policy.settleMs);
-      await this.#admitMessages(unit, key, tally, reply);
+      await this.#admitMessages(unit, key, tally, reply, knownReactions);
     }
     await this.#learnPlacement(observer.addTo(this.#placement));
   }
@@ -312,17 +320,18 @@ class Pass {
     key: UnitKey,
     tally: Tally,
     reply: Reply<MessagesPage>,
+    knownReactions: Set<RecordKey>,
   ): Promise<void> {
     const { lease, classOf, events } = this.#options;
     const { id, type, name, channelId } = unit.session;
     const begun = performance.now();
     const observedAt = instant(reply.observedAt);
-    const { rows, candidates, latestAction } = pageCandidates(
-      reply.body,
-      id,
-      scopeTag(lease.account, id),
+    const { rows, candidates, latestAction } = pageCandidates(reply.body, {
+      session: id,
+      tag: scopeTag(lease.account, id),
       observedAt,
-    );
+      knownReactions,
+    });
     events.spent('fetch', reply.fetchSeconds);
     events.spent('parse', reply.parseSeconds + (performance.now() - begun) / 1000);
     const provenance: Provenance = {

@@ -8,6 +8,7 @@ import {
   type Json,
   keyMonth,
   messageId,
+  type RecordKey,
   recordKey,
   type SessionId,
 } from '../record.ts';
@@ -22,23 +23,25 @@ export interface PageCandidates {
   readonly latestAction: number;
 }
 
-/**
- * Every revision and reaction of a page. Identities are those of design section 3.
- * @param tag scope tag of the session
- */
-export function pageCandidates(
-  page: MessagesPage,
-  session: SessionId,
-  tag: string,
-  observedAt: Instant,
-): PageCandidates {
+/** What a page's rows are read with. */
+export interface PageContext {
+  readonly session: SessionId;
+  /** Scope tag of the session. */
+  readonly tag: string;
+  readonly observedAt: Instant;
+  /** Keys of the messages whose reactions were recorded; those of this page are added. */
+  readonly knownReactions: Set<RecordKey>;
+}
+
+/** Every revision and reaction of a page. Identities are those of design section 3. */
+export function pageCandidates(page: MessagesPage, context: PageContext): PageCandidates {
   const candidates: Candidate[] = [];
   let latestAction = 0;
   const add = (kind: RevisionKind, rows: readonly MessageRow[] | undefined): void => {
     for (const row of rows ?? []) {
       latestAction = Math.max(latestAction, row.action_timestamp ?? row.timestamp);
-      candidates.push(revision(kind, row, session, tag));
-      if (kind === 'sent') candidates.push(...reactions(row, session, tag, observedAt));
+      candidates.push(revision(kind, row, context));
+      if (kind === 'sent') addReactions(candidates, row, context);
     }
   };
   add('sent', page.messages);
@@ -49,7 +52,7 @@ export function pageCandidates(
   return { rows, candidates, latestAction };
 }
 
-function revision(kind: RevisionKind, row: MessageRow, session: SessionId, tag: string): Candidate {
+function revision(kind: RevisionKind, row: MessageRow, { session, tag }: PageContext): Candidate {
   const action = row.action_timestamp ?? row.timestamp;
   // The row is JSON as parsed; its type only knows the fields we read.
   const record = canonicalJson(row as Json);
@@ -87,16 +90,16 @@ function withoutMovingParts(row: MessageRow): { readonly [name: string]: Json } 
  * The reaction state of a message, and each reaction event where Zoom lists them. A message without reactions is
  * worth a record only when it had some before.
  */
-function reactions(row: MessageRow, session: SessionId, tag: string, observedAt: Instant): Candidate[] {
+function addReactions(candidates: Candidate[], row: MessageRow, context: PageContext): void {
+  const { session, tag, observedAt, knownReactions } = context;
   const id = messageId(row.id);
   const reacted = (row.reactions?.length ?? 0) + (row.custom_emoji_reactions?.length ?? 0) > 0;
-  const found: Candidate[] = [];
   if (row.emoji_actions !== undefined) {
     for (const event of row.emoji_actions) {
       const at = event.emoji_action_timestamp;
       const record = canonicalJson({ ...event, id: row.id } as Json);
       const who = event.member_id || event.user_id || '';
-      found.push({
+      candidates.push({
         stream: 'reactions',
         kind: event.emoji_action,
         key: recordKey(tag, at, ['reactions', session, id, event.emoji, event.emoji_action, String(at), who]),
@@ -108,23 +111,26 @@ function reactions(row: MessageRow, session: SessionId, tag: string, observedAt:
       });
     }
   }
+  if (!reacted && knownReactions.size === 0) return;
+  const key = recordKey(tag, row.timestamp, ['reactions', session, id]);
+  if (reacted) knownReactions.add(key);
+  else if (!knownReactions.has(key)) return;
   const state = {
     id: row.id,
     timestamp: row.timestamp,
     reactions: row.reactions ?? [],
     custom_emoji_reactions: row.custom_emoji_reactions ?? [],
   };
-  found.push({
+  candidates.push({
     stream: 'reactions',
     kind: 'state',
-    key: recordKey(tag, row.timestamp, ['reactions', session, id]),
+    key,
     content: reacted ? contentHash(canonicalJson(orderedReactions(state))) : NO_REACTIONS,
-    rule: reacted ? 'state' : 'state-if-known',
+    rule: 'state',
     time: observedAt,
     keyMonth: keyMonth(row.timestamp),
     record: reacted ? canonicalJson(state as Json) : emptyState(row),
   });
-  return found;
 }
 
 const NO_REACTIONS = contentHash('no reactions');

@@ -22,7 +22,7 @@ export interface Admission {
   readonly sightings: number;
 }
 
-const RULES: Record<AdmitRule, number> = { once: 0, state: 1, 'state-if-known': 2 };
+const RULES: Record<AdmitRule, number> = { once: 0, state: 1 };
 
 /**
  * The one statement of admission. Keys that cannot be inserted and that the statement's own snapshot does not show
@@ -58,13 +58,9 @@ with guard as (
   select key, month, content from page where rule = 1
   on conflict (key) do update set content = excluded.content where s.content <> excluded.content
   returning key
-), emptied as (
-  update states s set content = p.content from page p
-  where p.rule = 2 and s.key = p.key and s.content <> p.content
-  returning s.key
 ), taken as materialized (
   select ord, grp, line, '0' as flag from page
-  where key in (table fresh) or key in (table changed) or key in (table emptied)
+  where key in (table fresh) or key in (table changed)
   union all
   select ord, grp, line, '1' from known where before <> content and drift_key in (table drifted)
 ), staging as (
