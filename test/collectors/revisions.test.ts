@@ -1,8 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { pageCandidates, type RevisionKind } from '../../src/collectors/revisions.ts';
-import { type Candidate, canonicalJson, instant, type Json, scopeTag, sessionId } from '../../src/record.ts';
-import { type MessageRow, messagesPage } from '../../src/zoom/schemas.ts';
+import { type PageContext, pageCandidates, type RevisionKind } from '../../src/collectors/revisions.ts';
+import {
+  type Candidate,
+  canonicalJson,
+  instant,
+  type Json,
+  type RecordKey,
+  scopeTag,
+  sessionId,
+} from '../../src/record.ts';
+import { messagesPage } from '../../src/zoom/schemas.ts';
 
 const SESSION = sessionId('session');
 const TAG = scopeTag('account', SESSION);
@@ -23,12 +31,24 @@ const ROW = {
 
 const ARRAYS = { sent: 'messages', edited: 'edited_messages', deleted: 'deleted_messages' } as const;
 
+/** A context in which nothing is known yet; `changes` say what is different. */
+function context(changes: Partial<PageContext> = {}): PageContext {
+  return { session: SESSION, tag: TAG, observedAt: SEEN, knownReactions: new Set(), ...changes };
+}
+
 /** Candidates of a page with rows in one array, the page as the client would hand it out. */
-function candidatesOf(kind: RevisionKind, ...rows: readonly object[]): readonly Candidate[] {
+function candidatesIn(
+  within: PageContext,
+  kind: RevisionKind,
+  ...rows: readonly object[]
+): readonly Candidate[] {
   const page = { [ARRAYS[kind]]: rows };
   messagesPage.parse(page);
-  return pageCandidates(page, SESSION, TAG, SEEN).candidates;
+  return pageCandidates(page, within).candidates;
 }
+
+const candidatesOf = (kind: RevisionKind, ...rows: readonly object[]): readonly Candidate[] =>
+  candidatesIn(context(), kind, ...rows);
 
 function one(candidates: readonly Candidate[], kind: string): Candidate {
   const found = candidates.filter((candidate) => candidate.kind === kind);
@@ -84,7 +104,7 @@ describe('a revision', () => {
   });
 
   test('is another one for another session, message, kind or moment', () => {
-    const other = pageCandidates({ messages: [ROW] }, sessionId('other'), TAG, SEEN).candidates;
+    const other = candidatesIn(context({ session: sessionId('other') }), 'sent', ROW);
     const keys = [
       revisionOf(ROW),
       one(other, 'sent'),
@@ -183,13 +203,8 @@ describe('the state of reactions', () => {
         },
       ),
     );
-    const later = pageCandidates(
-      { messages: [row] } as { messages: MessageRow[] },
-      SESSION,
-      TAG,
-      instant(SEEN + 1),
-    );
-    expect(one(later.candidates, 'state')).toMatchObject({
+    const later = candidatesIn(context({ observedAt: instant(SEEN + 1) }), 'sent', row);
+    expect(one(later, 'state')).toMatchObject({
       key: stateOf(row).key,
       content: stateOf(row).content,
     });
@@ -220,28 +235,79 @@ describe('the state of reactions', () => {
     expect(stateOf(bare)).toMatchObject({ key: stateOf(row).key, content: stateOf(row).content });
   });
 
-  test.each<[string, object]>([
+  describe.each<[string, object]>([
     ['none given', {}],
     ['empty lists', { reactions: [], custom_emoji_reactions: [] }],
     ['one empty list', { custom_emoji_reactions: [] }],
-  ])('when there are none (%s) is only worth a record if there were some before', (_name, none) => {
-    const state = stateOf({ ...ROW, ...none });
-    expect(state.rule).toBe('state-if-known');
-    expect(state.key).toBe(stateOf(row).key);
-    expect(state.content).toBe(stateOf(ROW).content);
-    expect(state.content).not.toBe(stateOf(row).content);
-    expect(state.record).toBe(canonicalJson(JSON.parse(state.record)));
-    expect(JSON.parse(state.record)).toEqual({
-      id: ROW.id,
-      timestamp: SENT,
-      reactions: [],
-      custom_emoji_reactions: [],
+  ])('when there are none (%s)', (_name, none) => {
+    const bare = { ...ROW, ...none };
+    const kinds = (candidates: readonly Candidate[]) => candidates.map(({ kind }) => kind);
+
+    test('is not worth a record while none are known of this message', () => {
+      const another = stateOf({ ...row, id: 'another' }).key;
+      for (const known of [[], [another]]) {
+        const knownReactions = new Set<RecordKey>(known);
+        expect(kinds(candidatesIn(context({ knownReactions }), 'sent', bare))).toEqual(['sent']);
+        expect([...knownReactions]).toEqual(known);
+      }
+    });
+
+    test('is the empty record where some are known', () => {
+      const { key, content } = stateOf(row);
+      const knownReactions = new Set([key]);
+      const state = one(candidatesIn(context({ knownReactions }), 'sent', bare), 'state');
+      expect(state).toMatchObject({
+        stream: 'reactions',
+        rule: 'state',
+        key,
+        time: SEEN,
+        keyMonth: '2026-05-01',
+      });
+      expect(state.content).not.toBe(content);
+      expect(state.content).toBe(
+        one(candidatesIn(context({ knownReactions }), 'sent', ROW), 'state').content,
+      );
+      expect(state.record).toBe(
+        canonicalJson({ id: ROW.id, timestamp: SENT, reactions: [], custom_emoji_reactions: [] }),
+      );
+    });
+
+    test.each<[string, object]>([
+      ['a later page', { id: '8a5fd5cc-0000-4c1e-9d4e-8f0a5a0b1c2d' }],
+      ['a later page after an edit', { action_timestamp: EDITED }],
+    ])('is worth a record in %s', (_where, change) => {
+      const within = context();
+      candidatesIn(within, 'sent', row);
+      expect(kinds(candidatesIn(within, 'sent', { ...bare, ...change }))).toEqual(['sent', 'state']);
+    });
+
+    test('is worth a record further down the same page, not further up', () => {
+      expect(kinds(candidatesOf('sent', bare, row, bare))).toEqual([
+        'sent',
+        'sent',
+        'state',
+        'sent',
+        'state',
+      ]);
     });
   });
 
+  test.each<[string, object]>([
+    ['plain', { reactions: [thumbs] }],
+    ['custom', { custom_emoji_reactions: [party] }],
+  ])('makes the message known, and leaves known what was (%s ones)', (_name, some) => {
+    const before = stateOf({ ...row, id: 'another' }).key;
+    const knownReactions = new Set([before]);
+    const state = one(candidatesIn(context({ knownReactions }), 'sent', { ...ROW, ...some }), 'state');
+    expect(knownReactions).toEqual(new Set([before, state.key]));
+  });
+
   test('is taken from messages only: rows of edits do not have it', () => {
-    expect(candidatesOf('edited', row).map(({ stream }) => stream)).toEqual(['messages']);
-    expect(candidatesOf('deleted', row).map(({ stream }) => stream)).toEqual(['messages']);
+    for (const kind of ['edited', 'deleted'] as const) {
+      const within = context();
+      expect(candidatesIn(within, kind, row).map(({ stream }) => stream)).toEqual(['messages']);
+      expect(within.knownReactions.size).toBe(0);
+    }
   });
 });
 
@@ -318,7 +384,7 @@ describe('a page', () => {
         const page = JSON.parse(
           JSON.stringify({ messages, edited_messages: edited, deleted_messages: deleted }),
         );
-        const { rows: count, candidates, latestAction } = pageCandidates(page, SESSION, TAG, SEEN);
+        const { rows: count, candidates, latestAction } = pageCandidates(page, context());
         const all = [...(messages ?? []), ...(edited ?? []), ...(deleted ?? [])];
         expect(count).toBe(all.length);
         expect(latestAction).toBe(
@@ -333,6 +399,6 @@ describe('a page', () => {
   });
 
   test('that is empty gives nothing', () => {
-    expect(pageCandidates({}, SESSION, TAG, SEEN)).toEqual({ rows: 0, candidates: [], latestAction: 0 });
+    expect(pageCandidates({}, context())).toEqual({ rows: 0, candidates: [], latestAction: 0 });
   });
 });

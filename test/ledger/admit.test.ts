@@ -6,7 +6,6 @@ import {
   type Candidate,
   type ContentHash,
   canonicalJson,
-  contentHash,
   instant,
   keyMonth,
   LASTING,
@@ -32,12 +31,7 @@ class Model {
       const repeat = inPage.get(key) === content;
       inPage.set(key, content);
       if (repeat) this.totals.sightings += 1;
-      else if (rule === 'state-if-known') {
-        // Most messages have no reactions: that they still have none is not counted.
-        if (before === undefined || before === content) continue;
-        this.#seen.set(key, content);
-        this.#record(candidate, false);
-      } else if (before === content) this.totals.sightings += 1;
+      else if (before === content) this.totals.sightings += 1;
       else if (before === undefined || rule === 'state') {
         this.#seen.set(key, content);
         this.#record(candidate, false);
@@ -73,9 +67,8 @@ const anyCandidate: fc.Arbitrary<Candidate> = fc
     content: fc.constantFrom('A', 'B', 'C'),
   })
   .map(({ name, content }) => {
-    // A key has one rule for all its life, but for the state that is not worth a first record.
-    const rule: AdmitRule =
-      name % 2 === 0 ? 'once' : name % 3 === 0 && content === 'C' ? 'state-if-known' : 'state';
+    // A key has one rule for all its life.
+    const rule: AdmitRule = name % 2 === 0 ? 'once' : 'state';
     return message(
       `m${name}`,
       { content },
@@ -143,18 +136,6 @@ describe.each(ENGINES)('admission on $name', (engine) => {
     const staged = await stagedRecords(db);
     expect(staged.map(({ record }) => JSON.parse(record).state)).toEqual(['A', 'B', 'A']);
     expect(await unitCounters(db)).toMatchObject({ admitted: 3, sightings: 1, drift: 0 });
-  });
-
-  test('a state that is not worth a first record is recorded once something is known', async () => {
-    const { db, lease, unit } = await openLedger(engine);
-    const empty = message('m1', { reactions: [] }, { rule: 'state-if-known', content: contentHash('none') });
-    const liked = message('m1', { reactions: ['+1'] }, { rule: 'state' });
-    for (const candidate of [empty, liked, empty, empty, liked]) {
-      await admit(db, lease, unit, page([candidate]));
-    }
-    const staged = await stagedRecords(db);
-    expect(staged.map(({ record }) => JSON.parse(record).reactions)).toEqual([['+1'], [], ['+1']]);
-    expect(await unitCounters(db)).toMatchObject({ admitted: 3, sightings: 0 });
   });
 
   test('keeps the text as it came, whatever is in it', async () => {
