@@ -1,11 +1,14 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** Merkle tree of RFC 6962 section 2.1 over SHA-256. */
 
-const NODE = Buffer.of(0x01);
-
+/** SHA-256 of 0x01 and both children, 32 bytes each. */
 export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
-  return createHash('sha256').update(NODE).update(left).update(right).digest();
+  const node = Buffer.allocUnsafe(65);
+  node[0] = 0x01;
+  node.set(left, 1);
+  node.set(right, 33);
+  return hash('sha256', node, 'buffer');
 }
 
 /**
@@ -34,7 +37,7 @@ export class RootBuilder {
   /** 32 bytes; of an empty tree the SHA-256 of nothing. */
   root(): Uint8Array {
     const last = this.#peaks.at(-1);
-    if (last === undefined) return createHash('sha256').digest();
+    if (last === undefined) return hash('sha256', '', 'buffer');
     let root = last.hash;
     for (const peak of this.#peaks.slice(0, -1).reverse()) root = nodeHash(peak.hash, root);
     return root;

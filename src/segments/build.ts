@@ -13,6 +13,7 @@ import {
   ARCHIVE_FORMAT,
   columns,
   compareRows,
+  factText,
   leafHash,
   ROW_GROUP,
   type RowOrder,
@@ -123,20 +124,23 @@ async function readRows(
   for await (const pages of staged) {
     for (const page of pages) {
       const session = pageOrigin.parse(JSON.parse(page.provenance)).session?.id ?? '';
+      const facts = new Map<string, string>();
+      const factOf = (kind: string): string => {
+        let fact = facts.get(kind);
+        if (fact === undefined) {
+          const { stream } = plan;
+          fact = factText({ account, kind, observed_at: page.observed_at, session_id: session, stream });
+          facts.set(kind, fact);
+        }
+        return fact;
+      };
       for (const line of page.lines.split(RECORD_SEPARATOR)) {
         const { drift, key, time, kind, record } = splitStaged(line);
-        const fact = {
-          account,
-          kind,
-          observed_at: page.observed_at,
-          session_id: session,
-          stream: plan.stream,
-        };
         rows.push({
           session,
           time,
           key,
-          hash: leafHash(fact, record),
+          hash: leafHash(factOf(kind), record),
           drift,
           kind,
           record,

@@ -140,14 +140,17 @@ export interface Fact {
   readonly stream: string;
 }
 
-/** RFC 6962 leaf hash over the fact in canonical JSON, a line feed and the record: 64 hex digits. */
-export function leafHash(fact: Fact, record: string): string {
-  const { account, kind, observed_at, session_id, stream } = fact;
-  return hash(
-    'sha256',
-    `\0${canonicalJson({ account, kind, observed_at, session_id, stream })}\n${record}`,
-    'hex',
-  );
+/** The fact as it is hashed: canonical JSON. */
+export function factText({ account, kind, observed_at, session_id, stream }: Fact): string {
+  return canonicalJson({ account, kind, observed_at, session_id, stream });
+}
+
+/**
+ * RFC 6962 leaf hash over the fact, a line feed and the record: 64 hex digits.
+ * @param fact from {@link factText}
+ */
+export function leafHash(fact: string, record: string): string {
+  return hash('sha256', `\0${fact}\n${record}`, 'hex');
 }
 
 /** What decides a row's place in its segment; leaves of the root stand in the same order. */

@@ -7,13 +7,14 @@ import {
   type LockFor,
   openPlans,
   planSegments,
+  type SealedSegment,
   type SealLimits,
   type SegmentPlan,
   stagedRows,
 } from '../ledger/staging.ts';
 import type { Logger } from '../log.ts';
 import type { Sink } from '../sinks/sink.ts';
-import type { BuiltSegment, SegmentBuilder } from './build.ts';
+import type { SegmentBuilder } from './build.ts';
 import { segmentKey } from './layout.ts';
 
 export type SealStep = 'plan' | 'build' | 'put' | 'commit';
@@ -47,9 +48,9 @@ export interface SealSummary {
   readonly bytes: number;
 }
 
-const PLANS_AT_A_TIME = 64;
-/** Segments being made, the one whose turn it is included; each holds its records in memory. */
-const BUILD_AHEAD = 2;
+const PLANS_AT_A_TIME = 256;
+/** Segments underway, the one whose turn it is included; each holds its records in memory while it is built. */
+const AHEAD = 3;
 
 /**
  * Seals everything that is due: the whole write path, in reading order. A crash at any point is repaired by calling
@@ -88,59 +89,59 @@ export async function seal(options: SealOptions): Promise<SealSummary> {
   }
 }
 
-/** A plan whose bytes are being made. */
-interface Building {
+/** A plan on its way to the sink. */
+interface Underway {
   readonly plan: SegmentPlan;
-  readonly built: Promise<BuiltSegment>;
+  readonly sealed: Promise<SealedSegment>;
 }
 
-/** Puts and commits plans one after the other, in their order, while the bytes of the next ones are made. */
+/** Commits plans one after the other, in their order, while the next ones are built and put. */
 async function sealInOrder(
   options: SealOptions,
   plans: readonly SegmentPlan[],
-  sealed: (plan: SegmentPlan, size: number) => void,
+  committed: (plan: SegmentPlan, size: number) => void,
 ): Promise<void> {
-  const { drain, interrupt } = options;
+  const { db, lease, log, events, drain, interrupt, now } = options;
   const waiting = [...plans];
-  const ahead: Building[] = [];
-  const buildAhead = (): void => {
-    while (ahead.length < BUILD_AHEAD && !drain.aborted && !interrupt.aborted) {
+  const ahead: Underway[] = [];
+  const goAhead = (): void => {
+    while (ahead.length < AHEAD && !drain.aborted && !interrupt.aborted) {
       const plan = waiting.shift();
       if (plan === undefined) return;
-      const built = build(options, plan);
+      const sealed = buildAndPut(options, plan);
       // Its failure counts when its turn comes, or not at all if an earlier plan failed.
-      built.catch(() => undefined);
-      ahead.push({ plan, built });
+      sealed.catch(() => undefined);
+      ahead.push({ plan, sealed });
     }
   };
   try {
-    for (buildAhead(); ahead.length > 0 && !drain.aborted; buildAhead()) {
+    for (goAhead(); ahead.length > 0; goAhead()) {
       const next = ahead[0];
       if (next === undefined) return;
+      const { plan } = next;
+      const sealed = await next.sealed;
       interrupt.throwIfAborted();
-      const built = await next.built;
+
+      // COMMIT. Durable: the segment exists, its staged rows are gone. An unknown outcome stops the process; the next
+      // start finds the plan open (and adopts the object) or committed.
+      await timed(events, 'commit', () => commitSegment(db, lease, plan, sealed, now()));
       ahead.shift();
-      buildAhead();
-      await putAndCommit(options, next.plan, built);
-      sealed(next.plan, built.size);
+      log.debug({ key: sealed.key, records: plan.records, size: sealed.size }, 'segment sealed');
+      events.sealed(plan, sealed.size);
+      committed(plan, sealed.size);
     }
   } finally {
-    for (const { built } of ahead) await built.then(discard, () => undefined);
+    await Promise.allSettled(ahead.map(({ sealed }) => sealed));
   }
 }
 
-/** BUILD. Durable: nothing. A crash right after leaves a spool file, which the next build overwrites. */
-function build({ db, lease, builder, events }: SealOptions, plan: SegmentPlan): Promise<BuiltSegment> {
-  return timed(events, 'build', () => builder.build(lease.account, plan, stagedRows(db, plan)));
-}
+async function buildAndPut(options: SealOptions, plan: SegmentPlan): Promise<SealedSegment> {
+  const { db, lease, sink, builder, log, events, interrupt } = options;
 
-function discard(built: BuiltSegment): Promise<void> {
-  return rm(built.path, { force: true });
-}
-
-async function putAndCommit(options: SealOptions, plan: SegmentPlan, built: BuiltSegment): Promise<void> {
-  const { db, lease, sink, log, events, interrupt, now } = options;
+  // BUILD. Durable: nothing. A crash right after leaves a spool file, which the next build overwrites.
+  const built = await timed(events, 'build', () => builder.build(lease.account, plan, stagedRows(db, plan)));
   try {
+    interrupt.throwIfAborted();
     const { stream, className, day } = plan;
     const { root, sha256, size } = built;
     const key = segmentKey({ stream, className, day, root });
@@ -161,16 +162,9 @@ async function putAndCommit(options: SealOptions, plan: SegmentPlan, built: Buil
       ),
     );
     if (outcome === 'identical') log.info({ key, plan: plan.id }, 'segment was there already and is adopted');
-
-    // COMMIT. Durable: the segment exists, its staged rows are gone. An unknown outcome stops the process; the next
-    // start finds the plan open (and adopts the object) or committed.
-    await timed(events, 'commit', () =>
-      commitSegment(db, lease, plan, { key, version: object.version, sha256, size, root }, now()),
-    );
-    log.debug({ key, records: plan.records, size }, 'segment sealed');
-    events.sealed(plan, size);
+    return { key, version: object.version, sha256, size, root };
   } finally {
-    await discard(built);
+    await rm(built.path, { force: true });
   }
 }
 

@@ -192,4 +192,4 @@ comment on column staged.lines is 'The records, separated by U+001E; each is dri
 -- Compressing would cost more than the disk it saves: rows live for an hour, then go into Parquet.
 alter table staged alter column lines set storage external;
 create index staged_group on staged (account, stream, class, day, id) where segment_id is null;
-create index staged_segment on staged (segment_id) where segment_id is not null;
+create index staged_segment on staged (segment_id, id) where segment_id is not null;
