@@ -22,6 +22,7 @@ if (unknown.length > 0) {
   console.log(
     `${cpus().length} cores, ${model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}, commit ${commit}\n`,
   );
+  execFileSync('npm', ['run', '--silent', 'build']);
   for (const [name, run] of Object.entries(scenarios)) {
     if (wanted.length > 0 && !wanted.includes(name)) continue;
     console.log(`## ${name}\n`);

@@ -39,7 +39,13 @@ export interface Rig {
 }
 
 const ROOT = new URL('..', import.meta.url).pathname;
-const NODE_FLAGS = ['--max-semi-space-size=32', '--import', 'tsx', '--import', join(ROOT, 'bench/usage.mjs')];
+/** The program as it is shipped, with the flag of its first line. */
+const PROGRAM = [
+  '--max-semi-space-size=32',
+  '--import',
+  join(ROOT, 'bench/usage.mjs'),
+  join(ROOT, 'dist/main.js'),
+];
 
 export async function startRig(options: RigOptions): Promise<Rig> {
   const folder = mkdtempSync(join(tmpdir(), 'zoom-chat-archiver-bench-'));
@@ -75,15 +81,11 @@ sink: { directory: { path: ./archive } }
   const command = async (args: readonly string[], after?: number): Promise<Run> => {
     const usageFile = join(folder, 'usage.json');
     const started = performance.now();
-    const child = spawn(
-      process.execPath,
-      [...NODE_FLAGS, 'src/main.ts', '--config', join(folder, 'archiver.yaml'), ...args],
-      {
-        cwd: ROOT,
-        stdio: ['ignore', 'pipe', 'inherit'],
-        env: { ...process.env, BENCH_USAGE: usageFile },
-      },
-    );
+    const child = spawn(process.execPath, [...PROGRAM, '--config', join(folder, 'archiver.yaml'), ...args], {
+      cwd: ROOT,
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, BENCH_USAGE: usageFile },
+    });
     let out = '';
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       out += text;

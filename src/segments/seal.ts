@@ -50,7 +50,7 @@ export interface SealSummary {
 
 const PLANS_AT_A_TIME = 256;
 /** Segments underway, the one whose turn it is included; each holds its records in memory while it is built. */
-const AHEAD = 3;
+const AHEAD = 2;
 
 /**
  * Seals everything that is due: the whole write path, in reading order. A crash at any point is repaired by calling
