@@ -113,6 +113,8 @@ class Pass {
   #failed = 0;
   #unreachable = 0;
   #placement: PlacementEvidence = NO_EVIDENCE;
+  /** The evidence that earlier units of this pass relied on turned out wrong. */
+  #overturned = false;
 
   constructor(options: CollectOptions) {
     this.#options = options;
@@ -135,6 +137,8 @@ class Pass {
         drain,
         (unit) => this.#runUnit(unit),
       );
+      // Once more now that no unit is in flight: one may have been ending at the moment of the first time.
+      if (this.#overturned) await forgetCoverage(db, lease, 'messages', 'modified');
       if (units.length < PLAN_LIMIT) break;
     }
     const complete = !drain.aborted && this.#failed === 0;
@@ -197,9 +201,8 @@ class Pass {
       startedAt,
     );
     const tally = new Tally();
-    const { fromDate, toDate, to } = unit.window;
-    // Where Zoom's day is ahead of UTC and a report leaves `to` out, the window's last date would end before now.
-    let dates: ReportDates = { from: fromDate, to: to > startedAt ? nextDate(toDate) : toDate };
+    let dates: ReportDates = { from: unit.window.fromDate, to: unit.window.toDate };
+    const relied = unit.mode === 'modified' && firstPageHoldsAll(this.#placement);
     let error: ArchiverError | undefined;
     for (let restart = 0; ; restart += 1) {
       try {
@@ -221,6 +224,9 @@ class Pass {
       break;
     }
     const finishedAt = now();
+    // What the unit relied on was overturned while it ran: it proves nothing.
+    const overturned = relied && !firstPageHoldsAll(this.#placement);
+    const covers = overturned ? { from: unit.covers.from, to: unit.covers.from } : unit.covers;
     const outcome = error === undefined ? 'done' : 'failed';
     const candidate = coverageRecord(lease.account, this.#id, key, {
       outcome,
@@ -230,7 +236,7 @@ class Pass {
       finishedAt,
       fromDate: dates.from,
       toDate: dates.to,
-      covers: unit.covers,
+      covers,
     });
     await endUnit(db, lease, key, {
       outcome,
@@ -238,7 +244,7 @@ class Pass {
       ...(tally.latestAction > 0 && unit.stream === 'messages' ? { latestAction: tally.latestAction } : {}),
       startedAt,
       now: finishedAt,
-      covers: unit.covers,
+      covers,
       coverage: {
         candidate,
         provenance: { run: this.#id, requestId: '', trackingId: '', observedAt: instant(finishedAt) },
@@ -353,9 +359,10 @@ class Pass {
     this.#placement = found;
     if (firstPageHoldsAll(before) && !firstPageHoldsAll(found)) {
       log.warn({ ...found }, 'Zoom spreads modifications over pages after all; asking for all of them again');
-      await forgetCoverage(db, lease, 'messages', 'modified');
+      this.#overturned = true;
     }
     await writeLearned(db, lease, PLACEMENT, found);
+    if (this.#overturned) await forgetCoverage(db, lease, 'messages', 'modified');
   }
 
   async #admit(stream: string, key: UnitKey, tally: Tally, page: Page): Promise<void> {

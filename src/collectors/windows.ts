@@ -9,8 +9,8 @@ export interface ReportWindow extends Interval {
   readonly toDate: string;
 }
 
-/** With a day of overlap on each side a window stays within the month that Zoom allows. */
-const WINDOW_DAYS = 28;
+/** With the overlap on both sides a window stays within the month that Zoom allows. */
+const WINDOW_DAYS = 27;
 
 /**
  * The earliest moment Zoom's reports serve: midnight UTC, six calendar months back (fact sheet sections 1 and 2).
@@ -31,9 +31,9 @@ function date(time: number): string {
 }
 
 /**
- * `interval` cut into windows of at most 28 whole UTC days, oldest first. The dates asked for reach a day further
- * on each side, because the zone of Zoom's report dates and whether `to` is included are not documented; they
- * never reach before the horizon.
+ * `interval` cut into windows of at most 27 whole UTC days, oldest first. The dates asked for reach further, because
+ * the zone of Zoom's report dates and whether `to` is included are not documented: a day before, and two dates past
+ * the last day, for where Zoom's day is ahead of UTC and `to` is left out. They never reach before the horizon.
  */
 export function reportWindows(interval: Interval, now: number): readonly ReportWindow[] {
   const horizon = reportHorizon(now);
@@ -41,7 +41,7 @@ export function reportWindows(interval: Interval, now: number): readonly ReportW
   let from = startOfDay(Math.max(interval.from, horizon));
   while (from < interval.to) {
     const to = Math.min(from + WINDOW_DAYS * DAY_MS, startOfDay(interval.to - 1) + DAY_MS);
-    windows.push({ from, to, fromDate: date(Math.max(from - DAY_MS, horizon)), toDate: date(to) });
+    windows.push({ from, to, fromDate: date(Math.max(from - DAY_MS, horizon)), toDate: date(to + DAY_MS) });
     from = to;
   }
   return windows;

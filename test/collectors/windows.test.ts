@@ -65,14 +65,14 @@ describe('reportWindows', () => {
     );
   });
 
-  test('ask for a day more on each side, at most 30 days, and never before the horizon', () => {
+  test('ask for a day before and two dates past the last day, at most 30 days, and never before the horizon', () => {
     fc.assert(
       fc.property(interval, ({ at, interval: whole }) => {
         for (const { from, to, fromDate, toDate } of reportWindows(whole, at)) {
           const [asksFrom, asksTo] = [Date.parse(fromDate), Date.parse(toDate)];
           expect(asksFrom).toBe(Math.max(from - DAY_MS, reportHorizon(at)));
           // `to` is exclusive here, so its own day is the day after the last one.
-          expect(asksTo).toBe(to);
+          expect(asksTo).toBe(to + DAY_MS);
           expect(asksTo - asksFrom).toBeLessThanOrEqual(30 * DAY_MS);
         }
       }),
@@ -84,12 +84,12 @@ describe('reportWindows', () => {
     const windows = reportWindows({ from: 0, to: at }, at);
     expect(windows.map(({ fromDate, toDate }) => `${fromDate} ${toDate}`)).toEqual([
       '2025-02-28 2025-03-28',
-      '2025-03-27 2025-04-25',
-      '2025-04-24 2025-05-23',
-      '2025-05-22 2025-06-20',
-      '2025-06-19 2025-07-18',
-      '2025-07-17 2025-08-15',
-      '2025-08-14 2025-09-01',
+      '2025-03-26 2025-04-24',
+      '2025-04-22 2025-05-21',
+      '2025-05-19 2025-06-17',
+      '2025-06-15 2025-07-14',
+      '2025-07-12 2025-08-10',
+      '2025-08-08 2025-09-02',
     ]);
   });
 
@@ -97,10 +97,10 @@ describe('reportWindows', () => {
     const at = utc('2026-06-15T12:00:00');
     const midnight = utc('2026-06-10T00:00:00');
     expect(reportWindows({ from: midnight - 1, to: midnight }, at)).toEqual([
-      { from: midnight - DAY_MS, to: midnight, fromDate: '2026-06-08', toDate: '2026-06-10' },
+      { from: midnight - DAY_MS, to: midnight, fromDate: '2026-06-08', toDate: '2026-06-11' },
     ]);
     expect(reportWindows({ from: midnight, to: midnight + 1 }, at)).toEqual([
-      { from: midnight, to: midnight + DAY_MS, fromDate: '2026-06-09', toDate: '2026-06-11' },
+      { from: midnight, to: midnight + DAY_MS, fromDate: '2026-06-09', toDate: '2026-06-12' },
     ]);
   });
 });
