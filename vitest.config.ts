@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -7,5 +8,7 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     pool: 'forks',
+    // Left alone, vitest takes one worker on two cores, and the tests wait for disks and processes half of the time.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
   },
 });
