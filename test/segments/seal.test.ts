@@ -1,6 +1,7 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { ArchiverError } from '../../src/errors.ts';
+import type { Lease } from '../../src/ledger/lease.ts';
 import type { SealEvents } from '../../src/segments/seal.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import { type Ledger, leaseOf, NOW, openLedger, POSTGRES } from '../ledger/ledgers.ts';
@@ -131,16 +132,19 @@ describe('sealing', () => {
 
   test('by a holder that was taken over commits nothing; its successor adopts what it put', async () => {
     const { target, admitted, place, ...run } = await ready();
-    let successor = run.lease;
+    let successor: Promise<Lease> | undefined;
     const put: Sink['put'] = async (request, signal) => {
       const result = await run.sink.put(request, signal);
-      successor = await leaseOf(run.db);
+      // Several segments are put side by side; the lease is taken once, before any of them is committed.
+      successor ??= leaseOf(run.db);
+      await successor;
       return result;
     };
     const sealing = sealAll({ ...run, sink: { ...run.sink, put } });
     await expect(sealing).rejects.toMatchObject({ code: 'lease-lost' });
     expect(await run.db.query(`select 1 from segments where state = 'committed'`)).toEqual([]);
-    await sealAll({ ...run, lease: successor });
+    if (successor === undefined) throw new Error('nothing was put');
+    await sealAll({ ...run, lease: await successor });
     await verifyArchive(place, target, admitted);
   });
 
