@@ -122,8 +122,8 @@ async function sealInOrder(
       const sealed = await next.sealed;
       interrupt.throwIfAborted();
 
-      // COMMIT. Durable: the segment exists, its staged rows are gone. An unknown outcome stops the process; the next
-      // start finds the plan open (and adopts the object) or committed.
+      // COMMIT. Durable: the segment exists, its staged rows are gone. An unknown outcome ends this run; the next
+      // one finds the plan open (and adopts the object) or committed.
       await timed(events, 'commit', () => commitSegment(db, lease, plan, sealed, now()));
       ahead.shift();
       log.debug({ key: sealed.key, records: plan.records, size: sealed.size }, 'segment sealed');
