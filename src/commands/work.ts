@@ -1,4 +1,4 @@
-/** The two jobs of the archiver, as one-shot commands and the daemon alike run them. */
+/** Collecting and sealing, as one-shot commands and the daemon alike run them. */
 import { setMaxListeners } from 'node:events';
 import { type CollectSummary, collect } from '../collectors/collect.ts';
 import type { Database } from '../ledger/database.ts';
