@@ -79,7 +79,7 @@ const RESTARTS = 3;
 /** Name of the evidence in the ledger. */
 const PLACEMENT = 'modification-placement';
 const evidence = z.object({ whole: z.number(), spread: z.number() });
-const UNREACHABLE_LIMIT = 5;
+const UNANSWERED_LIMIT = 5;
 const FAILED_RETRY_MS = 15 * 60_000;
 
 /**
@@ -111,7 +111,7 @@ class Pass {
   readonly #newest = new Set<string>();
   #done = 0;
   #failed = 0;
-  #unreachable = 0;
+  #unanswered = 0;
   #placement: PlacementEvidence = NO_EVIDENCE;
   /** The evidence that earlier units of this pass relied on turned out wrong. */
   #overturned = false;
@@ -130,15 +130,18 @@ class Pass {
       const units = await this.#plan();
       events.planned(units.length);
       if (units.length === 0 || drain.aborted) break;
-      await runExclusive(
-        units,
-        (unit) => unit.scope,
-        parallel,
-        drain,
-        (unit) => this.#runUnit(unit),
-      );
-      // Once more now that no unit is in flight: one may have been ending at the moment of the first time.
-      if (this.#overturned) await forgetCoverage(db, lease, 'messages', 'modified');
+      try {
+        await runExclusive(
+          units,
+          (unit) => unit.scope,
+          parallel,
+          drain,
+          (unit) => this.#runUnit(unit),
+        );
+      } finally {
+        // Once more now that no unit is in flight: one may have been ending at the moment of the first time.
+        if (this.#overturned) await forgetCoverage(db, lease, 'messages', 'modified');
+      }
       if (units.length < PLAN_LIMIT) break;
     }
     const complete = !drain.aborted && this.#failed === 0;
@@ -219,7 +222,7 @@ class Pass {
           continue;
         }
         error = asArchiverError(thrown);
-        if (!isUnitsOwn(error)) throw thrown;
+        if (!isUnitsOwn(unit, error)) throw thrown;
       }
       break;
     }
@@ -255,15 +258,15 @@ class Pass {
     if (unit.covers.to < unit.window.to) this.#newest.add(unitName(unit));
     if (error === undefined) {
       this.#done += 1;
-      this.#unreachable = 0;
+      this.#unanswered = 0;
     } else {
       this.#failed += 1;
       log.error({ unit: unitName(unit), code: error.code, err: error.message }, 'unit failed');
-      this.#unreachable = error.code === 'zoom-unreachable' ? this.#unreachable + 1 : 0;
+      this.#unanswered = hasCode(error, 'zoom-unreachable', 'zoom-permission') ? this.#unanswered + 1 : 0;
     }
     events.unitEnded(unit, outcome);
     // Listings come first: when Zoom did not even answer one of them, no other unit will fare better.
-    if (this.#unreachable >= UNREACHABLE_LIMIT || (this.#unreachable > 0 && this.#done === 0)) throw error;
+    if (this.#unanswered >= UNANSWERED_LIMIT || (this.#unanswered > 0 && this.#done === 0)) throw error;
   }
 
   /** All pages of a unit into the ledger. A page is admitted while the next one is on its way. */
@@ -361,8 +364,9 @@ class Pass {
       log.warn({ ...found }, 'Zoom spreads modifications over pages after all; asking for all of them again');
       this.#overturned = true;
     }
-    await writeLearned(db, lease, PLACEMENT, found);
+    // First: evidence without its consequence would be believed after a crash.
     if (this.#overturned) await forgetCoverage(db, lease, 'messages', 'modified');
+    await writeLearned(db, lease, PLACEMENT, found);
   }
 
   async #admit(stream: string, key: UnitKey, tally: Tally, page: Page): Promise<void> {
@@ -415,6 +419,8 @@ function nextDate(date: string): string {
 }
 
 /** Errors that say something about this unit only; any other concerns all of them and ends the pass. */
-function isUnitsOwn(error: ArchiverError): boolean {
+function isUnitsOwn(unit: Unit, error: ArchiverError): boolean {
+  // One session may be denied while the others are served; a listing that is denied concerns all.
+  if (error.code === 'zoom-permission') return unit.stream === 'messages';
   return hasCode(error, 'zoom-request', 'zoom-response', 'zoom-page-token', 'zoom-unreachable');
 }

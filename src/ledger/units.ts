@@ -116,3 +116,18 @@ export async function endUnit(db: Database, lease: Lease, unit: UnitKey, end: Un
 function leaseLost(lease: Lease): ArchiverError {
   return new ArchiverError('lease-lost', 'another process took the lease', { detail: lease.account });
 }
+
+const KEPT_MS = 30 * 86_400_000;
+
+/**
+ * Drops what ended more than 30 days before `now`: coverage and its records say what was collected, and a window that
+ * is asked for again begins to count anew. @returns how many
+ */
+export async function dropOldUnits(db: Database, lease: Lease, now: number): Promise<number> {
+  const rows = await db.query(
+    `delete from units where account = $1 and finished_at < $3
+       and exists (select 1 from lease where account = $1 and generation = $2 for share) returning 1`,
+    [lease.account, lease.generation, new Date(now - KEPT_MS)],
+  );
+  return rows.length;
+}

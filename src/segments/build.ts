@@ -8,7 +8,7 @@ import { ArchiverError } from '../errors.ts';
 import { RECORD_SEPARATOR, splitStaged } from '../ledger/staged.ts';
 import type { SegmentPlan, StagedRow } from '../ledger/staging.ts';
 import { RootBuilder } from '../proof/tree.ts';
-import { STREAMS, type Stream } from '../record.ts';
+import { STREAMS, type Stream, scopeTag } from '../record.ts';
 import {
   ARCHIVE_FORMAT,
   columns,
@@ -69,8 +69,10 @@ export class SegmentBuilder {
     plan: SegmentPlan,
     staged: AsyncIterable<readonly StagedRow[]>,
   ): Promise<BuiltSegment> {
-    const input = join(this.#options.spool, `segment-${plan.id}.tsv`);
-    const output = join(this.#options.spool, `segment-${plan.id}.parquet`);
+    // Plans are numbered by each ledger, and archivers of several accounts may share a spool.
+    const name = `segment-${scopeTag(account, '')}-${plan.id}`;
+    const input = join(this.#options.spool, `${name}.tsv`);
+    const output = join(this.#options.spool, `${name}.parquet`);
     const connection = await this.#instance.connect();
     try {
       await connection.run(`set TimeZone = 'UTC'`);
@@ -86,6 +88,7 @@ export class SegmentBuilder {
       const root = Buffer.from(leaves.root()).toString('hex');
       const longest = await writeRows(input, rows);
       await writeParquet(connection, account, plan, root, { path: input, longest }, output);
+      await checkParquet(connection, output, rows);
       const { size } = await stat(output);
       return { path: output, size, sha256: await sha256(output), root, records: rows.length };
     } catch (error) {
@@ -254,6 +257,24 @@ async function writeParquet(
       )
     ) to ${literal(output)}
     (format parquet, compression zstd, row_group_size ${ROW_GROUP}, kv_metadata {${pairs.join(', ')}})`);
+}
+
+/** Reads the file back: it must hold exactly these leaves in this order, or the root would vouch for something else. */
+async function checkParquet(
+  connection: DuckDBConnection,
+  path: string,
+  rows: readonly RecordRow[],
+): Promise<void> {
+  const leaves = createHash('sha256');
+  for (const row of rows) leaves.update(row.hash);
+  const reader = await connection.runAndReadAll(
+    `select sha256(string_agg(lower(hex(record_hash)), '')) from read_parquet(${literal(path)})`,
+  );
+  if (reader.getRows()[0]?.[0] !== leaves.digest('hex')) {
+    throw new ArchiverError('internal', 'a segment does not hold the records it was made from', {
+      detail: path,
+    });
+  }
 }
 
 function texts(list: readonly string[]): string {

@@ -83,15 +83,15 @@ export function messagePages(
 }
 
 /**
- * The first page alone, with a single message: where it is known to hold all edits and deletes, it is all that is
- * needed to collect them.
+ * The first page alone: where it is known to hold all edits and deletes, it is all that is needed to collect them.
+ * Of the same size as the pages from which that was learned.
  */
 export function firstMessagePage(
   client: ZoomClient,
   query: MessagesQuery,
   signal: AbortSignal,
 ): Promise<Reply<MessagesPage>> {
-  return askMessages(client, query, { page_size: '1' }, signal);
+  return askMessages(client, query, { page_size: '100' }, signal);
 }
 
 /** The account's settings, for what makes completeness impossible. */

@@ -2,6 +2,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { ArchiverError } from '../../src/errors.ts';
 import type { Lease } from '../../src/ledger/lease.ts';
+import { scopeTag } from '../../src/record.ts';
 import type { SealEvents } from '../../src/segments/seal.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import { type Ledger, leaseOf, NOW, openLedger, POSTGRES } from '../ledger/ledgers.ts';
@@ -117,7 +118,7 @@ describe('sealing', () => {
     };
     const sealing = sealAll({ ...run, sink: { ...run.sink, put } }, { interrupt: interrupt.signal });
     await expect(sealing).rejects.toMatchObject({ code: 'interrupted' });
-    expect(await readdir(run.spool)).not.toContain('segment-1.parquet');
+    expect((await readdir(run.spool)).filter((name) => name.startsWith('segment-'))).toEqual([]);
     await sealAll(run);
     await verifyArchive(place, target, admitted);
   });
@@ -159,8 +160,9 @@ describe('sealing', () => {
 
   test('overwrites a spool file that a crash left', async () => {
     const { target, admitted, place, ...run } = await ready();
-    await writeFile(`${run.spool}/segment-1.parquet`, 'half a segment');
-    await writeFile(`${run.spool}/segment-1.records.tsv`, 'half a line');
+    const name = `segment-${scopeTag(run.lease.account, '')}-1`;
+    await writeFile(`${run.spool}/${name}.parquet`, 'half a segment');
+    await writeFile(`${run.spool}/${name}.tsv`, 'half a line');
     await sealAll(run);
     await verifyArchive(place, target, admitted);
   });

@@ -132,11 +132,11 @@ describe('messagePages', () => {
   });
 });
 
-test('firstMessagePage asks for one message and no other page', async () => {
+test('firstMessagePage asks for a page of the usual size and no other', async () => {
   const { emulator, client } = await emulate(MANY);
   const { session } = busiest(emulator);
   const { body } = await firstMessagePage(client, { session, dates: ALL, mode: 'modified' }, RUNNING);
-  expect(body.messages).toHaveLength(1);
+  expect(body.messages).toHaveLength(100);
   expect(body.edited_messages?.length).toBeGreaterThan(1);
   expect(emulator.stats().requests['messages 200']).toBe(1);
 });
