@@ -29,7 +29,7 @@ const RULES: Record<AdmitRule, number> = { once: 0, state: 1 };
  * were written by someone else at the same moment: they are returned as missed and asked again. A drift is a key of
  * its own, made of key and content, so the same drift is stored once.
  */
-const ADMIT = `
+const admitInto = (seen: string): string => `
 with guard as (
   select 1 from lease where account = $1 and generation = $2 for share
 ), page as materialized (
@@ -38,7 +38,7 @@ with guard as (
     string_to_table($8, E'\\x1e')
   ) with ordinality as p (key, month, content, rule, grp, line, ord)
 ), fresh as (
-  insert into seen (month, key, content)
+  insert into ${seen} (month, key, content)
   select month, key, content from page where rule = 0
   on conflict do nothing
   returning key
@@ -46,10 +46,10 @@ with guard as (
   select p.ord, p.month, p.grp, p.line, p.content, s.content as before,
     md5(p.key::text || p.content::text)::uuid as drift_key
   from page p
-  cross join lateral (select content from seen where month = p.month and key = p.key limit 1) s
+  cross join lateral (select content from ${seen} where month = p.month and key = p.key limit 1) s
   where p.rule = 0 and p.key not in (table fresh)
 ), drifted as (
-  insert into seen (month, key, content)
+  insert into ${seen} (month, key, content)
   select month, drift_key, content from known where before <> content
   on conflict do nothing
   returning key
@@ -192,11 +192,9 @@ async function admitRound(
     groupOf.push(group.ordinal);
     lines.push(stagedFields(candidate));
   }
-  await ensureMonths(
-    db,
-    candidates.filter((candidate) => candidate.rule === 'once').map((candidate) => candidate.keyMonth),
-  );
-  const [row] = await db.query<AdmitRow>(ADMIT, [
+  const keyMonths = candidates.filter(({ rule }) => rule === 'once').map((candidate) => candidate.keyMonth);
+  await ensureMonths(db, keyMonths);
+  const [row] = await db.query<AdmitRow>(admitInto(seenTable(keyMonths)), [
     lease.account,
     lease.generation,
     arrayLiteral(keys),
@@ -226,6 +224,19 @@ async function admitRound(
   return row;
 }
 
+/**
+ * Where a page's keys go: into the one partition they all belong to, or else into the whole table, where Postgres has
+ * to look at each.
+ */
+function seenTable(months: readonly KeyMonth[]): string {
+  const [first] = months;
+  return first !== undefined && months.every((month) => month === first) ? partitionName(first) : 'seen';
+}
+
+function partitionName(month: KeyMonth): string {
+  return `seen_${month.slice(0, 7).replace('-', '_')}`;
+}
+
 /** For values that need no quoting (hex, numbers, dates); a driver's own array encoding costs more than the rows. */
 function arrayLiteral(values: readonly (string | number)[]): string {
   return `{${values.join(',')}}`;
@@ -244,7 +255,7 @@ async function ensureMonths(db: Database, wanted: readonly KeyMonth[]): Promise<
     if (present.has(month)) continue;
     const start = new Date(`${month}T00:00:00Z`);
     const end = new Date(Date.UTC(start.getUTCFullYear(), start.getUTCMonth() + 1, 1));
-    const name = `seen_${month.slice(0, 7).replace('-', '_')}`;
+    const name = partitionName(month);
     await db.transaction(async (tx) => {
       // Two processes may create the same partition at the same moment.
       await tx.query('lock table migrations in exclusive mode');

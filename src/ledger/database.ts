@@ -38,11 +38,12 @@ const TYPES = {
 
 /**
  * The ledger's plans are fixed on purpose: its statements touch a page of rows by key, in tables that grow by
- * thousands of rows a second, and statistics from a minute ago would make Postgres scan them.
+ * thousands of rows a second, and statistics from a minute ago would make Postgres scan them. Partitions are not
+ * pruned at run time: Postgres 18.4 crashed there (`perform_pruning_base_step`) when one was added meanwhile.
  */
 export const PLAN_SETTINGS =
   'set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set jit = off; ' +
-  'set plan_cache_mode = force_generic_plan';
+  'set plan_cache_mode = force_generic_plan; set enable_partition_pruning = off';
 
 /** Postgres 14 or later. Fails with `ledger-unreachable`. */
 export async function openPostgres(options: PostgresOptions): Promise<Database> {
