@@ -81,9 +81,7 @@ test.each(documents)('links and npm scripts in %s exist', (path) => {
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
   const links = [...text.matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)]
     .map(([, target = '']) => target)
-    .filter((target) => !/^[a-z]+:/.test(target))
-    // Its figures are measured, and written down, apart from the rest.
-    .filter((target) => !target.endsWith('performance.md'));
+    .filter((target) => !/^[a-z]+:/.test(target));
   expect(links.filter((target) => !existsSync(join(ROOT, dirname(path), target)))).toEqual([]);
   const used = [...text.matchAll(/npm run (?:-s )?([\w-]+)/g)].map(([, name = '']) => name);
   expect(used.filter((name) => scripts[name] === undefined)).toEqual([]);
