@@ -3,11 +3,44 @@ import type { Emulator } from '../../emulator/server.ts';
 /** 15 June 2026, noon: a fixed start makes every date in the tests a constant. */
 export const NOON = Date.parse('2026-06-15T12:00:00Z');
 
+/** A row of a report: the fields that the tests look into, of whichever report has them. */
+export interface Row {
+  readonly id: string;
+  readonly type: string;
+  readonly status: string;
+  readonly last_message_sent_time: string;
+  readonly message: string;
+  readonly timestamp: number;
+  readonly action_timestamp: number;
+  readonly date_time: string;
+  readonly sender: string;
+  readonly sender_display_name: string;
+  readonly files?: readonly { readonly download_url: string }[];
+  readonly reactions?: readonly object[];
+  readonly custom_emoji_reactions?: readonly object[];
+  readonly emoji_actions?: readonly { readonly emoji_action: string }[];
+  readonly bot_message?: { readonly content: unknown };
+  readonly reply_main_message_id?: string;
+  readonly reply_main_message_timestamp?: number;
+}
+
+/** An answer's body: the fields that the tests look into, of whichever answer has them. */
+export interface Body {
+  readonly sessions: readonly Row[];
+  readonly messages: readonly Row[];
+  readonly edited_messages: readonly Row[];
+  readonly deleted_messages: readonly Row[];
+  readonly next_page_token: string;
+  readonly access_token: string;
+  readonly scope: string;
+  readonly message: string;
+  readonly chat: { readonly store_revise_chat: boolean; readonly [setting: string]: unknown };
+}
+
 export interface Reply {
   readonly status: number;
   readonly headers: Headers;
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into JSON of many shapes
-  readonly json: any;
+  readonly json: Body;
 }
 
 export type Parameters = Readonly<Record<string, string | number | boolean>>;
@@ -69,8 +102,8 @@ export class Client {
   }
 
   /** All pages of a query, in order; throws on the first that is not answered with 200. */
-  async pages(path: string, parameters: Parameters): Promise<Reply['json'][]> {
-    const pages = [];
+  async pages(path: string, parameters: Parameters): Promise<Body[]> {
+    const pages: Body[] = [];
     for (let token = ''; ; ) {
       const reply = await this.get(
         path,
@@ -84,6 +117,13 @@ export class Client {
   }
 }
 
+/** The first of `rows`; throws where there is none, so that a test fails there and not further on. */
+export function first<T>(rows: readonly T[]): T {
+  const [row] = rows;
+  if (row === undefined) throw new Error('there is no row');
+  return row;
+}
+
 /** The path of a session's messages, encoded twice where Zoom wants it. */
 export function sessionPath(id: string): string {
   const once = encodeURIComponent(id);
@@ -91,6 +131,7 @@ export function sessionPath(id: string): string {
   return `/report/chat/sessions/${twice ? encodeURIComponent(once) : once}`;
 }
 
+/** What the body really holds is what the tests find out; a field that is not there reads as undefined and fails them. */
 async function readReply(response: Response): Promise<Reply> {
-  return { status: response.status, headers: response.headers, json: await response.json() };
+  return { status: response.status, headers: response.headers, json: (await response.json()) as Body };
 }

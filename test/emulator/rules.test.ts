@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Emulator, startEmulator } from '../../emulator/server.ts';
-import { Client, NOON, type Parameters, sessionPath } from './client.ts';
+import { Client, first, NOON, type Parameters, sessionPath } from './client.ts';
 
 const JUNE = { from: '2026-06-01', to: '2026-06-15' };
 const ALL = {
@@ -113,14 +113,12 @@ describe('messages', () => {
 
   test('ascend in time, are not shifted by writers and end with an empty token', async () => {
     const query = { ...JUNE, page_size: 10 };
-    const first = await client.messages(busiest, query);
+    const opening = await client.messages(busiest, query);
     const before = (await client.pages(sessionPath(busiest), query)).flatMap((page) => page.messages);
     emulator.perform({ verb: 'send', sessionId: busiest, text: 'while you were reading' });
-    emulator.perform({ verb: 'delete', sessionId: busiest, messageId: first.json.messages[0].id });
-    const rest = await client.messages(busiest, { ...query, next_page_token: first.json.next_page_token });
-    expect(rest.json.messages.map((row: { id: string }) => row.id)).toEqual(
-      before.slice(10, 20).map((row) => row.id),
-    );
+    emulator.perform({ verb: 'delete', sessionId: busiest, messageId: first(opening.json.messages).id });
+    const rest = await client.messages(busiest, { ...query, next_page_token: opening.json.next_page_token });
+    expect(rest.json.messages.map((row) => row.id)).toEqual(before.slice(10, 20).map((row) => row.id));
     const times = before.map((row) => row.timestamp);
     expect(times).toEqual([...times].sort((a, b) => a - b));
   });
@@ -158,10 +156,10 @@ describe('messages', () => {
     }
     expect(edited.size).toBeGreaterThan(0);
     expect(edited.size).toBeLessThan(rows.length / 4);
-    const link = async () =>
-      (await client.pages(sessionPath(busiest), query))
-        .flatMap((page) => page.messages)
-        .find((row) => row.files).files[0].download_url;
+    const link = async () => {
+      const shown = (await client.pages(sessionPath(busiest), query)).flatMap((page) => page.messages);
+      return first(shown.flatMap((row) => row.files ?? [])).download_url;
+    };
     const [one, two] = [await link(), await link()];
     expect(one.split('jwt=')[0]).toBe(two.split('jwt=')[0]);
     expect(one).not.toBe(two);
@@ -171,7 +169,7 @@ describe('messages', () => {
     const listed = (await client.sessions({ from: '2026-05-16', to: '2026-06-15', page_size: 300 })).json
       .sessions;
     for (const type of ['1:1', 'Group']) {
-      const { id } = listed.find((session: { type: string }) => session.type === type);
+      const { id } = first(listed.filter((session) => session.type === type));
       const { messages } = (await client.messages(id, { from: '2026-05-16', to: '2026-06-15' })).json;
       for (const row of messages) {
         expect('receiver' in row).toBe(type === '1:1');
@@ -209,27 +207,22 @@ describe('messages', () => {
       include_reaction_recent_changed: true,
     });
     const row = pages.flatMap((page) => page.messages).find(({ message }) => message === 'react!');
-    expect(row.reactions).toMatchObject([{ emoji: 'U+1F44D', total_count: 1 }]);
-    expect(row.emoji_actions.map((action: { emoji_action: string }) => action.emoji_action)).toEqual([
-      'add',
-      'remove',
-      'add',
-    ]);
+    expect(row?.reactions).toMatchObject([{ emoji: 'U+1F44D', total_count: 1 }]);
+    expect(row?.emoji_actions?.map((action) => action.emoji_action)).toEqual(['add', 'remove', 'add']);
   });
 });
 
 describe('sessions', () => {
   test('come newest first, deleted ones included, and move between pages while people write', async () => {
     const query = { from: '2026-05-16', to: '2026-06-15', page_size: 10 };
-    const first = (await client.sessions(query)).json;
+    const top = (await client.sessions(query)).json;
     const all = (await client.pages(SESSIONS, query)).flatMap((page) => page.sessions);
     const times = all.map((session) => session.last_message_sent_time);
     expect(times).toEqual([...times].sort().reverse());
     expect(all.some((session) => session.status === 'deleted')).toBe(true);
-    const last = all.at(-1);
-    emulator.perform({ verb: 'send', sessionId: last.id, text: 'to the top' });
-    const second = (await client.sessions({ ...query, next_page_token: first.next_page_token })).json;
-    expect(second.sessions[0].id).toBe(first.sessions.at(-1).id);
+    emulator.perform({ verb: 'send', sessionId: all.at(-1)?.id ?? '', text: 'to the top' });
+    const second = (await client.sessions({ ...query, next_page_token: top.next_page_token })).json;
+    expect(first(second.sessions).id).toBe(top.sessions.at(-1)?.id);
   });
 
   test('show 1:1 with e-mail addresses and groups with channel, status and the name of the day', async () => {
@@ -246,7 +239,7 @@ describe('sessions', () => {
         });
       }
     }
-    const { id } = (await client.sessions(query)).json.sessions[0];
+    const { id } = first((await client.sessions(query)).json.sessions);
     emulator.perform({ verb: 'rename-session', sessionId: id, name: 'A new name' });
     emulator.perform({ verb: 'delete-session', sessionId: id });
     expect(emulator.sessions().find((session) => session.id === id)).toMatchObject({

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Emulator, type Switches, startEmulator } from '../../emulator/server.ts';
-import { Client, NOON, type Parameters, sessionPath } from './client.ts';
+import { Client, first, NOON, type Parameters, sessionPath } from './client.ts';
 
 const DAY = 86_400_000;
 const FIELDS = { include_fields: 'edited_messages,deleted_messages' };
@@ -51,24 +51,24 @@ function change(verb: 'edit' | 'delete', index: number, text = ''): void {
 const THEN = { from: '2026-06-01', to: '2026-06-02' };
 const TODAY = { from: '2026-06-15', to: '2026-06-15' };
 
+const ARRAYS = ['messages', 'edited_messages', 'deleted_messages'] as const;
+
 /** Per page the texts of the three arrays. */
-async function texts(parameters: Parameters): Promise<Record<string, string[]>[]> {
+async function texts(parameters: Parameters): Promise<Partial<Record<(typeof ARRAYS)[number], string[]>>[]> {
   const pages = await client.pages(sessionPath(session), { ...FIELDS, ...parameters });
   return pages.map((page) => {
-    const arrays = ['messages', 'edited_messages', 'deleted_messages'].filter((name) => name in page);
-    return Object.fromEntries(
-      arrays.map((name) => [name, page[name].map((row: { message: string }) => row.message)]),
-    );
+    const arrays = ARRAYS.filter((name) => name in page);
+    return Object.fromEntries(arrays.map((name) => [name, page[name].map((row) => row.message)]));
   });
 }
 
 async function lists(parameters: Parameters): Promise<boolean> {
   const { sessions } = (await client.sessions({ ...parameters, page_size: 300 })).json;
-  return sessions.some((row: { id: string }) => row.id === session);
+  return sessions.some((row) => row.id === session);
 }
 
 test('edited rows carry the parent’s time and their own action time, one row a revision', async () => {
-  const [page] = await client.pages(sessionPath(session), { ...THEN, ...FIELDS });
+  const page = first(await client.pages(sessionPath(session), { ...THEN, ...FIELDS }));
   const today = NOON + DAY;
   for (const row of [...page.edited_messages, ...page.deleted_messages]) {
     expect(row.timestamp).toBeLessThan(NOON - 13 * DAY);
@@ -102,10 +102,8 @@ test.each<[Switches['modificationArrays'], string[][], string[][]]>([
 
 test('sentText original keeps first texts, their times and deleted messages', async () => {
   emulator.setSwitches({ sentText: 'original' });
-  const [page] = await client.pages(sessionPath(session), THEN);
-  expect(page.messages.map((row: { message: string }) => row.message)).toEqual(
-    ids.map((_, index) => `text ${index}`),
-  );
+  const page = first(await client.pages(sessionPath(session), THEN));
+  expect(page.messages.map((row) => row.message)).toEqual(ids.map((_, index) => `text ${index}`));
   for (const row of page.messages) expect(row.action_timestamp).toBe(row.timestamp);
 });
 
