@@ -205,7 +205,6 @@ class Pass {
     );
     const tally = new Tally();
     let dates: ReportDates = { from: unit.window.fromDate, to: unit.window.toDate };
-    const relied = unit.mode === 'modified' && firstPageHoldsAll(this.#placement);
     let error: ArchiverError | undefined;
     for (let restart = 0; ; restart += 1) {
       try {
@@ -228,7 +227,7 @@ class Pass {
     }
     const finishedAt = now();
     // What the unit relied on was overturned while it ran: it proves nothing.
-    const overturned = relied && !firstPageHoldsAll(this.#placement);
+    const overturned = tally.firstPageAlone && !firstPageHoldsAll(this.#placement);
     const covers = overturned ? { from: unit.covers.from, to: unit.covers.from } : unit.covers;
     const outcome = error === undefined ? 'done' : 'failed';
     const candidate = coverageRecord(lease.account, this.#id, key, {
@@ -311,7 +310,8 @@ class Pass {
       from: from - margin,
       to: to + margin,
     });
-    if (unit.mode === 'modified' && firstPageHoldsAll(this.#placement)) {
+    tally.firstPageAlone = unit.mode === 'modified' && firstPageHoldsAll(this.#placement);
+    if (tally.firstPageAlone) {
       const reply = await firstMessagePage(client, query, interrupt);
       await this.#admitMessages(unit, key, tally, reply, knownReactions);
       return;
@@ -381,6 +381,8 @@ class Pass {
 
 class Tally {
   latestAction = 0;
+  /** The last attempt took the first page for all there is. Evidence may change between attempts, and after. */
+  firstPageAlone = false;
   #pages = 0;
   #rows = 0;
   #admitted = 0;

@@ -106,13 +106,16 @@ export interface ScriptedServer {
 }
 
 /**
- * A server that hands out tokens and answers everything else from a script, in order; the last answer holds for
- * all later requests. For answers that no honest Zoom would give.
+ * A server that hands out tokens and answers everything else from a script: in order, where the last answer holds
+ * for all later requests, or as a function of the path says. For answers that no honest Zoom would give.
  */
-export async function serve(script: readonly Scripted[], token?: Scripted): Promise<ScriptedServer> {
+export async function serve(
+  script: readonly Scripted[] | ((path: string) => Promise<Scripted>),
+  token?: Scripted,
+): Promise<ScriptedServer> {
   const seen: Seen[] = [];
   const tokens: string[] = [];
-  const server = createServer((request, response) => {
+  const server = createServer(async (request, response) => {
     request.resume();
     const asksToken = request.url === '/oauth/token';
     let answer: Scripted | undefined;
@@ -120,8 +123,9 @@ export async function serve(script: readonly Scripted[], token?: Scripted): Prom
       tokens.push(`token-${tokens.length + 1}`);
       answer = token ?? { body: { access_token: tokens.at(-1), token_type: 'bearer', expires_in: 3599 } };
     } else {
-      answer = script[Math.min(seen.length, script.length - 1)];
-      seen.push({ path: request.url ?? '', headers: request.headers });
+      const path = request.url ?? '';
+      const place = seen.push({ path, headers: request.headers });
+      answer = typeof script === 'function' ? await script(path) : script[Math.min(place, script.length) - 1];
     }
     const body = answer?.body ?? {};
     response.writeHead(answer?.status ?? 200, { 'content-type': 'application/json', ...answer?.headers });
