@@ -16,16 +16,11 @@ import type { SessionRow } from '../zoom/schemas.ts';
 export function listedSession(row: SessionRow): ListedSession {
   return {
     id: sessionId(row.id),
-    type: storable(row.type),
-    name: storable(row.name ?? ''),
-    channelId: storable(row.channel_id ?? ''),
+    type: row.type,
+    name: row.name ?? '',
+    channelId: row.channel_id ?? '',
     lastMessageAt: Date.parse(row.last_message_sent_time),
   };
-}
-
-/** The text with U+FFFD for what Postgres cannot hold; the record of the session keeps it as Zoom sent it. */
-function storable(text: string): string {
-  return text.toWellFormed().replaceAll('\0', '\ufffd');
 }
 
 /**

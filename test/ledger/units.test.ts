@@ -138,12 +138,18 @@ describe.each(ENGINES)('units on $name', (engine) => {
     await registerSessions(db, lease, [], NOW);
   });
 
-  test('a session may have any name', async () => {
+  test('a session may have any text for name, type and channel', async () => {
     const ledger = await openLedger(engine);
     const { db, lease } = ledger;
-    for (const name of ['nothing \u0000', 'cut \ud83d', `quote ' " \\ {}`, 'a,b', '', 'NULL']) {
-      await registerSessions(db, lease, [{ ...LISTED, name }], NOW);
-      expect((await knownSession(ledger))?.name).toBe(name.toWellFormed().replaceAll('\u0000', '\ufffd'));
+    for (const [text, stored = text] of [
+      ['half \ud83d and \0, whole 😀', 'half \ufffd and \ufffd, whole 😀'],
+      [`quote ' " \\ {}`],
+      ['a,b'],
+      [''],
+      ['NULL'],
+    ] as const) {
+      await registerSessions(db, lease, [{ ...LISTED, name: text, type: text, channelId: text }], NOW);
+      expect(await knownSession(ledger)).toMatchObject({ name: stored, type: stored, channelId: stored });
     }
   });
 });
