@@ -11,7 +11,7 @@ import type { Provenance } from '../ledger/staged.ts';
 import { knownStates } from '../ledger/states.ts';
 import { endUnit, startUnit, type UnitKey } from '../ledger/units.ts';
 import type { Logger } from '../log.ts';
-import { type Candidate, instant, type RecordKey, scopeTag } from '../record.ts';
+import { type Candidate, instant, type RecordKey, scopeTag, utcDay } from '../record.ts';
 import type { Reply, ZoomClient } from '../zoom/client.ts';
 import { firstMessagePage, messagePages, type ReportDates, sessionPages } from '../zoom/reports.ts';
 import type { MessagesPage } from '../zoom/schemas.ts';
@@ -212,7 +212,7 @@ class Pass {
       } catch (thrown) {
         if (interrupt.aborted) throw thrown;
         // Zoom's six months begin later than ours where its day is ahead of UTC, or midnight passed since planning.
-        if (hasCode(thrown, 'zoom-request') && dates.from <= reportDate(reportHorizon(now()))) {
+        if (hasCode(thrown, 'zoom-request') && dates.from <= utcDay(reportHorizon(now()))) {
           dates = { ...dates, from: nextDate(dates.from) };
           continue;
         }
@@ -412,12 +412,8 @@ function unitName(unit: Unit): string {
   return `${unit.stream} ${unit.mode} ${unit.window.fromDate}..${unit.window.toDate} ${unit.scope}`;
 }
 
-function reportDate(time: number): string {
-  return new Date(time).toISOString().slice(0, 10);
-}
-
 function nextDate(date: string): string {
-  return reportDate(Date.parse(date) + DAY_MS);
+  return utcDay(Date.parse(date) + DAY_MS);
 }
 
 /** Errors that say something about this unit only; any other concerns all of them and ends the pass. */

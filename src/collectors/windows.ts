@@ -1,5 +1,5 @@
 /** Time windows as Zoom's reports take them. Pure. */
-import type { Interval } from '../record.ts';
+import { type Interval, utcDay } from '../record.ts';
 
 export const DAY_MS = 86_400_000;
 
@@ -26,10 +26,6 @@ export function startOfDay(time: number): number {
   return Math.floor(time / DAY_MS) * DAY_MS;
 }
 
-function date(time: number): string {
-  return new Date(time).toISOString().slice(0, 10);
-}
-
 /**
  * `interval` cut into windows of at most 27 whole UTC days, oldest first. The dates asked for reach further, because
  * the zone of Zoom's report dates and whether `to` is included are not documented: a day before, and two dates past
@@ -41,7 +37,12 @@ export function reportWindows(interval: Interval, now: number): readonly ReportW
   let from = startOfDay(Math.max(interval.from, horizon));
   while (from < interval.to) {
     const to = Math.min(from + WINDOW_DAYS * DAY_MS, startOfDay(interval.to - 1) + DAY_MS);
-    windows.push({ from, to, fromDate: date(Math.max(from - DAY_MS, horizon)), toDate: date(to + DAY_MS) });
+    windows.push({
+      from,
+      to,
+      fromDate: utcDay(Math.max(from - DAY_MS, horizon)),
+      toDate: utcDay(to + DAY_MS),
+    });
     from = to;
   }
   return windows;

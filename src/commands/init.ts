@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { Command } from 'commander';
 import { migrate } from '../ledger/migrate.ts';
+import { utcDay } from '../record.ts';
 import { checkIdentity, readIdentity, writeIdentity } from './archive.ts';
 import {
   type CommandIo,
@@ -30,10 +31,9 @@ export function initCommand(io: CommandIo): Command {
         const db = await openLedger(context);
         const applied = await migrate(db).finally(() => db.close());
         const existing = await readIdentity(sink);
-        const today = new Date(now()).toISOString().slice(0, 10);
         const archive =
           existing === undefined
-            ? await writeIdentity(sink, account, lockFor(config, now)('', today), now())
+            ? await writeIdentity(sink, account, lockFor(config, now)('', utcDay(now())), now())
             : await checkIdentity(sink, account);
         const created = existing === undefined;
         if (flags.json) {
