@@ -1,12 +1,14 @@
 import { expect, test } from 'vitest';
 import { admit } from '../../src/ledger/admit.ts';
 import type { Database, Row } from '../../src/ledger/database.ts';
+import { eachKnownSession } from '../../src/ledger/registry.ts';
 import { message, page } from './candidates.ts';
-import { openLedger, POSTGRES } from './ledgers.ts';
+import { ACCOUNT, openLedger, POSTGRES } from './ledgers.ts';
 
 interface PlanNode {
   readonly 'Node Type': string;
   readonly 'Relation Name'?: string;
+  readonly 'Index Cond'?: string;
   readonly Plans?: readonly PlanNode[];
 }
 
@@ -14,19 +16,42 @@ function nodes(plan: PlanNode): readonly PlanNode[] {
   return [plan, ...(plan.Plans ?? []).flatMap(nodes)];
 }
 
-/** What `admit` sends, caught on its way. */
-async function admissionOf(
+interface Statement {
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
+/** The statement of `run` that has these words, caught on its way. */
+async function statementOf(
   db: Database,
+  words: string,
   run: (db: Database) => Promise<unknown>,
-): Promise<{ text: string; values: readonly unknown[] }> {
-  let caught: { text: string; values: readonly unknown[] } | undefined;
+): Promise<Statement> {
+  let caught: Statement | undefined;
   const query = async <R extends Row>(text: string, values?: readonly unknown[]): Promise<R[]> => {
-    if (text.includes('insert into staged')) caught = { text, values: values ?? [] };
+    if (text.includes(words)) caught = { text, values: values ?? [] };
     return db.query<R>(text, values);
   };
   await run({ ...db, query });
-  if (caught === undefined) throw new Error('nothing was admitted');
+  if (caught === undefined) throw new Error(`nothing was sent with ${words}`);
   return caught;
+}
+
+async function planOf(
+  db: Database,
+  { text, values }: Statement,
+  mode: 'force_custom_plan' | 'force_generic_plan',
+): Promise<readonly PlanNode[]> {
+  return await db.transaction(async (tx) => {
+    await tx.query(`set local plan_cache_mode = ${mode}`);
+    const [row] = await tx.query<{ 'QUERY PLAN': readonly { readonly Plan: PlanNode }[] }>(
+      `explain (format json) ${text}`,
+      values,
+    );
+    const plan = row?.['QUERY PLAN'][0]?.Plan;
+    if (plan === undefined) throw new Error('no plan');
+    return nodes(plan);
+  });
 }
 
 test('admission reads keys by index only, also when hundreds of thousands are known', async () => {
@@ -35,7 +60,7 @@ test('admission reads keys by index only, also when hundreds of thousands are kn
   const states = candidates.map((one) => ({ ...one, rule: 'state', stream: 'reactions' }) as const);
   const run = (target: Database, name: string) =>
     admit(target, lease, unit, page([...candidates.slice(0, 25), ...states.slice(25), message(name)]));
-  const { text, values } = await admissionOf(db, (target) => run(target, 'first'));
+  const admission = await statementOf(db, 'insert into staged', (target) => run(target, 'first'));
   const month = candidates[0]?.keyMonth;
   for (const table of ['seen', 'states']) {
     await db.query(
@@ -49,24 +74,35 @@ test('admission reads keys by index only, also when hundreds of thousands are kn
     if (statistics === 'fresh')
       await db.script('analyze seen; analyze states; analyze staged; analyze units');
     // A prepared statement's generic plan is made without looking at the values.
-    for (const mode of ['force_custom_plan', 'force_generic_plan']) {
-      const plan = await db.transaction(async (tx) => {
-        await tx.query(`set local plan_cache_mode = ${mode}`);
-        const [row] = await tx.query<{ 'QUERY PLAN': readonly { readonly Plan: PlanNode }[] }>(
-          `explain (format json) ${text}`,
-          values,
-        );
-        return row?.['QUERY PLAN'][0]?.Plan;
-      });
-      if (plan === undefined) throw new Error('no plan');
-      const onKeys = nodes(plan).filter((node) => /^(seen|states)/.test(node['Relation Name'] ?? ''));
+    for (const mode of ['force_custom_plan', 'force_generic_plan'] as const) {
+      const plan = await planOf(db, admission, mode);
+      const onKeys = plan.filter((node) => /^(seen|states)/.test(node['Relation Name'] ?? ''));
       const scans = onKeys.filter((node) => node['Node Type'].includes('Scan'));
       expect(scans.length, `${statistics}, ${mode}`).toBeGreaterThan(0);
       expect(new Set(scans.map((node) => node['Node Type'])), `${statistics}, ${mode}`).not.toContain(
         'Seq Scan',
       );
-      const joins = nodes(plan).filter((node) => /Hash Join|Merge Join/.test(node['Node Type']));
+      const joins = plan.filter((node) => /Hash Join|Merge Join/.test(node['Node Type']));
       expect(joins, `${statistics}, ${mode}`).toEqual([]);
     }
   }
+});
+
+test('planning asks for the failed units of each session by its id, also when many failed at once', async () => {
+  const { db } = await openLedger(POSTGRES);
+  const planning = await statementOf(db, 'from registry', async (target) => {
+    for await (const _ of eachKnownSession(target, ACCOUNT)) break;
+  });
+  await db.query(
+    `insert into units
+       (account, stream, scope, mode, window_from, window_to, attempt, outcome, started_at, retry_at)
+     select $1, 'messages', (n / 14)::text, 'sent', n, n + 1, 1, 'done', now(), now() from generate_series(1, 14000) n`,
+    [ACCOUNT],
+  );
+  await db.query('analyze units');
+  await db.query(`update units set outcome = 'failed'`);
+  const onUnits = (await planOf(db, planning, 'force_generic_plan')).filter(
+    (node) => node['Relation Name'] === 'units',
+  );
+  expect(onUnits.map((node) => node['Index Cond'])).toEqual([expect.stringContaining('scope')]);
 });

@@ -112,7 +112,8 @@ comment on column units.drift is 'Records known with other content.';
 comment on column units.started_at is 'Begin of this attempt.';
 comment on column units.finished_at is 'End of this attempt.';
 comment on column units.retry_at is 'Not asked again before this moment after a failure.';
-create index units_failed on units (account, retry_at) where outcome = 'failed';
+-- Planning asks it for every session. Led by retry_at it would be read from its end until the session is found.
+create index units_failed on units (account, stream, scope, retry_at) where outcome = 'failed';
 
 create table learned (
   account text not null,
@@ -156,7 +157,7 @@ comment on column segments.bytes is 'Bytes of their canonical JSON.';
 comment on column segments.lock_mode is 'Object Lock mode it is put under; null for none. Fixed by the plan, so a rebuild asks for the same.';
 comment on column segments.retain_until is 'Object Lock date it is put under.';
 comment on column segments.planned_at is 'When it was planned.';
-comment on column segments.key is 'Object key, once put.';
+comment on column segments.key is 'Object key; set, as all below, by the commit.';
 comment on column segments.version is 'Version id that the sink gave.';
 comment on column segments.sha256 is 'SHA-256 of the object.';
 comment on column segments.size is 'Size of the object in bytes.';
@@ -177,7 +178,7 @@ create table staged (
   segment_id bigint references segments (id),
   lines text not null
 );
-comment on table staged is 'Admitted records that are not in a committed segment yet: one row per page, stream and day.';
+comment on table staged is 'Admitted records that are not in a committed segment yet: one row per page, stream, class and day.';
 comment on column staged.id is 'Order of arrival of the page, without meaning beyond this table.';
 comment on column staged.account is 'Zoom account id.';
 comment on column staged.stream is 'Stream of the records.';
