@@ -1,175 +1,119 @@
 /**
- * One error class, one closed set of codes, one table that says for each code what the program does with it.
- * Transports (commands, HTTP) read the table; nobody decides by error text.
+ * One error class, one closed set of codes, one table that says for each code how a command ends with it. Nobody
+ * decides by error text. Whether to try again is not the code's to say but the cause's, where it is still known:
+ * `zoom/retry.ts` and `sinks/s3-error.ts`.
  */
 
-/** What the retry loops may do: never again, again with back-off, or after a moment the server named. */
-export type RetryPolicy = 'never' | 'transient' | 'wait';
-
 interface CodeFacts {
-  /** May the same call be tried again as it is? */
-  readonly retry: RetryPolicy;
   /** Process exit code of a command that ends with this error. */
   readonly exit: number;
-  /** HTTP status where the error reaches `/readyz`. */
-  readonly status: number;
   /** What the person who runs the archiver should do next. */
   readonly hint: string;
 }
 
 const TABLE = {
-  usage: { retry: 'never', exit: 2, status: 400, hint: 'See `zoom-chat-archiver help <command>`.' },
+  usage: { exit: 2, hint: 'See `zoom-chat-archiver help <command>`.' },
   'config-invalid': {
-    retry: 'never',
     exit: 3,
-    status: 500,
     hint: 'Correct the fields named above; `zoom-chat-archiver check-config` tries the file without starting anything.',
   },
   'ledger-unreachable': {
-    retry: 'transient',
     exit: 4,
-    status: 503,
     hint: 'Check ledger.url, the network path to Postgres and its password.',
   },
   'ledger-in-use': {
-    retry: 'never',
     exit: 4,
-    status: 503,
     hint: 'Another process has this embedded ledger open. Stop it, or use Postgres to run several.',
   },
   'ledger-behind': {
-    retry: 'never',
     exit: 5,
-    status: 503,
     hint: 'Run `zoom-chat-archiver migrate` with this version of the program.',
   },
   'ledger-ahead': {
-    retry: 'never',
     exit: 5,
-    status: 503,
     hint: 'The ledger was migrated by a newer version. Run that version or a later one.',
   },
   'archive-missing': {
-    retry: 'never',
     exit: 6,
-    status: 503,
     hint: 'Create the archive with `zoom-chat-archiver init`.',
   },
   'archive-mismatch': {
-    retry: 'never',
     exit: 6,
-    status: 503,
     hint: 'The archive belongs to another account or format. Check account and sink in the configuration.',
   },
   'sink-unreachable': {
-    retry: 'transient',
     exit: 7,
-    status: 503,
     hint: 'Check the endpoint, region and network path of the bucket, or the mount of the directory.',
   },
   'sink-denied': {
-    retry: 'never',
     exit: 7,
-    status: 503,
     hint: 'Check the credentials and the bucket policy: get, put, list, and retention rights are needed.',
   },
   'sink-unlocked': {
-    retry: 'never',
     exit: 8,
-    status: 503,
     hint: 'Object Lock must be enabled when the bucket is created; use such a bucket, or set retention.mode: none.',
   },
   'sink-full': {
-    retry: 'transient',
     exit: 9,
-    status: 503,
     hint: 'The disk is full. Free space; nothing was lost, sealing goes on from the ledger.',
   },
   'sink-conflict': {
-    retry: 'never',
     exit: 10,
-    status: 503,
     hint: 'An object with other bytes stands at this key. Sealing stopped; compare it with the ledger before going on.',
   },
   'zoom-unreachable': {
-    retry: 'transient',
     exit: 11,
-    status: 502,
     hint: 'Zoom did not answer. Check egress to zoom.us and api.zoom.us; collection goes on where it stopped.',
   },
   'zoom-credentials': {
-    retry: 'never',
     exit: 12,
-    status: 502,
     hint: 'Check accountId, clientId and clientSecret of the server-to-server OAuth app, and that the app is activated.',
   },
   'zoom-scope': {
-    retry: 'never',
     exit: 13,
-    status: 502,
     hint: 'Add the scopes named above to the app in the Zoom Marketplace, then try again.',
   },
   'zoom-permission': {
-    retry: 'never',
     exit: 13,
-    status: 502,
     hint: 'The role of the user who activated the app lacks the right for this report.',
   },
   'zoom-rate-limited': {
-    retry: 'wait',
     exit: 14,
-    status: 502,
     hint: 'The rate limit of the Zoom account is used up. Lower zoom.share or wait; nothing is skipped.',
   },
   'zoom-page-token': {
-    retry: 'never',
     exit: 15,
-    status: 502,
     hint: 'A page token lapsed or came back twice; the unit is collected again from its first page.',
   },
   'zoom-request': {
-    retry: 'never',
     exit: 15,
-    status: 502,
     hint: 'Zoom refused the request. Give Zoom support the tracking id from the log.',
   },
   'zoom-response': {
-    retry: 'transient',
     exit: 15,
-    status: 502,
     hint: 'Zoom answered in a form this version does not know. The unit stays open and is tried again.',
   },
   incomplete: {
-    retry: 'transient',
     exit: 17,
-    status: 503,
     hint: 'Nothing is lost: what failed stays open and is tried again by the next pass. The log names each unit.',
   },
   'lease-held': {
-    retry: 'wait',
     exit: 16,
-    status: 503,
     hint: 'A running archiver holds the lease of this account. Let it work, or stop it first.',
   },
   'spool-full': {
-    retry: 'transient',
     exit: 9,
-    status: 503,
     hint: 'The disk of spool.path is full. Free space; nothing was lost, sealing goes on from the ledger.',
   },
   'lease-lost': {
-    retry: 'never',
     exit: 16,
-    status: 503,
     hint: 'Another replica collects for this account; this one stops writing.',
   },
   interrupted: {
-    retry: 'never',
     exit: 130,
-    status: 503,
     hint: 'Run the same command again: it goes on where it stopped.',
   },
-  internal: { retry: 'never', exit: 70, status: 500, hint: 'This is a bug. Please report it with the log.' },
+  internal: { exit: 70, hint: 'This is a bug. Please report it with the log.' },
 } as const satisfies Record<string, CodeFacts>;
 
 export type ErrorCode = keyof typeof TABLE;
@@ -178,7 +122,7 @@ export interface ErrorDetails {
   readonly cause?: unknown;
   /** Values that explain this one case (a path, a key, a status). Never secrets, never message text. */
   readonly detail?: string;
-  /** For policy `wait`: the moment, in milliseconds since the epoch, before which trying again is useless. */
+  /** The moment, in milliseconds since the epoch, before which trying again is useless. */
   readonly retryAt?: number;
 }
 
@@ -204,14 +148,8 @@ export class ArchiverError extends Error {
     this.retryAt = details.retryAt;
   }
 
-  get retry(): RetryPolicy {
-    return TABLE[this.code].retry;
-  }
   get exitCode(): number {
     return TABLE[this.code].exit;
-  }
-  get httpStatus(): number {
-    return TABLE[this.code].status;
   }
   get hint(): string {
     return TABLE[this.code].hint;

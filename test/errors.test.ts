@@ -34,7 +34,7 @@ describe('an error', () => {
 
   test('that waits carries the moment', () => {
     const error = new ArchiverError('zoom-rate-limited', 'daily rate limit reached', { retryAt: 7 });
-    expect(error).toMatchObject({ retry: 'wait', retryAt: 7, exitCode: 14, httpStatus: 502 });
+    expect(error).toMatchObject({ retryAt: 7, exitCode: 14 });
   });
 });
 
@@ -47,11 +47,9 @@ function codes(): ErrorCode[] {
 
 describe('the table', () => {
   test.each(codes())('%s has everything an operator and a supervisor need', (code) => {
-    const { retry, exitCode, httpStatus, hint } = new ArchiverError(code, 'x');
-    expect(['never', 'transient', 'wait']).toContain(retry);
+    const { exitCode, hint } = new ArchiverError(code, 'x');
     expect(exitCode).toBeGreaterThan(1);
     expect(exitCode).toBeLessThan(256);
-    expect(httpStatus).toBeGreaterThanOrEqual(400);
     expect(hint).toMatch(/^[A-Z].*[.`]$/s);
   });
 
@@ -90,7 +88,6 @@ describe('asArchiverError', () => {
       code: 'internal',
       phrase: 'unexpected error',
       detail,
-      retry: 'never',
       exitCode: 70,
     });
     expect(error.cause).toBe(thrown);
