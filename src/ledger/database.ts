@@ -15,8 +15,6 @@ export interface Queryable {
 export interface Database extends Queryable {
   /** Commits when `work` resolves, rolls back when it rejects. */
   transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
-  /** Several statements without parameters, as migrations are. */
-  script(text: string): Promise<void>;
   close(): Promise<void>;
   readonly engine: 'postgres' | 'pglite';
 }
@@ -106,9 +104,6 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
         client.release(broken || cut !== undefined);
         client.off('error', hear);
       }
-    },
-    async script(text) {
-      await ask(pool, text);
     },
     close: () => pool.end(),
   };

@@ -50,9 +50,6 @@ export async function openPglite(options: PgliteOptions): Promise<Database> {
     engine: 'pglite',
     ...on(db),
     transaction: (work) => db.transaction((tx) => work(on(tx))),
-    async script(text) {
-      await db.exec(text);
-    },
     async close() {
       await db.close();
       unlock();

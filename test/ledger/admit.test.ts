@@ -88,7 +88,7 @@ describe.each(ENGINES)('admission on $name', (engine) => {
     const { db, lease, unit } = await openLedger(engine);
     await fc.assert(
       fc.asyncProperty(pages, async (sequence) => {
-        await db.script('truncate seen, states, staged');
+        await db.query('truncate seen, states, staged');
         await db.query('update units set pages = 0, rows = 0, admitted = 0, sightings = 0, drift = 0');
         const model = new Model();
         const answers: Admission[] = [];

@@ -78,7 +78,7 @@ describe('two connections that admit at the same moment', () => {
     const other = await place.open();
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(somePage, somePage), { maxLength: 5 }), async (rounds) => {
-        await db.script('truncate seen, states, staged');
+        await db.query('truncate seen, states, staged');
         await db.query('update units set pages = 0, rows = 0, admitted = 0, sightings = 0, drift = 0');
         for (const [one, two] of rounds) {
           await Promise.all([admit(db, lease, unit, page(one)), admit(other, lease, unit, page(two))]);

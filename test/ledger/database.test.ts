@@ -12,7 +12,8 @@ describe.each(ENGINES)('the database seam on $name', (engine) => {
   test('commits what resolves and rolls back what rejects', async () => {
     const place = await engine.place();
     const db = await place.open();
-    await db.script('create table t (n int8); insert into t values (1); insert into t values (2)');
+    await db.query('create table t (n int8)');
+    await db.query('insert into t values (1), (2)');
     await db.transaction((tx) => tx.query('insert into t values ($1)', [3]));
     const failing = db.transaction(async (tx) => {
       await tx.query('insert into t values ($1)', [4]);
@@ -58,7 +59,7 @@ describe('Postgres', () => {
   test('that ends a connection in a transaction fails that transaction and nothing else', async () => {
     const place = await POSTGRES.place();
     const [db, other] = [await place.open(), await place.open()];
-    await db.script('create table t (n int8)');
+    await db.query('create table t (n int8)');
     const cut = db.transaction(async (tx) => {
       await tx.query('insert into t values (1)');
       const [{ pid } = {}] = await tx.query('select pg_backend_pid() as pid');

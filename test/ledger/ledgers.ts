@@ -88,7 +88,6 @@ function closing(db: Database): Database {
     engine: db.engine,
     query: (text, values) => db.query(text, values),
     transaction: (work) => db.transaction(work),
-    script: (text) => db.script(text),
     close() {
       closed ??= db.close();
       return closed;

@@ -71,8 +71,7 @@ test('admission reads keys by index only, also when hundreds of thousands are kn
   }
 
   for (const statistics of ['as they happen to be', 'fresh']) {
-    if (statistics === 'fresh')
-      await db.script('analyze seen; analyze states; analyze staged; analyze units');
+    if (statistics === 'fresh') await db.query('analyze seen, states, staged, units');
     // A prepared statement's generic plan is made without looking at the values.
     for (const mode of ['force_custom_plan', 'force_generic_plan'] as const) {
       const plan = await planOf(db, admission, mode);

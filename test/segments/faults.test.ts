@@ -40,7 +40,6 @@ function faulty(db: Database, write: Write, effect: Effect, nth: number): Databa
       failing(write === 'commit' && text.includes(`set state = 'committed'`), () => db.query(text, values)),
     transaction: <T>(work: (tx: Queryable) => Promise<T>) =>
       failing(write === 'plan', () => db.transaction(work)),
-    script: (text) => db.script(text),
     close: () => db.close(),
   };
 }
