@@ -1,5 +1,4 @@
 import { ArchiverError } from '../errors.ts';
-import type { Logger } from '../log.ts';
 
 /**
  * How a run is asked to end. `drain`: finish the unit in hand, begin nothing new, return. `interrupt`: stop now;
@@ -20,7 +19,6 @@ export interface StopOptions {
   readonly emitter: SignalEmitter;
   /** How long a drain may take before it becomes an interrupt: the orchestrator's grace period minus a margin. Asked when a drain begins. */
   readonly drainSeconds: () => number;
-  readonly log?: Logger;
 }
 
 export interface InstalledStop extends StopSignals {
@@ -37,7 +35,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
  *
  * @returns the two signals; both abort with an `ArchiverError('interrupted')`.
  */
-export function installStopSignals({ emitter, drainSeconds, log }: StopOptions): InstalledStop {
+export function installStopSignals({ emitter, drainSeconds }: StopOptions): InstalledStop {
   const drain = new AbortController();
   const interrupt = new AbortController();
   let timer: NodeJS.Timeout | undefined;
@@ -47,15 +45,13 @@ export function installStopSignals({ emitter, drainSeconds, log }: StopOptions):
       interruptNow(`second ${signal}`);
       return;
     }
-    const seconds = drainSeconds();
-    log?.info({ signal, seconds }, 'stopping: finishing what is under way');
-    timer = setTimeout(() => interruptNow('drain took too long'), Math.min(seconds * 1000, LONGEST_TIMER_MS));
+    const ms = Math.min(drainSeconds() * 1000, LONGEST_TIMER_MS);
+    timer = setTimeout(() => interruptNow('drain took too long'), ms);
     timer.unref();
     drain.abort(new ArchiverError('interrupted', 'asked to stop', { detail: signal }));
   };
   const interruptNow = (why: string): void => {
     dispose();
-    log?.warn({ why }, 'stopping now');
     interrupt.abort(new ArchiverError('interrupted', 'stopped at once', { detail: why }));
   };
   const dispose = (): void => {
