@@ -1,5 +1,5 @@
 /** The configuration's schema as the files that describe it to editors and to people. */
-import { configJsonSchema } from '../src/config.ts';
+import { configJsonSchema } from '../src/config/schema.ts';
 
 export const SCHEMA_FILE = 'config.schema.json';
 export const MANUAL_FILE = 'docs/configuration.md';

@@ -1,4 +1,4 @@
-/** `npm run schema`: writes config.schema.json and the settings in docs/configuration.md anew from src/config.ts. */
+/** `npm run schema`: writes config.schema.json and the settings in docs/configuration.md anew from src/config/schema.ts. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

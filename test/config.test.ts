@@ -4,7 +4,8 @@ import path from 'node:path';
 import Fastify from 'fastify';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { type Config, configJsonSchema, loadConfig, parseConfig, processName } from '../src/config.ts';
+import { configJsonSchema } from '../src/config/schema.ts';
+import { type Config, loadConfig, parseConfig, processName } from '../src/config.ts';
 import { ArchiverError } from '../src/errors.ts';
 
 interface Surroundings {

@@ -1,0 +1,86 @@
+/** What can be wrong with a configuration file, in words that need no knowledge of YAML parsers or schemas. */
+import type { z } from 'zod';
+import { ArchiverError } from '../errors.ts';
+
+/** Where in the file, as in `zoom.plan`, and what is wrong there. */
+export interface Problem {
+  readonly where: string;
+  readonly what: string;
+  /** For a variable that is not set: nothing else is worth saying about this place. */
+  readonly unset?: true;
+}
+
+/** `config-invalid` with a line for each problem. */
+export function invalid(problems: readonly Problem[]): ArchiverError {
+  const unset = new Set(problems.filter((problem) => problem.unset).map(({ where }) => where));
+  const lines = problems
+    .filter((problem) => problem.unset || !unset.has(problem.where))
+    .map(({ where, what }) => `  ${where}: ${what}`);
+  return new ArchiverError('config-invalid', 'the configuration has problems', {
+    detail: `\n${lines.join('\n')}`,
+  });
+}
+
+/** What an error says, whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The problems that an issue of the schema stands for: one, or one for each unknown setting. */
+export function problemsOf(issue: z.core.$ZodIssue): Problem[] {
+  const where = issue.path.map(String).join('.');
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({
+      where: where === '' ? key : `${where}.${key}`,
+      what: 'is not a known setting',
+    }));
+  }
+  return [{ where: where === '' ? '(top level)' : where, what: issue.message }];
+}
+
+const KINDS: Record<string, string> = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'a group of settings',
+  record: 'a group of settings',
+  array: 'a list',
+};
+
+/** What is wrong, in words that need no knowledge of the schema language. */
+export function phrase(issue: z.core.$ZodRawIssue): string | undefined {
+  const { input } = issue;
+  switch (issue.code) {
+    case 'invalid_type':
+    case 'invalid_union': {
+      if (input === undefined) return 'is missing';
+      if (input === null) return 'is empty';
+      if (issue.code === 'invalid_union') return 'must be text or { file: PATH }';
+      if (issue.expected === 'int' && typeof input === 'number') return 'must be a whole number';
+      const kind = Array.isArray(input) ? 'array' : typeof input;
+      const hint = issue.expected === 'string' && kind === 'number' ? '; put it in quotes' : '';
+      return `must be ${KINDS[issue.expected] ?? issue.expected}, not ${KINDS[kind] ?? kind}${hint}`;
+    }
+    case 'invalid_value':
+      return input === undefined ? 'is missing' : `must be one of ${issue.values.map(String).join(', ')}`;
+    case 'too_small':
+      if (issue.origin === 'string' && issue.minimum === 1) return 'must not be empty';
+      return `must ${measure(issue.origin, issue.inclusive ? 'at least' : 'above', issue.minimum)}`;
+    case 'too_big':
+      return `must ${measure(issue.origin, issue.inclusive ? 'at most' : 'below', issue.maximum)}`;
+    default:
+      return undefined;
+  }
+}
+
+function measure(origin: string, bound: string, limit: number | bigint): string {
+  switch (origin) {
+    case 'string':
+      return `have ${bound} ${limit} characters`;
+    case 'array':
+      return `have ${bound} ${limit} ${limit === 1 ? 'entry' : 'entries'}`;
+    default:
+      return `be ${bound} ${limit}`;
+  }
+}

@@ -1,0 +1,227 @@
+/**
+ * The configuration's schema, which is its manual: `npm run schema` makes `config.schema.json` and the tables of
+ * `docs/configuration.md` from it.
+ */
+import { z } from 'zod';
+
+const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** A text of a notation of ours: says what it must look like also when it is no text at all. */
+const notation = (pattern: RegExp, error: string) =>
+  z.string({ error: (issue) => (issue.input === undefined ? 'is missing' : error) }).regex(pattern, error);
+
+function milliseconds(text: string): number {
+  const [, number, unit] = /^(\d+)(\w+)$/.exec(text) ?? [];
+  return Number(number) * (UNITS[unit ?? ''] ?? Number.NaN);
+}
+
+/** `90s`, `15m`, `2h`, `7d`: milliseconds. */
+const duration = notation(
+  /^\d+(ms|s|m|h|d)$/,
+  'must be a number and a unit: ms, s, m, h or d, as in 15m',
+).transform(milliseconds);
+
+/** A duration that is not nothing: 0 would mean "never" to one reader and "at once" to another. */
+const positiveDuration = notation(
+  /^0*[1-9]\d*(ms|s|m|h|d)$/,
+  'must be a number above 0 and a unit: ms, s, m, h or d, as in 15m',
+).transform(milliseconds);
+
+/** `64MB`: bytes; kB, MB, GB are powers of ten, KiB, MiB, GiB of two. */
+const bytes = notation(
+  /^0*[1-9]\d*(B|kB|MB|GB|KiB|MiB|GiB)$/,
+  'must be a number above 0 and a unit: B, kB, MB, GB, KiB, MiB or GiB, as in 64MB',
+).transform((text) => {
+  const [, number, unit] = /^(\d+)(\w+)$/.exec(text) ?? [];
+  const factors: Record<string, number> = {
+    B: 1,
+    kB: 1e3,
+    MB: 1e6,
+    GB: 1e9,
+    KiB: 2 ** 10,
+    MiB: 2 ** 20,
+    GiB: 2 ** 30,
+  };
+  return Number(number) * (factors[unit ?? ''] ?? Number.NaN);
+});
+
+/** `90d`, `18m`, `7y`: a retention period; months and years are calendar ones. S3 locks for 100 years at most. */
+const period = notation(
+  /^([1-9]\d{0,4}d|[1-9]\d{0,2}m|[1-9]\d?y)$/,
+  'must be a number and a unit: d (up to 99999), m (months, up to 999) or y (up to 99), as in 7y',
+).describe('Retention period: 90d, 18m, 7y.');
+
+const secret = z
+  .union([z.string().min(1), z.strictObject({ file: z.string().min(1) })])
+  .describe('A secret: $' + '{NAME} from the environment, or { file: PATH }.');
+
+const url = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
+
+/** A URL that paths are appended to. */
+const baseUrl = url.transform((text) => text.replace(/\/+$/, ''));
+
+const schedule = (cron: string) =>
+  z
+    .strictObject({
+      cron: z.string().default(cron).describe('Five or six cron fields.'),
+      timezone: z.string().default('UTC').describe('IANA time zone of the cron fields.'),
+      jitter: duration.prefault('10s').describe('Random delay before a run, so that replicas spread.'),
+    })
+    .prefault({});
+
+const zoom = z.strictObject({
+  accountId: z.string().min(1).describe('Zoom account id; the archive belongs to it.'),
+  clientId: z.string().min(1).describe('Client id of the server-to-server OAuth app.'),
+  clientSecret: secret,
+  apiUrl: baseUrl.default('https://api.zoom.us/v2').describe('Base URL of the REST API.'),
+  oauthUrl: baseUrl.default('https://zoom.us').describe('Base URL of the token endpoint.'),
+  plan: z
+    .enum(['free', 'pro', 'business'])
+    .default('pro')
+    .describe(
+      'Plan of the account, for its rate limits; Zoom does not tell it. Business and above: business.',
+    ),
+  share: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(0.5)
+    .describe("Part of the account's rate limits to use; they are shared with all its other apps."),
+  rates: z
+    .partialRecord(z.enum(['LIGHT', 'MEDIUM', 'HEAVY', 'RESOURCE-INTENSIVE']), z.number().positive())
+    .default({})
+    .describe('Requests per second by label, instead of plan and share; for accounts with raised limits.'),
+  parallel: z.number().int().min(1).max(256).default(16).describe('Sessions collected at the same time.'),
+  timeout: positiveDuration
+    .prefault('30s')
+    .describe('Longest wait for the head, and for each part of the body, of an answer.'),
+});
+
+const collection = z
+  .strictObject({
+    settle: duration
+      .prefault('2m')
+      .describe('A report may lack what happened in the last moments; that much is asked for again.'),
+    sweep: positiveDuration
+      .prefault('7d')
+      .describe('Every known session is asked for messages at least so often.'),
+    relist: positiveDuration.prefault('1d').describe('All six months of sessions are listed again so often.'),
+    modifications: z
+      .array(
+        z.strictObject({
+          youngerThan: positiveDuration.describe('For sessions whose last activity is younger than this.'),
+          every: positiveDuration.describe('How often they are asked for edits and deletes.'),
+        }),
+      )
+      .min(1)
+      .refine(
+        (steps) => steps.every((step, place) => step.youngerThan > (steps[place - 1]?.youngerThan ?? 0)),
+        'must go from the youngest to the oldest: youngerThan rises from step to step',
+      )
+      .prefault([
+        { youngerThan: '1d', every: '15m' },
+        { youngerThan: '7d', every: '6h' },
+        { youngerThan: '30d', every: '1d' },
+        { youngerThan: '200d', every: '7d' },
+      ])
+      .describe(
+        'How often sessions are asked for edits and deletes, by their age; the last step holds for all older.',
+      ),
+  })
+  .prefault({});
+
+const ledger = z.strictObject({
+  url: secret.optional().describe('Postgres 14 or later: postgres://user:password@host/database.'),
+  directory: z.string().min(1).optional().describe('Directory of the embedded ledger, for evaluation.'),
+  connections: z.number().int().min(2).max(200).default(12).describe('Connections to Postgres.'),
+  lease: positiveDuration.prefault('30s').describe('A replica that falls silent loses its lease after this.'),
+});
+
+const sink = z.strictObject({
+  directory: z.strictObject({ path: z.string().min(1).describe('Folder of the archive.') }).optional(),
+  s3: z
+    .strictObject({
+      bucket: z.string().min(3),
+      prefix: z.string().default('').describe('Folder of the archive in the bucket; empty for its top.'),
+      region: z.string().min(1).default('us-east-1'),
+      endpoint: url.optional().describe('For stores other than AWS.'),
+      forcePathStyle: z
+        .boolean()
+        .default(false)
+        .describe('Bucket in the path, as most stores other than AWS want it.'),
+      accessKeyId: secret
+        .optional()
+        .describe("Left out, the SDK's usual chain finds credentials (IRSA, instance…)."),
+      secretAccessKey: secret.optional(),
+    })
+    .optional(),
+});
+
+const retention = z
+  .strictObject({
+    class: z
+      .string()
+      .regex(/^[a-z0-9_-]{1,32}$/, 'must be 1 to 32 of a-z, 0-9, _ and -')
+      .default('default')
+      .describe('Retention class of every record.'),
+    keep: period.default('7y').describe('How long records are locked, from the end of their day.'),
+    mode: z
+      .enum(['governance', 'compliance', 'none'])
+      .default('governance')
+      .describe('Object Lock mode. compliance: nobody, not even the root user, can delete before the date.'),
+  })
+  .prefault({});
+
+const seal = z
+  .strictObject({
+    records: z
+      .number()
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .default(50_000)
+      .describe('A segment is full at so many records'),
+    bytes: bytes.prefault('64MB').describe('or at so many bytes of JSON.'),
+    maxAge: duration
+      .prefault('1h')
+      .describe('A segment is sealed, however small, when its oldest record waited so long.'),
+    spool: z
+      .string()
+      .min(1)
+      .default('./spool')
+      .describe('Folder for segments on their way; needs a few segments of space.'),
+  })
+  .prefault({});
+
+/** The whole file. */
+export const configSchema = z.strictObject({
+  zoom,
+  collection,
+  ledger,
+  sink,
+  retention,
+  seal,
+  schedule: z
+    .strictObject({
+      collect: schedule('*/5 * * * *'),
+      seal: schedule('* * * * *'),
+      maintain: schedule('17 3 * * *'),
+    })
+    .prefault({}),
+  metrics: z
+    .strictObject({
+      host: z.string().default('127.0.0.1').describe('Address to listen on; 0.0.0.0 in a container.'),
+      port: z.number().int().min(0).max(65535).default(9464),
+    })
+    .prefault({}),
+  log: z
+    .strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info') })
+    .prefault({}),
+  replicas: z.number().int().min(1).default(1).describe('How many run; more than one needs Postgres.'),
+  drain: duration.prefault('25s').describe('After a stop signal, how long work in hand may take to finish.'),
+});
+
+/** The JSON Schema of the file, for editors; published as `config.schema.json`. */
+export function configJsonSchema(): unknown {
+  return z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' });
+}
