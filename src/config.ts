@@ -11,7 +11,7 @@ import { ArchiverError } from './errors.ts';
 type Parsed = z.output<typeof configSchema>;
 
 /** The configuration with secrets read, paths made absolute and durations in milliseconds. */
-export interface Config extends Omit<Parsed, 'zoom' | 'ledger' | 'sink' | 'seal'> {
+export interface Config extends Omit<Parsed, 'zoom' | 'ledger' | 'sink'> {
   readonly zoom: Omit<Parsed['zoom'], 'clientSecret'> & { readonly clientSecret: string };
   readonly ledger: { readonly connections: number; readonly lease: number } & (
     | { readonly url: string }
@@ -28,7 +28,6 @@ export interface Config extends Omit<Parsed, 'zoom' | 'ledger' | 'sink' | 'seal'
         readonly forcePathStyle: boolean;
         readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined;
       };
-  readonly seal: Parsed['seal'];
 }
 
 /** Where a configuration's text comes from and what it may refer to. */

@@ -454,8 +454,33 @@ describe('the JSON schema', () => {
     expect(await accepts(parse(text))).toBe(false);
   });
 
-  test('describes every setting that is not plain', () => {
-    expect(JSON.stringify(configJsonSchema())).toContain('Object Lock mode');
+  interface Node {
+    readonly description?: string;
+    readonly default?: unknown;
+    readonly required?: readonly string[];
+    readonly properties?: Readonly<Record<string, Node>>;
+  }
+
+  /** The settings below `node` by their path; groups only lend their name. */
+  function settings(node: Node, path: string, required: boolean): [string, Node, boolean][] {
+    if (node.properties === undefined) return [[path, node, required]];
+    return Object.entries(node.properties).flatMap(([name, child]) =>
+      settings(child, path === '' ? name : `${path}.${name}`, node.required?.includes(name) ?? false),
+    );
+  }
+
+  test('says of every setting what it is, and what holds where it is left out', () => {
+    const all = settings(configJsonSchema() as Node, '', true);
+    expect(all.length).toBeGreaterThan(40);
+    expect(all.filter(([, node]) => node.description === undefined).map(([path]) => path)).toEqual([]);
+    const open = all.filter(([, node, required]) => !required && node.default === undefined);
+    expect(open.map(([path]) => path)).toEqual([
+      'ledger.url',
+      'ledger.directory',
+      'sink.s3.endpoint',
+      'sink.s3.accessKeyId',
+      'sink.s3.secretAccessKey',
+    ]);
   });
 });
 

@@ -73,8 +73,8 @@ const zoom = z.strictObject({
   accountId: z.string().min(1).describe('Zoom account id; the archive belongs to it.'),
   clientId: z.string().min(1).describe('Client id of the server-to-server OAuth app.'),
   clientSecret: secret,
-  apiUrl: baseUrl.default('https://api.zoom.us/v2').describe('Base URL of the REST API.'),
-  oauthUrl: baseUrl.default('https://zoom.us').describe('Base URL of the token endpoint.'),
+  apiUrl: baseUrl.prefault('https://api.zoom.us/v2').describe('Base URL of the REST API.'),
+  oauthUrl: baseUrl.prefault('https://zoom.us').describe('Base URL of the token endpoint.'),
   plan: z
     .enum(['free', 'pro', 'business'])
     .default('pro')
@@ -141,9 +141,12 @@ const sink = z.strictObject({
   directory: z.strictObject({ path: z.string().min(1).describe('Folder of the archive.') }).optional(),
   s3: z
     .strictObject({
-      bucket: z.string().min(3),
+      bucket: z
+        .string()
+        .min(3)
+        .describe('Bucket of the archive; made with Object Lock unless retention.mode is none.'),
       prefix: z.string().default('').describe('Folder of the archive in the bucket; empty for its top.'),
-      region: z.string().min(1).default('us-east-1'),
+      region: z.string().min(1).default('us-east-1').describe('Region of the bucket.'),
       endpoint: url.optional().describe('For stores other than AWS.'),
       forcePathStyle: z
         .boolean()
@@ -180,8 +183,8 @@ const seal = z
       .min(1)
       .max(1_000_000)
       .default(50_000)
-      .describe('A segment is full at so many records'),
-    bytes: bytes.prefault('64MB').describe('or at so many bytes of JSON.'),
+      .describe('A segment is full at so many records.'),
+    bytes: bytes.prefault('64MB').describe('It is also full at so many bytes of JSON.'),
     maxAge: duration
       .prefault('1h')
       .describe('A segment is sealed, however small, when its oldest record waited so long.'),
@@ -211,11 +214,24 @@ export const configSchema = z.strictObject({
   metrics: z
     .strictObject({
       host: z.string().default('127.0.0.1').describe('Address to listen on; 0.0.0.0 in a container.'),
-      port: z.number().int().min(0).max(65535).default(9464),
+      port: z
+        .number()
+        .int()
+        .min(0)
+        .max(65535)
+        .default(9464)
+        .describe('Port to listen on; 0 takes a free one, which the log names.'),
     })
     .prefault({}),
   log: z
-    .strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info') })
+    .strictObject({
+      level: z
+        .enum(['trace', 'debug', 'info', 'warn', 'error'])
+        .default('info')
+        .describe(
+          'The least that `run` logs; other commands log from `warn` on. `--log-level` says otherwise.',
+        ),
+    })
     .prefault({}),
   replicas: z.number().int().min(1).default(1).describe('How many run; more than one needs Postgres.'),
   drain: duration.prefault('25s').describe('After a stop signal, how long work in hand may take to finish.'),
