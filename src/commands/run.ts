@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import type { Unit } from '../collectors/collect.ts';
 import { processName } from '../config.ts';
 import { ArchiverError, asArchiverError } from '../errors.ts';
 import { dropOldKeys } from '../ledger/admit.ts';
@@ -7,6 +8,7 @@ import { dropOldUnits } from '../ledger/units.ts';
 import type { Logger } from '../log.ts';
 import { createMetrics, createRegistry, type Metrics } from '../metrics/metrics.ts';
 import { startMetricsServer } from '../metrics/server.ts';
+import { STREAMS } from '../record.ts';
 import { type Leadership, takeLeadership } from '../scheduler/leadership.ts';
 import { createScheduler, type Job } from '../scheduler/scheduler.ts';
 import { SegmentBuilder } from '../segments/build.ts';
@@ -30,6 +32,9 @@ import { runCollect, runSeal } from './work.ts';
 /** Errors after which the state of the archive or the ledger is unknown: stop, and let start-up recover. */
 const FATAL = new Set(['internal', 'sink-conflict', 'archive-mismatch', 'ledger-ahead', 'ledger-behind']);
 
+/** The streams of which a pass collects all that is due. */
+const COLLECTED: readonly Unit['stream'][] = ['sessions', 'messages'];
+
 interface Parts {
   readonly context: Context;
   readonly db: Database;
@@ -50,7 +55,12 @@ export function runCommand(io: CommandIo): Command {
       io.drainWithin(config.drain);
       const registry = createRegistry();
       const build = buildInfo();
-      const metrics = createMetrics(registry, build);
+      const metrics = createMetrics(registry, build, {
+        now: context.now,
+        streams: STREAMS,
+        collected: COLLECTED,
+        jobs: Object.keys(config.schedule),
+      });
       await withLedger(context, async (db) => {
         const sink = openSink(context);
         const client = openZoom(context, metrics);

@@ -13,7 +13,8 @@ const SEAL_SECONDS = [0.01, 0.05, 0.25, 1, 2.5, 5, 15, 60, 300];
 const JOB_SECONDS = [0.1, 1, 5, 15, 60, 300, 900, 3600, 14400];
 
 export type SealStep = 'plan' | 'build' | 'put' | 'commit';
-export type JobOutcome = 'done' | 'failed' | 'interrupted' | 'skipped';
+const JOB_OUTCOMES = ['done', 'failed', 'interrupted', 'skipped'] as const;
+export type JobOutcome = (typeof JOB_OUTCOMES)[number];
 
 /**
  * What the stages report, in their own words. Moments are milliseconds since the epoch, durations seconds, sizes
@@ -51,6 +52,19 @@ export interface Metrics {
   errorSeen(error: { code: string; phrase: string }): void;
 }
 
+export interface MetricsOptions {
+  /** Milliseconds since the epoch, asked at each scrape. */
+  readonly now?: () => number;
+  /**
+   * Streams whose records are counted, and jobs: their counters begin at 0, because Prometheus' `increase()` does not
+   * see the step from no series to its first value.
+   */
+  readonly streams?: readonly string[];
+  readonly jobs?: readonly string[];
+  /** Streams that can be complete: while this process leads, each has a time since it was. */
+  readonly collected?: readonly string[];
+}
+
 /** A registry of its own for one process, so that two archivers in one test do not share numbers. */
 export function createRegistry(): Registry {
   return new Registry();
@@ -59,13 +73,12 @@ export function createRegistry(): Registry {
 /**
  * Declares every metric of the program on `registry`, with Node's own process metrics beside them.
  *
- * @param now milliseconds since the epoch, asked at each scrape.
  * @throws Error when the registry already holds these metrics.
  */
 export function createMetrics(
   registry: Registry,
   build: { version: string; commit: string },
-  now: () => number = Date.now,
+  { now = Date.now, streams = [], jobs: jobNames = [], collected = [] }: MetricsOptions = {},
 ): Metrics {
   const registers = [registry];
   const counter = <L extends string>(name: string, help: string, labelNames: L[]) =>
@@ -105,6 +118,7 @@ export function createMetrics(
   const drift = counter('drift_total', 'Records seen again with other content under the same identity.', [
     'stream',
   ]);
+  for (const stream of streams) drift.inc({ stream }, 0);
   const units = counter('units_total', 'Units of collection by how they ended.', [
     'stream',
     'mode',
@@ -116,9 +130,9 @@ export function createMetrics(
     ['stream'],
   );
   const completeAt = new Map<string, number>();
-  new Gauge({
+  const sinceComplete = new Gauge({
     name: `${PREFIX}stream_seconds_since_complete`,
-    help: 'Seconds since everything due of a stream was last collected; absent until that happened once.',
+    help: 'Seconds since everything due of a stream was last collected, or since this process took the lease; absent while it stands by.',
     labelNames: ['stream'],
     registers,
     collect() {
@@ -158,6 +172,7 @@ export function createMetrics(
     [],
   );
   const jobs = counter('job_runs_total', 'Runs of a scheduled job by how they ended.', ['job', 'outcome']);
+  for (const job of jobNames) for (const outcome of JOB_OUTCOMES) jobs.inc({ job, outcome }, 0);
   const jobSeconds = histogram('job_seconds', 'Time of each run of a scheduled job.', ['job'], JOB_SECONDS);
   const errors = counter('errors_total', 'Errors by code and by the constant phrase of their origin.', [
     'code',
@@ -223,6 +238,13 @@ export function createMetrics(
       sealSeconds.observe({ step }, seconds);
     },
     lease({ held, generation }) {
+      if (held) {
+        for (const stream of collected) if (!completeAt.has(stream)) completeAt.set(stream, now());
+      } else {
+        // A standby does not collect: what it knew of completeness would grow old without meaning anything.
+        completeAt.clear();
+        sinceComplete.reset();
+      }
       leaseHeld.set(held ? 1 : 0);
       leaseGeneration.set(generation);
     },

@@ -63,6 +63,15 @@ test('every metric stands in docs/metrics.md, with its kind, labels and help, an
   expect([...mentioned].filter((name) => !names.has(name))).toEqual([]);
 });
 
+test('what alerts call an increase of has a series from the start', async () => {
+  const registry = createRegistry();
+  createMetrics(registry, { version: '1', commit: '2' }, { streams: STREAMS, jobs: ['seal'] });
+  const text = await registry.metrics();
+  const watched = [...read('docs/metrics.md').matchAll(/increase\((\w+)/g)].map(([, name = '']) => name);
+  expect(watched.length).toBeGreaterThan(1);
+  expect(watched.filter((name) => !text.includes(`\n${name}{`))).toEqual([]);
+});
+
 test.each(STREAMS)('every column of stream %s stands in docs/format.md', (stream) => {
   const document = unformatted(read('docs/format.md'));
   const own = document.split('\n').find((line) => line.startsWith(`|\`${stream}\`|\``)) ?? '';

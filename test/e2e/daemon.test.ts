@@ -66,6 +66,9 @@ test('collects and seals on schedule, answers probes, and ends on SIGTERM with t
   expect([ready.status, await ready.json()]).toMatchObject([200, { status: 'ready' }]);
   const metrics = await (await fetch(`${url}/metrics`)).text();
   expect(metrics).toMatch(/_lease_held\S* 1$/m);
+  expect(metrics).toMatch(/_stream_seconds_since_complete\{stream="messages"\} \d/);
+  expect(metrics).toMatch(/_drift_total\{stream="messages"\} 0$/m);
+  expect(metrics).toMatch(/_job_runs_total\{job="maintain",outcome="failed"\} 0$/m);
   expect(metrics).toMatch(/_records_admitted_total\{[^}]*kind="sent"[^}]*\} [1-9]/);
 
   const moment = requests(stage.emulator) + 6;
@@ -104,6 +107,7 @@ test('a standby takes over from a leader that was killed', async () => {
   expect(await waiting.json()).toMatchObject({
     checks: expect.arrayContaining([{ name: 'ledger', ok: true }]),
   });
+  expect(await (await fetch(`${url}/metrics`)).text()).not.toContain('seconds_since_complete{');
   await message(leader, 'collected');
   const moment = requests(stage.emulator) + 4;
   await until(() => requests(stage.emulator) >= moment);

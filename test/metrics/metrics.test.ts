@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createMetrics, createRegistry } from '../../src/metrics/metrics.ts';
+import { createMetrics, createRegistry, type MetricsOptions } from '../../src/metrics/metrics.ts';
 
 const BUILD = { version: '1.2.3', commit: 'abc1234' };
 const AT = Date.UTC(2026, 2, 1);
@@ -93,6 +93,19 @@ describe('what is not known is not claimed', () => {
     ]);
   });
 
+  test('but counters that an alert watches begin at 0, because it would not see them begin at 1', async () => {
+    const { lines } = create({ streams: ['messages', 'sessions'], jobs: ['seal'] });
+    const counters = (await lines(/_bucket|_sum|nodejs|process/)).filter((line) => /_total\{/.test(line));
+    expect(counters).toEqual([
+      'drift_total{stream="messages"} 0',
+      'drift_total{stream="sessions"} 0',
+      'job_runs_total{job="seal",outcome="done"} 0',
+      'job_runs_total{job="seal",outcome="failed"} 0',
+      'job_runs_total{job="seal",outcome="interrupted"} 0',
+      'job_runs_total{job="seal",outcome="skipped"} 0',
+    ]);
+  });
+
   test('a stream with nothing open has no oldest uncollected moment', async () => {
     const { metrics, text } = create();
     metrics.oldestUncollected({ stream: 'messages', at: AT });
@@ -113,6 +126,20 @@ describe('seconds since a stream was complete', () => {
     expect(await text()).toContain('stream_seconds_since_complete{stream="messages"} 0');
   });
 
+  test('begin with the lease where no pass was complete, and end with it', async () => {
+    const { metrics, clock, text } = create({ collected: ['messages', 'sessions'] });
+    expect(await text()).not.toContain('since_complete{');
+    metrics.lease({ held: true, generation: 1 });
+    metrics.streamComplete({ stream: 'sessions', at: AT + 50_000 });
+    clock.now = AT + 90_000;
+    expect(await text()).toContain('stream_seconds_since_complete{stream="messages"} 90');
+    expect(await text()).toContain('stream_seconds_since_complete{stream="sessions"} 40');
+    metrics.lease({ held: false, generation: 0 });
+    expect(await text()).not.toContain('since_complete{');
+    metrics.lease({ held: true, generation: 3 });
+    expect(await text()).toContain('stream_seconds_since_complete{stream="sessions"} 0');
+  });
+
   test('are never negative when the clock was set back', async () => {
     const { metrics, clock, text } = create();
     metrics.streamComplete({ stream: 'messages', at: AT });
@@ -131,10 +158,10 @@ test('a label that takes ever new values stops at a ceiling, and counts on as "o
   expect(counted.at(-1)).toMatch(/endpoint="other",status="200"} 800$/);
 });
 
-function create() {
+function create(options: MetricsOptions = {}) {
   const clock = { now: AT };
   const registry = createRegistry();
-  const metrics = createMetrics(registry, BUILD, () => clock.now);
+  const metrics = createMetrics(registry, BUILD, { now: () => clock.now, ...options });
   const text = () => registry.metrics();
   /** The samples without comments and prefix, but for the lines that match `without`. */
   const lines = async (without: RegExp) =>
