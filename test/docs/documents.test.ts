@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { MANUAL_FILE, manualText, SCHEMA_FILE, schemaText } from '../../scripts/config-docs.ts';
@@ -7,6 +7,9 @@ import { parseConfig } from '../../src/config.ts';
 import { createMetrics, createRegistry } from '../../src/metrics/metrics.ts';
 import { STREAMS } from '../../src/record.ts';
 import { columns } from '../../src/segments/format.ts';
+import { segmentKey } from '../../src/segments/layout.ts';
+import { message, PROVENANCE } from '../ledger/candidates.ts';
+import { buildSegment, folder, readParquet, stagedRow } from '../segments/building.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
@@ -83,6 +86,39 @@ test.each(STREAMS)('every column of stream %s stands in docs/format.md', (stream
     ({ name }) => !common.includes(`\`${name}\``) && !own.includes(`\`${name}\``),
   );
   expect(missing.map(({ name }) => name)).toEqual([]);
+});
+
+describe('the SQL of docs/format.md', () => {
+  const [kinds = '', leaves = ''] = [...read('docs/format.md').matchAll(/```sql\n(.*?)```/gs)].map(
+    ([, sql = '']) => sql,
+  );
+
+  const inSession = (stream: string): boolean => stream === 'messages' || stream === 'reactions';
+
+  /** What DuckDB answers over an archive with one segment of the stream, of two records. */
+  async function answer(stream: (typeof STREAMS)[number], sql: string): Promise<unknown> {
+    const { session: _none, ...wholeAccount } = PROVENANCE;
+    const candidates = ['a', 'b'].map((id) => message(id, {}, { stream }));
+    const page = stagedRow(candidates, inSession(stream) ? PROVENANCE : wholeAccount);
+    const { built, bytes } = await buildSegment(candidates, [page]);
+    const archive = await folder();
+    const key = segmentKey({ stream, className: 'default', day: '2026-11-19', root: built.root });
+    mkdirSync(dirname(join(archive, key)), { recursive: true });
+    writeFileSync(join(archive, key), bytes);
+    return await readParquet('', sql.replaceAll("'archive/", `'${archive}/`));
+  }
+
+  test('counts messages by kind', async () => {
+    expect(await answer('messages', kinds)).toEqual([{ kind: 'sent', 'count_star()': '2' }]);
+  });
+
+  test.each(STREAMS)('checks every record of %s', async (stream) => {
+    const sql = leaves.replace('stream=messages', `stream=${stream}`);
+    const own = inSession(stream) ? sql : sql.replace('to_json(session_id)', `to_json('')`);
+    expect(await answer(stream, own)).toEqual([{ intact: true, 'count_star()': '2' }]);
+    const forged = own.replace('record)))', `record || ' ')))`);
+    expect(await answer(stream, forged)).toEqual([{ intact: false, 'count_star()': '2' }]);
+  });
 });
 
 test.each(documents)('links and npm scripts in %s exist', (path) => {
