@@ -14,12 +14,12 @@ import { type Candidate, instant } from '../../src/record.ts';
 import { parseSegmentKey } from '../../src/segments/layout.ts';
 import { type SealOptions, type SealSummary, seal } from '../../src/segments/seal.ts';
 import { createDirectorySink } from '../../src/sinks/directory.ts';
-import { createS3Sink } from '../../src/sinks/s3.ts';
 import type { ObjectLock, Sink } from '../../src/sinks/sink.ts';
 import { DAY, message, page, stagedRecords } from '../ledger/candidates.ts';
 import { type Ledger, NOW, type Place } from '../ledger/ledgers.ts';
 import { unitEnd } from '../ledger/unit-end.ts';
 import { type S3FakeOptions, startS3Fake } from '../support/s3-fake.ts';
+import { brokenRules, CEPH_RGW_16, PREFIX, s3SinkOn } from '../support/s3-sink.ts';
 import { archivedRecords, createBuilder, folder, leafHash, naiveRoot } from './building.ts';
 
 export type Effect = 'lost' | 'applied';
@@ -38,7 +38,6 @@ export interface SinkKind {
   open(): Promise<FaultySink>;
 }
 
-const PREFIX = 'archive/a1/';
 const NEXT_YEAR = new Date((Math.ceil(Date.now() / 1000) + 366 * 86_400) * 1000);
 export const LOCK: ObjectLock = { mode: 'governance', retainUntil: NEXT_YEAR };
 
@@ -47,10 +46,7 @@ export const DIRECTORY: SinkKind = { name: 'a directory', open: openDirectory };
 export const SINKS: readonly SinkKind[] = [
   DIRECTORY,
   { name: 'an S3 like AWS', open: () => openS3({}) },
-  {
-    name: 'an S3 like Ceph RGW 16',
-    open: () => openS3({ enforceIfNoneMatch: false, verifyChecksums: false }),
-  },
+  { name: 'an S3 like Ceph RGW 16', open: () => openS3(CEPH_RGW_16) },
 ];
 
 async function openDirectory(): Promise<FaultySink> {
@@ -85,17 +81,8 @@ function readers(sink: Sink): Omit<Sink, 'put'> {
 
 async function openS3(options: S3FakeOptions): Promise<FaultySink> {
   const fake = await startS3Fake({ ...options, prefix: PREFIX, requireLock: true });
-  const sink = createS3Sink({
-    bucket: fake.bucket,
-    prefix: PREFIX,
-    region: fake.region,
-    endpoint: fake.url,
-    forcePathStyle: true,
-    credentials: fake.credentials,
-    log: silentLog(),
-    // One try, so that a fault reaches the sealer.
-    attempts: 1,
-  });
+  // One try, so that a fault reaches the sealer.
+  const sink = s3SinkOn(fake, { attempts: 1 });
   onTestFinished(async () => {
     await sink.close();
     await fake.close();
@@ -103,7 +90,7 @@ async function openS3(options: S3FakeOptions): Promise<FaultySink> {
   return {
     sink,
     failNextPut: (effect) => fake.failNext({ method: 'PUT', keyPrefix: PREFIX, effect, how: 'reset' }),
-    rubbish: async () => fake.violations.map(({ rule, key }) => `${rule} ${key}`),
+    rubbish: async () => brokenRules(fake),
   };
 }
 

@@ -15,6 +15,7 @@ import { createDirectorySink } from '../../src/sinks/directory.ts';
 import { createS3Sink } from '../../src/sinks/s3.ts';
 import type { ObjectLock, PutRequest, Sink } from '../../src/sinks/sink.ts';
 import { type S3FakeOptions, startS3Fake } from '../support/s3-fake.ts';
+import { brokenRules, CEPH_RGW_16, PREFIX, s3SinkOn } from '../support/s3-sink.ts';
 
 /** A sink to test, empty and on its own. */
 export interface Place {
@@ -33,12 +34,10 @@ export interface PlaceKind {
   start(): Promise<{ open(): Promise<Place>; stop(): Promise<void> }>;
 }
 
-const PREFIX = 'archive/a1/';
-
 export const KINDS: readonly PlaceKind[] = [
   { name: 'a directory', missing: null, start: async () => ({ open: openDirectory, stop: async () => {} }) },
   fakeKind('an S3 like AWS', { pageSize: 3 }),
-  fakeKind('an S3 like Ceph RGW 16', { enforceIfNoneMatch: false, verifyChecksums: false }),
+  fakeKind('an S3 like Ceph RGW 16', CEPH_RGW_16),
   {
     name: 'a real S3',
     missing:
@@ -62,19 +61,10 @@ async function openDirectory(): Promise<Place> {
 function fakeKind(name: string, options: S3FakeOptions): PlaceKind {
   const open = async (): Promise<Place> => {
     const fake = await startS3Fake({ ...options, prefix: PREFIX });
-    const sink = createS3Sink({
-      bucket: fake.bucket,
-      prefix: PREFIX,
-      region: fake.region,
-      endpoint: fake.url,
-      forcePathStyle: true,
-      credentials: fake.credentials,
-      log: silentLog(),
-      pause: async () => {},
-    });
+    const sink = s3SinkOn(fake);
     return {
       sink,
-      rubbish: async () => fake.violations.map(({ rule, key }) => `${rule} ${key}`),
+      rubbish: async () => brokenRules(fake),
       createsOnly: options.enforceIfNoneMatch ?? true,
       close: () => Promise.all([sink.close(), fake.close()]).then(() => {}),
     };

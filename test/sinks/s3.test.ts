@@ -2,47 +2,31 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DeleteObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { afterEach, describe, expect, test } from 'vitest';
-import { silentLog } from '../../src/log.ts';
-import { createS3Sink, type S3SinkOptions } from '../../src/sinks/s3.ts';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { S3SinkOptions } from '../../src/sinks/s3.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import { type Fault, type S3Fake, type S3FakeOptions, startS3Fake } from '../support/s3-fake.ts';
+import { CEPH_RGW_16, PREFIX, s3SinkOn } from '../support/s3-sink.ts';
 import { bytesOf, keysOf, lockFor, putOf } from './places.ts';
 
-const PREFIX = 'archive/a1/';
 const KEY = 'segments/one.parquet';
 const ONE = Buffer.from('one');
 const LOCKED = putOf(KEY, ONE, { lock: lockFor('compliance', 3600) });
 
 const STORES: readonly (readonly [string, S3FakeOptions])[] = [
   ['AWS', {}],
-  ['Ceph RGW 16', { enforceIfNoneMatch: false, verifyChecksums: false }],
+  ['Ceph RGW 16', CEPH_RGW_16],
 ];
 
-const open: { close(): Promise<void> }[] = [];
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((one) => one.close()));
-});
-
 function sinkOn(fake: S3Fake, changes: Partial<S3SinkOptions> = {}): Sink {
-  const sink = createS3Sink({
-    bucket: fake.bucket,
-    prefix: PREFIX,
-    region: fake.region,
-    endpoint: fake.url,
-    forcePathStyle: true,
-    credentials: fake.credentials,
-    log: silentLog(),
-    pause: async () => {},
-    ...changes,
-  });
-  open.push(sink);
+  const sink = s3SinkOn(fake, changes);
+  onTestFinished(() => sink.close());
   return sink;
 }
 
 async function startFake(options: S3FakeOptions = {}): Promise<S3Fake> {
   const fake = await startS3Fake({ prefix: PREFIX, ...options });
-  open.push(fake);
+  onTestFinished(() => fake.close());
   return fake;
 }
 
