@@ -1,36 +1,18 @@
 /** The daemon: on schedule, stopped in two stages, and taken over when it dies. */
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { Emulator } from '../../emulator/server.ts';
-import { readArchive } from '../support/archive.ts';
-import { type Running, runArchiver, startArchiver, writeConfig } from '../support/command.ts';
-import { createSchema } from '../support/postgres.ts';
-import { type Beginning, beginning, emulate, reckon, requests, until, workFolder } from './campaign.ts';
+import { type Running, startArchiver } from '../support/command.ts';
+import { requests, until } from './campaign.ts';
+import { comeToRest, type Scene, setScene } from './scene.ts';
 
 const EVERY_SECOND = { cron: '* * * * * *', jitter: '0s' };
 
-interface Scene {
-  readonly emulator: Emulator;
-  readonly folder: string;
-  readonly config: string;
-  readonly start: Beginning;
-}
-
-async function scene(seed: number, drain: string): Promise<Scene> {
-  const folder = await workFolder();
-  const emulator = await emulate({ source: { kind: 'generated', seed, sessions: 5, messages: 150 } });
-  const config = await writeConfig(folder, emulator.url, {
-    ledger: { url: (await createSchema()).url, lease: '2s' },
-    collection: { settle: '1s', modifications: [{ youngerThan: '365d', every: '1s' }] },
+function scene(seed: number, drain: string): Promise<Scene> {
+  return setScene({ kind: 'generated', seed, sessions: 5, messages: 150 }, 50, {
     schedule: { collect: EVERY_SECOND, seal: EVERY_SECOND },
     seal: { spool: './spool', maxAge: '1s' },
     metrics: { port: 0 },
     drain: drain as never,
   });
-  expect(await runArchiver(['init', '--config', config])).toMatchObject({ code: 0 });
-  const start = beginning(emulator);
-  emulator.startActing(50);
-  return { emulator, folder, config, start };
 }
 
 function message(running: Running, text: string): Promise<string> {
@@ -40,19 +22,6 @@ function message(running: Running, text: string): Promise<string> {
 async function address(running: Running): Promise<string> {
   const { port } = JSON.parse(await message(running, 'archiver started')) as { port: number };
   return `http://127.0.0.1:${port}`;
-}
-
-/** What was collected by the daemons, once everybody stopped writing, with a last pass of a command. */
-async function comeToRest({ emulator, folder, config, start }: Scene): Promise<void> {
-  emulator.stopActing();
-  emulator.clearFaults();
-  const quiet = emulator.now() + 3000;
-  await until(() => emulator.now() > quiet);
-  const last = emulator.now();
-  const pass = await runArchiver(['collect', '--json', '--config', config]);
-  expect(JSON.parse(pass.stdout)).toMatchObject({ complete: true });
-  expect(await runArchiver(['seal', '--all', '--config', config])).toMatchObject({ code: 0 });
-  reckon(emulator, await readArchive(join(folder, 'archive')), start, last);
 }
 
 test('collects and seals on schedule, answers probes, and ends on SIGTERM with the work in hand done', async () => {

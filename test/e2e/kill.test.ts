@@ -3,10 +3,9 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Random } from '../../emulator/random.ts';
-import { readArchive } from '../support/archive.ts';
-import { runArchiver, startArchiver, writeConfig } from '../support/command.ts';
-import { createSchema } from '../support/postgres.ts';
-import { beginning, emulate, reckon, requests, until, workFolder } from './campaign.ts';
+import { runArchiver, startArchiver } from '../support/command.ts';
+import { requests, until } from './campaign.ts';
+import { comeToRest, setScene } from './scene.ts';
 
 /** Changing it changes the moments. */
 const SEED = 20260615;
@@ -14,16 +13,9 @@ const KILLS_OF_EACH = 5;
 
 test('ten SIGKILLs during collect and seal', async () => {
   const random = new Random(SEED);
-  const folder = await workFolder();
-  const emulator = await emulate({ source: { kind: 'generated', seed: 11, sessions: 10, messages: 900 } });
-  const config = await writeConfig(folder, emulator.url, {
-    ledger: { url: (await createSchema()).url, lease: '2s' },
-    collection: { settle: '1s', modifications: [{ youngerThan: '365d', every: '1s' }] },
-    seal: { spool: './spool', maxAge: '0s' },
-  });
-  expect(await runArchiver(['init', '--config', config])).toMatchObject({ code: 0 });
-  const start = beginning(emulator);
-  emulator.startActing(60);
+  const source = { kind: 'generated', seed: 11, sessions: 10, messages: 900 } as const;
+  const scene = await setScene(source, 60, { seal: { spool: './spool', maxAge: '0s' } });
+  const { emulator, folder, config } = scene;
 
   for (let kill = 0; kill < KILLS_OF_EACH; kill += 1) {
     // The whole pass is about 180 requests; each start lists the sessions first.
@@ -47,13 +39,5 @@ test('ten SIGKILLs during collect and seal', async () => {
     expect((await sealing.ended).code).toBeNull();
   }
 
-  emulator.stopActing();
-  // Past the settling time and the cadence, which both are a second.
-  const quiet = emulator.now() + 3000;
-  await until(() => emulator.now() > quiet);
-  const last = emulator.now();
-  const pass = await runArchiver(['collect', '--json', '--config', config]);
-  expect(JSON.parse(pass.stdout)).toMatchObject({ complete: true });
-  expect(await runArchiver(['seal', '--all', '--config', config])).toMatchObject({ code: 0 });
-  reckon(emulator, await readArchive(join(folder, 'archive')), start, last);
+  await comeToRest(scene);
 });
