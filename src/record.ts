@@ -9,7 +9,9 @@
  * - sighting: seeing a record again.
  * - drift: the same identity with other content; kept beside the first.
  * - unit: one thing to collect: stream, scope, mode, window.
+ * - link: what a record points to and has to be fetched by itself: a file, a forwarded message, a legal-hold zip.
  * - coverage: the record that says how a unit went.
+ * - lost window: time that Zoom had deleted before it was collected.
  * - segment: one Parquet object of records.
  */
 import { hash } from 'node:crypto';
@@ -32,7 +34,18 @@ export interface Interval {
   readonly to: number;
 }
 
-export const STREAMS = ['messages', 'reactions', 'sessions', 'coverage'] as const;
+export const STREAMS = [
+  'messages',
+  'reactions',
+  'sessions',
+  'channel_activities',
+  'matters',
+  'hold_files',
+  'files',
+  'forwarded',
+  'context',
+  'coverage',
+] as const;
 export type Stream = (typeof STREAMS)[number];
 
 /**

@@ -1,4 +1,5 @@
 /** From the rows of a message report to candidates for the ledger. Pure. */
+import type { Link } from '../ledger/links.ts';
 import {
   type Candidate,
   canonicalJson,
@@ -10,22 +11,24 @@ import {
   messageId,
   type RecordKey,
   recordKey,
-  type SessionId,
 } from '../record.ts';
 import type { MessageRow, MessagesPage } from '../zoom/schemas.ts';
+import { type LinkedSession, rowLinks } from './row-links.ts';
 
 export type RevisionKind = 'sent' | 'edited' | 'deleted';
 
 export interface PageCandidates {
   readonly rows: number;
   readonly candidates: readonly Candidate[];
+  /** Files and forwarded messages that the rows point to. */
+  readonly links: readonly Link[];
   /** Latest action in the page, milliseconds; 0 when it is empty. */
   readonly latestAction: number;
 }
 
 /** What a page's rows are read with. */
 export interface PageContext {
-  readonly session: SessionId;
+  readonly session: LinkedSession;
   /** Scope tag of the session. */
   readonly tag: string;
   readonly observedAt: Instant;
@@ -36,12 +39,15 @@ export interface PageContext {
 /** Every revision and reaction of a page. Identities are those of design section 3. */
 export function pageCandidates(page: MessagesPage, context: PageContext): PageCandidates {
   const candidates: Candidate[] = [];
+  const links: Link[] = [];
   let latestAction = 0;
   const add = (kind: RevisionKind, rows: readonly MessageRow[] | undefined): void => {
     for (const row of rows ?? []) {
       latestAction = Math.max(latestAction, row.action_timestamp ?? row.timestamp);
       candidates.push(revision(kind, row, context));
       if (kind === 'sent') addReactions(candidates, row, context);
+      if (row.files !== undefined || row.forward_id !== undefined)
+        links.push(...rowLinks(row, context.session));
     }
   };
   add('sent', page.messages);
@@ -49,10 +55,14 @@ export function pageCandidates(page: MessagesPage, context: PageContext): PageCa
   add('deleted', page.deleted_messages);
   const rows =
     (page.messages?.length ?? 0) + (page.edited_messages?.length ?? 0) + (page.deleted_messages?.length ?? 0);
-  return { rows, candidates, latestAction };
+  return { rows, candidates, links, latestAction };
 }
 
-function revision(kind: RevisionKind, row: MessageRow, { session, tag }: PageContext): Candidate {
+function revision(
+  kind: RevisionKind,
+  row: MessageRow,
+  { session: { id: session }, tag }: PageContext,
+): Candidate {
   const action = row.action_timestamp ?? row.timestamp;
   // The row is JSON as parsed; its type only knows the fields we read.
   const record = canonicalJson(row as Json);
@@ -91,7 +101,8 @@ function withoutMovingParts(row: MessageRow): { readonly [name: string]: Json } 
  * worth a record only when it had some before.
  */
 function addReactions(candidates: Candidate[], row: MessageRow, context: PageContext): void {
-  const { session, tag, observedAt, knownReactions } = context;
+  const { tag, observedAt, knownReactions } = context;
+  const session = context.session.id;
   const id = messageId(row.id);
   const reacted = (row.reactions?.length ?? 0) + (row.custom_emoji_reactions?.length ?? 0) > 0;
   if (row.emoji_actions !== undefined) {

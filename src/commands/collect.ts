@@ -52,12 +52,17 @@ export function collectCommand(io: CommandIo): Command {
           progress.stop();
           const seconds = (performance.now() - started) / 1000;
           const admitted = Object.fromEntries([...result.admitted].sort());
-          const { done, failed, complete, sightings, drift, pages, stages } = result;
+          const { done, failed, complete, errors, sightings, drift, pages, stages } = result;
           if (flags.json) {
             io.out(
               JSON.stringify({
                 complete,
                 units: { done, failed },
+                errors: errors.map(({ stream, error }) => ({
+                  stream,
+                  code: error.code,
+                  message: error.message,
+                })),
                 admitted,
                 sightings,
                 drift,
@@ -76,7 +81,10 @@ export function collectCommand(io: CommandIo): Command {
               `  seen again: ${sightings.toLocaleString('en-US')}, drift: ${drift.toLocaleString('en-US')}`,
             );
           }
-          if (failed > 0) {
+          const [ended] = errors;
+          if (ended !== undefined) {
+            io.fail(ended.error);
+          } else if (failed > 0) {
             io.fail(
               new ArchiverError('incomplete', 'the pass is not complete', {
                 detail: `${failed} units failed`,

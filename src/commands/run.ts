@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import type { Unit } from '../collectors/collect.ts';
 import { processName } from '../config.ts';
 import { ArchiverError, asArchiverError } from '../errors.ts';
 import { dropOldKeys } from '../ledger/admit.ts';
@@ -8,6 +7,7 @@ import { dropOldUnits } from '../ledger/units.ts';
 import type { Logger } from '../log.ts';
 import { createMetrics, createRegistry, type Metrics } from '../metrics/metrics.ts';
 import { startMetricsServer } from '../metrics/server.ts';
+import type { Stream } from '../record.ts';
 import { STREAMS } from '../record.ts';
 import { type Leadership, takeLeadership } from '../scheduler/leadership.ts';
 import { createScheduler, type Job } from '../scheduler/scheduler.ts';
@@ -33,7 +33,7 @@ import { runCollect, runSeal } from './work.ts';
 const FATAL = new Set(['internal', 'sink-conflict', 'archive-mismatch', 'ledger-ahead', 'ledger-behind']);
 
 /** The streams of which a pass collects all that is due. */
-const COLLECTED: readonly Unit['stream'][] = ['sessions', 'messages'];
+const COLLECTED: readonly Stream[] = ['sessions', 'messages'];
 
 interface Parts {
   readonly context: Context;

@@ -2,7 +2,7 @@ import { ArchiverError } from '../errors.ts';
 import type { AdmitRule, Candidate, ContentHash, KeyMonth, RecordKey } from '../record.ts';
 import { utcDay } from '../record.ts';
 import type { Database } from './database.ts';
-import type { Lease } from './lease.ts';
+import { type Lease, leaseLost } from './lease.ts';
 import { type Provenance, provenanceJson, RECORD_SEPARATOR, stagedFields } from './staged.ts';
 import type { UnitKey } from './units.ts';
 
@@ -219,8 +219,7 @@ async function admitRound(
     progress.repeated,
   ]);
   if (row === undefined) throw new ArchiverError('internal', 'admission answered nothing');
-  if (!row.leader)
-    throw new ArchiverError('lease-lost', 'another process took the lease', { detail: lease.account });
+  if (!row.leader) throw leaseLost(lease);
   return row;
 }
 

@@ -1,3 +1,4 @@
+import { ArchiverError } from '../errors.ts';
 import type { Database } from './database.ts';
 
 /** The right to write for one account. Every write checks the generation in its own transaction. */
@@ -5,6 +6,11 @@ export interface Lease {
   readonly account: string;
   readonly holder: string;
   readonly generation: number;
+}
+
+/** The error of a write whose lease another process took. */
+export function leaseLost(lease: Lease): ArchiverError {
+  return new ArchiverError('lease-lost', 'another process took the lease', { detail: lease.account });
 }
 
 /**

@@ -1,7 +1,6 @@
-import { ArchiverError } from '../errors.ts';
 import type { Interval, SessionId } from '../record.ts';
 import type { Database } from './database.ts';
-import type { Lease } from './lease.ts';
+import { type Lease, leaseLost } from './lease.ts';
 import { storableText } from './staged.ts';
 
 /** A session as a listing showed it. */
@@ -59,7 +58,7 @@ export async function registerSessions(
     ],
   );
   if (rows.length === 0) {
-    throw new ArchiverError('lease-lost', 'another process took the lease', { detail: lease.account });
+    throw leaseLost(lease);
   }
 }
 

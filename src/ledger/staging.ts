@@ -1,6 +1,6 @@
 import { ArchiverError } from '../errors.ts';
 import type { Database } from './database.ts';
-import type { Lease } from './lease.ts';
+import { type Lease, leaseLost } from './lease.ts';
 
 /** Records of one stream, class and UTC day on their way into one object. */
 export interface SegmentPlan {
@@ -79,7 +79,7 @@ export async function planSegments(
       lease.generation,
     ]);
     if (guard.length === 0) {
-      throw new ArchiverError('lease-lost', 'another process took the lease', { detail: lease.account });
+      throw leaseLost(lease);
     }
     // A part lies between two multiples of a limit; one less than nine tenths full waits, unless its group is old.
     const cuts = await tx.query<{
@@ -209,7 +209,7 @@ export async function commitSegment(
     ],
   );
   if (row?.leader !== true) {
-    throw new ArchiverError('lease-lost', 'another process took the lease', { detail: lease.account });
+    throw leaseLost(lease);
   }
   if (!row.found) {
     throw new ArchiverError('internal', 'a planned segment vanished', { detail: `plan ${plan.id}` });

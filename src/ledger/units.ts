@@ -1,7 +1,7 @@
 import { ArchiverError } from '../errors.ts';
 import { type Candidate, type Interval, utcDay } from '../record.ts';
 import type { Database } from './database.ts';
-import type { Lease } from './lease.ts';
+import { type Lease, leaseLost } from './lease.ts';
 import { FIELD_SEPARATOR, type Provenance, provenanceJson, stagedFields } from './staged.ts';
 
 /** One thing to collect, and its how-manieth attempt this is. */
@@ -15,25 +15,31 @@ export interface UnitKey {
   readonly attempt: number;
 }
 
+/** A unit underway. */
+export interface StartedUnit extends UnitKey {
+  /** Failed attempts in a row before this one. */
+  readonly failures: number;
+}
+
 /** Begins an attempt: counters at zero, number one higher than the last. */
 export async function startUnit(
   db: Database,
   lease: Lease,
   unit: Omit<UnitKey, 'attempt'>,
   now: number,
-): Promise<UnitKey> {
-  const [row] = await db.query<{ attempt: number }>(
+): Promise<StartedUnit> {
+  const [row] = await db.query<{ attempt: number; failures: number }>(
     `insert into units as u (account, stream, scope, mode, window_from, window_to, attempt, outcome, started_at)
      select $1, $3, $4, $5, $6, $7, 1, 'running', $8
      where exists (select 1 from lease where account = $1 and generation = $2 for share)
      on conflict (account, stream, scope, mode, window_from, window_to) do update set
        attempt = u.attempt + 1, outcome = 'running', error = null, pages = 0, rows = 0, admitted = 0,
        sightings = 0, drift = 0, started_at = excluded.started_at, finished_at = null, retry_at = null
-     returning attempt`,
+     returning attempt, failures`,
     [lease.account, lease.generation, unit.stream, unit.scope, unit.mode, unit.from, unit.to, new Date(now)],
   );
   if (row === undefined) throw leaseLost(lease);
-  return { ...unit, attempt: row.attempt };
+  return { ...unit, attempt: row.attempt, failures: row.failures };
 }
 
 export interface UnitEnd {
@@ -61,7 +67,8 @@ const END = `
 with guard as (
   select 1 from lease where account = $1 and generation = $2 for share
 ), ended as (
-  update units set outcome = $9, error = $10, finished_at = $11, retry_at = $12
+  update units set outcome = $9, error = $10, finished_at = $11, retry_at = $12,
+    failures = case when $9 = 'done' then 0 else failures + 1 end
   where account = $1 and stream = $3 and scope = $4 and mode = $5 and window_from = $6 and window_to = $7
     and attempt = $8 and exists (select 1 from guard)
   returning 1
@@ -113,19 +120,110 @@ export async function endUnit(db: Database, lease: Lease, unit: UnitKey, end: Un
   if (!row.ended) throw new ArchiverError('internal', 'a unit vanished while it was collected');
 }
 
-function leaseLost(lease: Lease): ArchiverError {
-  return new ArchiverError('lease-lost', 'another process took the lease', { detail: lease.account });
-}
-
 const KEPT_MS = 30 * 86_400_000;
 
+/** A unit whose last attempt failed. */
+export interface FailingUnit {
+  readonly stream: string;
+  readonly scope: string;
+  readonly mode: string;
+  /** Milliseconds. */
+  readonly from: number;
+  readonly to: number;
+  readonly error: string;
+  /** Failed attempts in a row. */
+  readonly failures: number;
+  /** Not tried again before this moment, milliseconds. */
+  readonly retryAt: number;
+}
+
+/** Units whose last attempt failed, those that failed most often first. */
+export async function failingUnits(
+  db: Database,
+  account: string,
+  limit: number,
+): Promise<readonly FailingUnit[]> {
+  const rows = await db.query<{
+    stream: string;
+    scope: string;
+    mode: string;
+    from: number;
+    to: number;
+    error: string | null;
+    failures: number;
+    retry_at: Date | null;
+  }>(
+    `select stream, scope, mode, window_from as from, window_to as to, error, failures, retry_at
+     from units where account = $1 and failures > 0
+     order by failures desc, stream, scope, mode, window_from limit $2`,
+    [account, limit],
+  );
+  return rows.map(({ error, retry_at, ...row }) => ({
+    ...row,
+    error: error ?? '',
+    retryAt: retry_at?.getTime() ?? 0,
+  }));
+}
+
+/** Lets failed units be tried at once. */
+export async function retryUnits(db: Database, account: string): Promise<void> {
+  await db.query('update units set retry_at = null where account = $1 and retry_at is not null', [account]);
+}
+
+/** A window that Zoom deleted before it was collected, as it goes on record. */
+export interface LostWindow {
+  readonly stream: string;
+  readonly scope: string;
+  readonly mode: string;
+  readonly window: Interval;
+  readonly candidate: Candidate;
+  readonly provenance: Provenance;
+  readonly className: string;
+}
+
 /**
- * Drops what ended more than 30 days before `now`: coverage and its records say what was collected, and a window that
+ * Puts a lost window on record, for good: it is not asked for again, and the coverage report names it. One statement.
+ * Fails with `lease-lost`.
+ */
+export async function recordLost(db: Database, lease: Lease, lost: LostWindow): Promise<void> {
+  const { candidate, provenance, className } = lost;
+  const rows = await db.query(
+    `with guard as (
+       select 1 from lease where account = $1 and generation = $2 for share
+     ), marked as (
+       insert into coverage as c (account, stream, scope, mode, lost, asked_at)
+       select $1, $3, $4, $5, int8multirange(int8range($6::bigint, $7::bigint)), 'epoch' from guard
+       on conflict (account, stream, scope, mode) do update set lost = c.lost + excluded.lost
+     ), staging as (
+       insert into staged (account, stream, class, day, records, bytes, provenance, observed_at, lines)
+       select $1, 'coverage', $8, $9::date, 1, octet_length($12), $10::jsonb, $11, $12 from guard
+     )
+     select 1 from guard`,
+    [
+      lease.account,
+      lease.generation,
+      lost.stream,
+      lost.scope,
+      lost.mode,
+      lost.window.from,
+      lost.window.to,
+      className,
+      utcDay(candidate.time),
+      provenanceJson(provenance),
+      new Date(provenance.observedAt),
+      `0${FIELD_SEPARATOR}${stagedFields(candidate)}`,
+    ],
+  );
+  if (rows.length === 0) throw leaseLost(lease);
+}
+
+/**
+ * Drops what ended well more than 30 days before `now`: coverage and its records say what was collected, and a window that
  * is asked for again begins to count anew. @returns how many
  */
 export async function dropOldUnits(db: Database, lease: Lease, now: number): Promise<number> {
   const rows = await db.query(
-    `delete from units where account = $1 and finished_at < $3
+    `delete from units where account = $1 and finished_at < $3 and failures = 0
        and exists (select 1 from lease where account = $1 and generation = $2 for share) returning 1`,
     [lease.account, lease.generation, new Date(now - KEPT_MS)],
   );

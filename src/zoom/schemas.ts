@@ -69,6 +69,7 @@ export const messageRow = z.looseObject({
   sender_member_id: z.string().optional(),
   sender_display_name: z.string().optional(),
   files: z.array(messageFile).optional(),
+  forward_id: z.string().optional(),
   reactions: z.array(z.looseObject({ emoji: z.string() })).optional(),
   custom_emoji_reactions: z.array(z.looseObject({})).optional(),
   emoji_actions: z.array(emojiAction).optional(),

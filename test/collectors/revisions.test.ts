@@ -7,6 +7,7 @@ import {
   instant,
   type Json,
   type RecordKey,
+  type SessionId,
   scopeTag,
   sessionId,
 } from '../../src/record.ts';
@@ -31,9 +32,11 @@ const ROW = {
 
 const ARRAYS = { sent: 'messages', edited: 'edited_messages', deleted: 'deleted_messages' } as const;
 
+const inSession = (id: SessionId) => ({ id, type: 'Group', name: 'team', channelId: 'channel' });
+
 /** A context in which nothing is known yet; `changes` say what is different. */
 function context(changes: Partial<PageContext> = {}): PageContext {
-  return { session: SESSION, tag: TAG, observedAt: SEEN, knownReactions: new Set(), ...changes };
+  return { session: inSession(SESSION), tag: TAG, observedAt: SEEN, knownReactions: new Set(), ...changes };
 }
 
 /** Candidates of a page with rows in one array, the page as the client would hand it out. */
@@ -104,7 +107,7 @@ describe('a revision', () => {
   });
 
   test('is another one for another session, message, kind or moment', () => {
-    const other = candidatesIn(context({ session: sessionId('other') }), 'sent', ROW);
+    const other = candidatesIn(context({ session: inSession(sessionId('other')) }), 'sent', ROW);
     const keys = [
       revisionOf(ROW),
       one(other, 'sent'),
@@ -399,6 +402,6 @@ describe('a page', () => {
   });
 
   test('that is empty gives nothing', () => {
-    expect(pageCandidates({}, context())).toEqual({ rows: 0, candidates: [], latestAction: 0 });
+    expect(pageCandidates({}, context())).toEqual({ rows: 0, candidates: [], links: [], latestAction: 0 });
   });
 });

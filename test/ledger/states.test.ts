@@ -111,7 +111,7 @@ describe.each(ENGINES)('known states on $name', (engine) => {
       const { candidates } = pageCandidates(
         { messages: [{ ...row('m1'), ...first }, row('m2')] },
         {
-          session: sessionId('session-1'),
+          session: { id: sessionId('session-1'), type: 'Group', name: 'team', channelId: 'channel' },
           tag: TAG,
           observedAt: instant(NOW),
           knownReactions: await knownStates(ledger.db, TAG, { from: FROM, to: TO }),

@@ -42,7 +42,7 @@ describe.each(ENGINES)('units on $name', (engine) => {
     await admit(db, lease, unit, page([message('m1'), message('m1')]));
     expect(await unitCounters(db)).toEqual({ pages: 1, rows: 2, admitted: 1, sightings: 1, drift: 0 });
     const second = await startUnit(db, lease, UNIT, NOW);
-    expect(second).toEqual({ ...UNIT, attempt: 2 });
+    expect(second).toEqual({ ...UNIT, attempt: 2, failures: 0 });
     expect(await unitCounters(db)).toEqual({ pages: 0, rows: 0, admitted: 0, sightings: 0, drift: 0 });
   });
 

@@ -1,0 +1,105 @@
+/** One stream's collector, run from its first due unit to its last. */
+import { type ArchiverError, hasCode } from '../errors.ts';
+import type { Stream } from '../record.ts';
+import type { PassTools } from './pass.ts';
+import { runExclusive } from './pool.ts';
+import { type CollectUnit, runUnit, type Unit, unitName } from './unit.ts';
+
+/** Brings one stream; the pass runs what it plans. */
+export interface Collector<U extends Unit = Unit> {
+  readonly stream: Stream;
+  /** Units at the same time; of one scope always one. */
+  readonly parallel: number;
+  /** Units due now, most urgent first, at most {@link PLAN_LIMIT}. */
+  plan(): Promise<readonly U[]>;
+  readonly collect: CollectUnit<U>;
+  /** Whether an error says something about this unit only; any other ends the collector. */
+  isOwn(unit: U, error: ArchiverError): boolean;
+  /** After the units of a plan have ended, however they did. */
+  settle?(): Promise<void>;
+}
+
+/** Most urgent units held in memory at a time; the rest is planned again when these are done. */
+export const PLAN_LIMIT = 20_000;
+const UNANSWERED_LIMIT = 5;
+
+/** Errors of a single request that another unit need not meet. */
+export function isOwnFault(error: ArchiverError): boolean {
+  return hasCode(error, 'zoom-request', 'zoom-response', 'zoom-page-token', 'zoom-unreachable');
+}
+
+/** How a collector's part of a pass ended. */
+export interface CollectorEnd {
+  readonly done: number;
+  readonly failed: number;
+  /** Nothing due was left: not drained, nothing failed. */
+  readonly complete: boolean;
+  /** What ended it early and concerns the whole stream: a missing scope, a daily limit. */
+  readonly error?: ArchiverError;
+}
+
+/**
+ * Errors after which only this stream's collector ends: the others have other scopes, limits and endpoints. All
+ * others (credentials, ledger, lease, our own faults) end the pass.
+ */
+const OF_STREAM = [
+  'zoom-scope',
+  'zoom-permission',
+  'zoom-rate-limited',
+  'zoom-request',
+  'zoom-response',
+  'zoom-page-token',
+  'zoom-unreachable',
+] as const;
+
+/** True when an error ends one stream's collector, and not the pass. */
+export function endsStream(error: unknown): error is ArchiverError {
+  return hasCode(error, ...OF_STREAM);
+}
+
+/** Collects everything due of one stream. Throws what ends the pass. */
+export async function runCollector<U extends Unit>(
+  tools: PassTools,
+  collector: Collector<U>,
+): Promise<CollectorEnd> {
+  const { now, drain, events } = tools;
+  const startedAt = now();
+  /** Names of the units of this pass that a new plan would hold again: those that reach to now, and failed ones. */
+  const ran = new Set<string>();
+  let done = 0;
+  let failed = 0;
+  let unanswered = 0;
+  const run = async (unit: U): Promise<void> => {
+    const error = await runUnit(tools, unit, collector.collect, (thrown) => collector.isOwn(unit, thrown));
+    if (error !== undefined || unit.covers.to < unit.window.to) ran.add(unitName(unit));
+    if (error === undefined) {
+      done += 1;
+      unanswered = 0;
+    } else {
+      failed += 1;
+      unanswered = hasCode(error, 'zoom-unreachable', 'zoom-permission') ? unanswered + 1 : 0;
+    }
+    events.unitEnded(unit, error === undefined ? 'done' : 'failed');
+    if (error !== undefined && (unanswered >= UNANSWERED_LIMIT || (unanswered > 0 && done === 0)))
+      throw error;
+  };
+  try {
+    for (;;) {
+      const units = (await collector.plan()).filter((unit) => !ran.has(unitName(unit)));
+      events.planned(units.length);
+      if (units.length === 0 || drain.aborted) break;
+      try {
+        await runExclusive(units, (unit) => unit.scope, collector.parallel, drain, run);
+      } finally {
+        await collector.settle?.();
+      }
+      if (units.length < PLAN_LIMIT) break;
+    }
+  } catch (error) {
+    if (!endsStream(error)) throw error;
+    return { done, failed, complete: false, error };
+  }
+  const complete = !drain.aborted && failed === 0;
+  if (complete) events.streamComplete(collector.stream, startedAt);
+  return { done, failed, complete };
+}

@@ -1,0 +1,138 @@
+/** Fetches what records point to, one by one: files, forwarded messages, legal-hold zips. */
+import { asArchiverError } from '../errors.ts';
+import { dueLinks, endLink, type LinkKind, type OpenLink } from '../ledger/links.ts';
+import { instant, type Stream } from '../record.ts';
+import { type CollectorEnd, endsStream, isOwnFault } from './collector.ts';
+import type { PassTools } from './pass.ts';
+import { runExclusive } from './pool.ts';
+import { type CollectedPage, type Origin, retryDelay } from './unit.ts';
+
+/** What a link led to: the records that say what it was, or why it cannot be had. */
+export interface FetchedLink {
+  readonly origin: Origin;
+  readonly page: CollectedPage;
+}
+
+/** Fetches the links of some kinds into one stream. */
+export interface LinkCollector {
+  readonly kinds: readonly LinkKind[];
+  readonly stream: Stream;
+  /** Links at the same time. */
+  readonly parallel: number;
+  /**
+   * Fetches one. What can never be had is a record too, with its reason; what may work later is thrown, and the link
+   * is tried again, ever more rarely.
+   */
+  fetch(link: OpenLink): Promise<FetchedLink>;
+}
+
+/** Lets a collector of links sleep until a page had some, or until no more can come. */
+export class LinkBell {
+  #ring: () => void = () => undefined;
+  #rung: Promise<void>;
+  closed = false;
+
+  constructor() {
+    this.#rung = this.#next();
+  }
+
+  ring(): void {
+    this.#ring();
+    this.#rung = this.#next();
+  }
+
+  close(): void {
+    this.closed = true;
+    this.#ring();
+  }
+
+  /** Resolves at the next ring; at once when closed. */
+  wait(): Promise<void> {
+    return this.closed ? Promise.resolve() : this.#rung;
+  }
+
+  #next(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#ring = resolve;
+    });
+  }
+}
+
+const BATCH = 500;
+
+/**
+ * Fetches every due link of a collector's kinds until none is left and `bell` is closed. A link that fails stays open
+ * and is not tried again in this pass. Throws what ends the pass.
+ */
+export async function runLinks(
+  tools: PassTools,
+  collector: LinkCollector,
+  bell: LinkBell,
+): Promise<CollectorEnd> {
+  const { db, lease, now, drain, interrupt, events, log, run, classOf } = tools;
+  const { kinds, stream } = collector;
+  const startedAt = now();
+  const failedIds = new Set<string>();
+  let done = 0;
+  let failed = 0;
+  const fetchOne = async (link: OpenLink): Promise<void> => {
+    try {
+      const { origin, page } = await collector.fetch(link);
+      const admission = await tools.admit(
+        { stream, scope: '', mode: 'link', from: 0, to: 0, attempt: 0 },
+        {
+          rows: page.rows,
+          candidates: page.candidates,
+          provenance: {
+            run,
+            requestId: origin.requestId,
+            trackingId: origin.trackingId,
+            observedAt: instant(origin.observedAt),
+            ...(page.session === undefined ? {} : { session: page.session }),
+          },
+          classOf,
+        },
+      );
+      // A crash between admission and here fetches it once more, which the ledger sees again.
+      await endLink(db, lease, link, { outcome: 'settled' }, now());
+      events.pageAdmitted(stream, admission);
+      done += 1;
+      events.unitEnded({ stream, mode: link.kind }, 'done');
+    } catch (thrown) {
+      if (interrupt.aborted) throw thrown;
+      const error = asArchiverError(thrown);
+      if (!isOwnFault(error)) throw error;
+      const retryAt = now() + retryDelay(link.attempts);
+      await endLink(db, lease, link, { outcome: 'failed', error: error.code, retryAt }, now());
+      log.error(
+        { kind: link.kind, attempts: link.attempts + 1, code: error.code, err: error.message },
+        'link failed',
+      );
+      failedIds.add(`${link.kind} ${link.id}`);
+      failed += 1;
+      events.unitEnded({ stream, mode: link.kind }, 'failed');
+    }
+  };
+  try {
+    for (;;) {
+      const wasClosed = bell.closed;
+      const rung = bell.wait();
+      const due = await dueLinks(db, lease.account, kinds, now(), BATCH);
+      const links = due.filter(({ kind, id }) => !failedIds.has(`${kind} ${id}`));
+      if (drain.aborted) break;
+      if (links.length === 0) {
+        if (wasClosed) break;
+        await rung;
+        continue;
+      }
+      events.planned(links.length);
+      await runExclusive(links, ({ kind, id }) => `${kind} ${id}`, collector.parallel, drain, fetchOne);
+    }
+  } catch (error) {
+    if (!endsStream(error)) throw error;
+    return { done, failed, complete: false, error };
+  }
+  const complete = !drain.aborted && failed === 0;
+  if (complete) events.streamComplete(stream, startedAt);
+  return { done, failed, complete };
+}

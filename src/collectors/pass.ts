@@ -1,0 +1,41 @@
+/** What the collectors of a pass share. */
+import type { Admission, Page } from '../ledger/admit.ts';
+import type { Database } from '../ledger/database.ts';
+import type { Lease } from '../ledger/lease.ts';
+import type { UnitKey } from '../ledger/units.ts';
+import type { Logger } from '../log.ts';
+import type { Candidate } from '../record.ts';
+import type { ZoomClient } from '../zoom/client.ts';
+
+/** `fetch` waits for Zoom, `parse` reads and hashes, `admit` waits for the ledger. */
+export type CollectStage = 'fetch' | 'parse' | 'admit';
+
+/** What a pass tells whoever watches: metrics, a progress bar. Numbers are increments. */
+export interface CollectEvents {
+  planned(units: number): void;
+  pageAdmitted(stream: string, admission: Admission): void;
+  /** Seconds that one of the workers spent; several spend at the same time. */
+  spent(stage: CollectStage, seconds: number): void;
+  unitEnded(unit: { readonly stream: string; readonly mode: string }, outcome: 'done' | 'failed'): void;
+  streamComplete(stream: string, at: number): void;
+  oldestUncollected(stream: string, at: number | undefined): void;
+}
+
+export interface PassTools {
+  readonly db: Database;
+  readonly client: ZoomClient;
+  readonly lease: Lease;
+  readonly classOf: (candidate: Candidate) => string;
+  readonly now: () => number;
+  /** Finish the units in flight, begin no other. */
+  readonly drain: AbortSignal;
+  /** Stop at once; units in flight begin anew next time. */
+  readonly interrupt: AbortSignal;
+  readonly log: Logger;
+  readonly events: CollectEvents;
+  /** Id of the pass, in the provenance of its records. */
+  readonly run: string;
+  admit(unit: UnitKey, page: Page): Promise<Admission>;
+  /** A page had links: whoever waits for some may look again. */
+  linksFound(): void;
+}
