@@ -85,6 +85,10 @@ const TABLE = {
     exit: 15,
     hint: 'A page token lapsed or came back twice; the unit is collected again from its first page.',
   },
+  'zoom-not-found': {
+    exit: 15,
+    hint: 'Zoom does not have it, or not any more. What it was is on record with this reason.',
+  },
   'zoom-request': {
     exit: 15,
     hint: 'Zoom refused the request. Give Zoom support the tracking id from the log.',

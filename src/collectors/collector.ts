@@ -25,7 +25,14 @@ const UNANSWERED_LIMIT = 5;
 
 /** Errors of a single request that another unit need not meet. */
 export function isOwnFault(error: ArchiverError): boolean {
-  return hasCode(error, 'zoom-request', 'zoom-response', 'zoom-page-token', 'zoom-unreachable');
+  return hasCode(
+    error,
+    'zoom-not-found',
+    'zoom-request',
+    'zoom-response',
+    'zoom-page-token',
+    'zoom-unreachable',
+  );
 }
 
 /** How a collector's part of a pass ended. */
@@ -46,6 +53,7 @@ const OF_STREAM = [
   'zoom-scope',
   'zoom-permission',
   'zoom-rate-limited',
+  'zoom-not-found',
   'zoom-request',
   'zoom-response',
   'zoom-page-token',

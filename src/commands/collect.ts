@@ -31,7 +31,10 @@ export function collectCommand(io: CommandIo): Command {
       io.drainWithin(context.config.drain);
       await withLedger(context, async (db) => {
         const sink = openSink(context);
-        await checkIdentity(sink, context.account).finally(() => sink.close());
+        await checkIdentity(sink, context.account).catch(async (error: unknown) => {
+          await sink.close();
+          throw error;
+        });
         const metrics = createMetrics(createRegistry(), buildInfo());
         const client = openZoom(context, metrics);
         const leadership = await leadOnce(context, db, io.interrupt);
@@ -44,6 +47,7 @@ export function collectCommand(io: CommandIo): Command {
             context,
             db,
             client,
+            sink,
             lease: leadership.lease,
             metrics,
             stop: { drain: io.drain, interrupt },
@@ -97,6 +101,7 @@ export function collectCommand(io: CommandIo): Command {
           progress.stop();
           await leadership.release();
           await client.close();
+          await sink.close();
         }
       });
     });

@@ -162,6 +162,7 @@ async function lead(parts: Parts, leadership: Leadership, io: CommandIo): Promis
           context,
           db,
           client,
+          sink,
           lease,
           metrics,
           stop,

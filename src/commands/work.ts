@@ -12,6 +12,7 @@ import type { Sink } from '../sinks/sink.ts';
 import type { ZoomClient } from '../zoom/client.ts';
 import { type Context, collectionPolicy, lockFor, sealLimits } from './context.ts';
 import type { Progress } from './progress.ts';
+import { otherCollectors } from './streams.ts';
 
 export interface Counts {
   readonly admitted: ReadonlyMap<string, number>;
@@ -26,6 +27,7 @@ export interface CollectJob {
   readonly context: Context;
   readonly db: Database;
   readonly client: ZoomClient;
+  readonly sink: Sink;
   readonly lease: Lease;
   readonly metrics: Metrics;
   readonly stop: StopSignals;
@@ -34,7 +36,7 @@ export interface CollectJob {
 
 /** One collection pass, with its numbers in `metrics` and in what it returns. */
 export async function runCollect(job: CollectJob): Promise<CollectSummary & Counts> {
-  const { context, db, client, lease, metrics, stop, progress } = job;
+  const { context, db, client, sink, lease, metrics, stop, progress } = job;
   const admitted = new Map<string, number>();
   let sightings = 0;
   let drift = 0;
@@ -48,6 +50,7 @@ export async function runCollect(job: CollectJob): Promise<CollectSummary & Coun
     policy: collectionPolicy(context.config),
     classOf: () => context.config.retention.class,
     parallel: context.config.zoom.parallel,
+    others: (tools) => otherCollectors(context, sink, tools),
     now: context.now,
     drain: stop.drain,
     interrupt: stop.interrupt,

@@ -130,6 +130,51 @@ const collection = z
   })
   .prefault({});
 
+const enabled = z.boolean().default(true);
+
+const streams = z
+  .strictObject({
+    activities: z
+      .strictObject({
+        enabled: enabled.describe('Archive who joined and left each channel.'),
+        every: positiveDuration.prefault('1h').describe('How often the newest days are asked for.'),
+        lookBack: positiveDuration
+          .prefault('180d')
+          .describe('How far back the first run goes; Zoom does not document how long it keeps the logs.'),
+      })
+      .prefault({}),
+    context: z
+      .strictObject({
+        enabled: enabled.describe(
+          'Archive users, channels, shared spaces, emoji, pins and settings when they change.',
+        ),
+        every: positiveDuration.prefault('1d').describe('How often they are looked at.'),
+      })
+      .prefault({}),
+    legalHold: z
+      .strictObject({
+        enabled: enabled.describe("Archive the zips of Zoom's legal-hold matters."),
+        every: positiveDuration.prefault('1h').describe('How often matters and their files are listed.'),
+        parallel: z.number().int().min(1).max(16).default(2).describe('Zips downloaded at the same time.'),
+      })
+      .prefault({}),
+    files: z
+      .strictObject({
+        enabled: enabled.describe('Archive the files of messages.'),
+        parallel: z.number().int().min(1).max(64).default(8).describe('Files downloaded at the same time.'),
+        largest: bytes
+          .prefault('5GB')
+          .describe(
+            'Larger files are not downloaded but put on record with that reason; S3 takes 5 GB at once.',
+          ),
+      })
+      .prefault({}),
+    forwarded: z
+      .strictObject({ enabled: enabled.describe('Archive the messages that others forward.') })
+      .prefault({}),
+  })
+  .prefault({});
+
 const ledger = z.strictObject({
   url: secret.optional().describe('Postgres 14 or later: postgres://user:password@host/database.'),
   directory: z.string().min(1).optional().describe('Directory of the embedded ledger, for evaluation.'),
@@ -200,6 +245,7 @@ const seal = z
 export const configSchema = z.strictObject({
   zoom,
   collection,
+  streams,
   ledger,
   sink,
   retention,

@@ -50,6 +50,20 @@ export function parseSegmentKey(key: string): SegmentKey | undefined {
   }
 }
 
+const OBJECTS = 'objects/sha256/';
+
+/** Key of bytes that are stored by their content. @param sha256 64 lower-case hex digits */
+export function objectKey(sha256: string): string {
+  return `${OBJECTS}${sha256.slice(0, 2)}/${sha256}`;
+}
+
+const OBJECT = /^objects\/sha256\/([0-9a-f]{2})\/(\1[0-9a-f]{62})$/;
+
+/** The SHA-256 in an object's key; undefined for any other key. */
+export function parseObjectKey(key: string): string | undefined {
+  return OBJECT.exec(key)?.[2];
+}
+
 /** Where the segments of one stream, or of all, begin. */
 export function segmentsPrefix(stream?: string): string {
   return stream === undefined ? SEGMENTS : `${SEGMENTS}stream=${encodeName(stream)}/`;

@@ -135,7 +135,8 @@ export class ZoomClient {
    * GETs `path` below the API's URL and checks the answer against `schema`; the body returned is Zoom's own JSON.
    *
    * Fails with `zoom-page-token` (400/300 on a request with a page token), `zoom-scope`, `zoom-permission`,
-   * `zoom-credentials`, `zoom-rate-limited` (daily limit, with `retryAt`), `zoom-request` (other refusals),
+   * `zoom-credentials`, `zoom-rate-limited` (daily limit, with `retryAt`), `zoom-not-found` (404), `zoom-request` (other
+   * refusals),
    * `zoom-response` (unknown form), `zoom-unreachable` (no answer after all retries).
    */
   async get<T>(
@@ -338,6 +339,7 @@ function refusal(endpoint: Endpoint, raw: RawReply, json: unknown, paging: boole
   if (paging && raw.status === 400 && code === 300) {
     return new ArchiverError('zoom-page-token', 'page token lapsed', { detail });
   }
+  if (raw.status === 404) return new ArchiverError('zoom-not-found', 'Zoom does not have it', { detail });
   return new ArchiverError('zoom-request', 'Zoom refused the request', { detail });
 }
 

@@ -89,7 +89,7 @@ export async function openArchiver(
       const client = openZoom(context, metrics);
       const { lease, release } = await leadOnce(context, db, interrupt);
       try {
-        return await runCollect({ context, db, client, lease, metrics, stop: { drain, interrupt } });
+        return await runCollect({ context, db, client, sink, lease, metrics, stop: { drain, interrupt } });
       } finally {
         await release();
         await client.close();
