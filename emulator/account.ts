@@ -5,7 +5,7 @@
  * ready to send, its text is kept nowhere else, and what most messages lack sits in an object of its own.
  */
 
-import { addChannel, type Channel, type MembershipChange } from './channels.ts';
+import { addChannel, type Channel, type ChannelType, type MembershipChange } from './channels.ts';
 import type { CustomEmoji } from './custom-emoji.ts';
 import type { FormerName, User } from './people.ts';
 import { coreRow, idInMessages, textJsonOf } from './row-core.ts';
@@ -144,12 +144,16 @@ export function addPerson(account: Account, facts: Omit<Person, 'senderJson'>, h
   return person;
 }
 
-/** Adds a session without messages, and its channel if it is a group. `createdAt` in milliseconds. */
+/**
+ * Adds a session without messages, and its channel if it is a group. `createdAt` in milliseconds; without a type of
+ * the channel chance decides.
+ */
 export function addSession(
   account: Account,
   facts: Pick<Session, 'id' | 'type' | 'channelId' | 'members'>,
   name: string,
   createdAt: number,
+  channelType?: ChannelType,
 ): Session {
   const session: Session = {
     ...facts,
@@ -163,7 +167,7 @@ export function addSession(
   };
   account.sessions.push(session);
   account.sessionById.set(session.id, session);
-  if (session.type === 'Group') addChannel(account, session);
+  if (session.type === 'Group') addChannel(account, session, channelType);
   return session;
 }
 

@@ -54,28 +54,26 @@ export interface MembershipChange {
 export type ChannelRole = 'owner' | 'admin' | 'member';
 
 /**
- * Makes the channel of a new session of type Group. Type, roles and settings come from the channel's id, with a
- * stream of chance of their own. Its past is told by whoever makes the session.
+ * Makes the channel of a new session of type Group. Settings, and the type if it is not given, come from the channel's
+ * id, with a stream of chance of their own. Its past is told by whoever makes the session.
  */
-export function addChannel(account: Account, session: Session): void {
+export function addChannel(account: Account, session: Session, wanted: ChannelType | undefined): void {
   const random = new Random(hashText(session.channelId));
   const { members } = session;
   const owner = members.find((person) => !person.external) ?? (members[0] as Person);
   const types: readonly ChannelType[] = members.some((person) => person.external)
     ? [1, 1, 4, 5]
     : [1, 2, 2, 3, 3, 4, 5];
-  const type = random.pick(types);
-  const customRetention = random.chance(0.15) ? random.pick(['7y', '30m', '2y', '12m']) : undefined;
+  const type = wanted ?? random.pick(types);
   account.channels.set(session.channelId, {
     id: session.channelId,
     session,
     type,
     owner,
-    administrators:
-      type === 4 ? [] : members.filter((person) => person !== owner && random.chance(0.2)).slice(0, 2),
+    administrators: [],
     settings: channelSettings(type, random),
-    customRetention: canHaveRetention(type) ? customRetention : undefined,
-    archived: random.chance(0.05),
+    customRetention: undefined,
+    archived: false,
     pins: [],
     lastChangeAt: 0,
   });

@@ -1,5 +1,5 @@
 /**
- * The past of generated channels: founders, people who come late, go and come again, visitors, and what was pinned.
+ * Roles, policies and past of generated channels: founders, people who come late, go and come again, visitors, and what was pinned.
  * Chance comes from the channels' ids, so the messages, which have a stream of their own, stay what they are.
  */
 import { type Account, isDeleted, type Message, type Person } from './account.ts';
@@ -10,8 +10,12 @@ import { hashText, Random } from './random.ts';
 
 /** Activity logs are as old as this at most, so what is to be found in them is younger. */
 const OLDEST = 175 * DAY;
+/** So long ago a day began on which many people came: its logs fill several pages. */
+const BUSY_DAY = 45 * DAY;
 /** A silence of this length leaves room to go and come again. */
 const LONG_SILENCE = 4 * DAY;
+/** Longer than anything in a generated account is old. */
+const LONG_PERIODS = ['12m', '30m', '2y', '7y'];
 
 /** When somebody wrote first, and the longest time they wrote nothing afterwards. Milliseconds. */
 interface Presence {
@@ -25,10 +29,20 @@ interface Presence {
 export function generateMemberships(account: Account, now: number): void {
   for (const channel of account.channels.values()) {
     const random = new Random(hashText(`past ${channel.id}`));
+    giveRoles(channel, random);
     letMembersIn(account, channel, random, now);
     letVisitorsThrough(account, channel, random, now);
     pinMessages(channel, random, now);
   }
+}
+
+function giveRoles(channel: Channel, random: Random): void {
+  const { session, owner, type } = channel;
+  channel.archived = random.chance(0.05);
+  if (type === 4) return;
+  const others = session.members.filter((person) => person !== owner);
+  channel.administrators = others.filter(() => random.chance(0.2)).slice(0, 2);
+  if (random.chance(0.15)) channel.customRetention = random.pick(LONG_PERIODS);
 }
 
 function letMembersIn(account: Account, channel: Channel, random: Random, now: number): void {
@@ -66,7 +80,9 @@ function letVisitorsThrough(account: Account, channel: Channel, random: Random, 
     const together = random.chance(0.3) ? 2 + random.below(3) : 1;
     const people = strangers.splice(random.below(strangers.length), together);
     const itself = people[0] as Person;
-    const came = now - OLDEST + random.below(OLDEST - DAY);
+    const came = random.chance(0.25)
+      ? now - BUSY_DAY + random.below(DAY)
+      : now - OLDEST + random.below(OLDEST - DAY);
     const went = came + 1 + random.below(Math.min((now - came) / 2, 40 * DAY));
     const alone = people.length === 1;
     change(

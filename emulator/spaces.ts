@@ -17,7 +17,7 @@ export interface Space {
   name: string;
   description: string;
   readonly owner: Person;
-  readonly administrators: readonly Person[];
+  administrators: readonly Person[];
   /** With owner and administrators. */
   members: readonly Person[];
   channels: readonly { readonly channel: Channel; readonly type: SpaceChannelType }[];
