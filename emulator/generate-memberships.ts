@@ -80,7 +80,7 @@ function letVisitorsThrough(account: Account, channel: Channel, random: Random, 
     const together = random.chance(0.3) ? 2 + random.below(3) : 1;
     const people = strangers.splice(random.below(strangers.length), together);
     const itself = people[0] as Person;
-    const came = random.chance(0.25)
+    const came = random.chance(0.3)
       ? now - BUSY_DAY + random.below(DAY)
       : now - OLDEST + random.below(OLDEST - DAY);
     const went = came + 1 + random.below(Math.min((now - came) / 2, 40 * DAY));
