@@ -13,7 +13,7 @@ const channelId = z.string();
 /** User id, member id or e-mail address. */
 const person = z.string();
 
-/** One deed. Where it can be left out, who does it is the owner of the channel, or the first of the people. */
+/** One deed. Left out, `operator` is the first of the people; of a pin, the owner of the channel. */
 export const accountDeedSchema = z.discriminatedUnion('verb', [
   z.strictObject({
     verb: z.literal('join'),
