@@ -1,12 +1,35 @@
 import { z } from 'zod';
 
+/** The stable names by which faults are aimed and requests are counted. */
+const ENDPOINT_NAMES = [
+  'sessions',
+  'messages',
+  'token',
+  'settings',
+  'users',
+  'channel-activities',
+  'activities-of-channel',
+  'channels',
+  'user-channels',
+  'channel',
+  'channel-members',
+  'channel-admins',
+  'channel-retention',
+  'pins',
+  'spaces',
+  'space',
+  'space-channels',
+  'space-members',
+  'emoji',
+] as const;
+
 const common = {
   /** How often it strikes; default 1. */
   times: z.number().int().positive().optional(),
   /** Matching requests to let pass before the first strike; default 0. */
   after: z.number().int().nonnegative().optional(),
   /** Strikes only there; default everywhere it makes sense. */
-  endpoint: z.enum(['sessions', 'messages', 'token', 'settings']).optional(),
+  endpoint: z.enum(ENDPOINT_NAMES).optional(),
 };
 
 /** What can go wrong, one entry a kind; the file `deliver.ts` says how each looks on the wire. */

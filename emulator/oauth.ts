@@ -20,6 +20,18 @@ export const DEFAULT_SCOPES: readonly string[] = [
   'team_chat:read:user_message:admin',
   'user:read:list_users:admin',
   'account:read:settings:admin',
+  'team_chat:read:list_channels:admin',
+  'team_chat:read:list_user_channels:admin',
+  'team_chat:read:channel:admin',
+  'team_chat:read:list_members:admin',
+  'team_chat:read:list_administrators:admin',
+  'team_chat:read:retention:admin',
+  'team_chat:read:list_pinned_messages',
+  'team_chat:read:list_shared_spaces:admin',
+  'team_chat:read:shared_space:admin',
+  'team_chat:read:list_shared_space_channels:admin',
+  'team_chat:read:list_shared_space_members:admin',
+  'team_chat:read:list_custom_emojis:admin',
 ];
 
 /** Form fields or query parameters of a token request. */

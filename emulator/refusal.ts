@@ -40,3 +40,8 @@ export function missingScopes(scopes: readonly string[]): Refusal {
 export function notFound(code: number, message: string): Refusal {
   return new Refusal(404, { code, message });
 }
+
+/** 405: the request would change something, and the archiver must never do that. */
+export function writeRefused(): Refusal {
+  return new Refusal(405, { code: 405, message: 'Request method is not supported.' });
+}

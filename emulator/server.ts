@@ -11,17 +11,30 @@ import { generateAccount } from './generate.ts';
 import { RateLimits } from './limits.ts';
 import { AccessTokens, DEFAULT_SCOPES } from './oauth.ts';
 import { PageTokens } from './page-token.ts';
+import { changeSettings, servedSettings } from './settings.ts';
 import { Counters } from './stats.ts';
 import { changeSwitches, DEFAULT_SWITCHES } from './switches.ts';
 import { truthMessages, truthSessions } from './truth.ts';
+import { truthContext, truthMembershipChanges } from './truth-context.ts';
 import { addZoomEndpoints, type World } from './zoom.ts';
 
 export type { ActingOptions, Deed } from './act.ts';
 export type { Emulator, EmulatorOptions } from './emulator.ts';
 export type { Fault } from './faults.ts';
+export type { ServedSettings, SettingChanges } from './settings.ts';
 export type { Stats } from './stats.ts';
 export type { SwitchChanges, Switches } from './switches.ts';
 export type { TruthMessage, TruthSession, TruthVersion } from './truth.ts';
+export type {
+  TruthChannel,
+  TruthContext,
+  TruthEmoji,
+  TruthMembershipChange,
+  TruthPerson,
+  TruthPin,
+  TruthSpace,
+  TruthUser,
+} from './truth-context.ts';
 
 /** Builds the account, listens on 127.0.0.1 and returns the handle by which a test drives it. */
 export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
@@ -68,8 +81,16 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     clearFaults: () => world.faults.clear(),
     faultsHit: () => world.faults.hit(),
     setSwitches: (changes) => Object.assign(world.switches, changeSwitches(world.switches, changes)),
+    setSettings: (changes) => {
+      account.settings = changeSettings(account.settings, changes);
+      const storeRevisions = changes.store_revise_chat ?? world.switches.storeRevisions;
+      Object.assign(world.switches, { storeRevisions });
+      return servedSettings(account.settings, world.switches);
+    },
     truth: () => truthMessages(account),
     sessions: () => truthSessions(account, clock.now()),
+    membershipChanges: () => truthMembershipChanges(account, world.switches),
+    context: () => truthContext(account, world.switches, clock.now()),
     stats: () => world.counters.stats(world.limits.busiestSecond()),
     close: async () => {
       actors.stop();

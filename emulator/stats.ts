@@ -4,12 +4,14 @@ import type { Endpoint } from './faults.ts';
 export interface Stats {
   /** Requests by endpoint and outcome, such as `messages 200` or `token reset`. */
   readonly requests: Readonly<Record<string, number>>;
-  /** The most requests of each label that arrived in one second. */
+  /** Requests that would have changed something at Zoom, by a method other than GET; all were refused. */
+  readonly writes: number;
+  /** The most requests of each label that arrived in one second, of RESOURCE-INTENSIVE in one minute. */
   readonly busiestSecond: Readonly<Record<string, number>>;
   /** Real time in milliseconds since 1970; undefined before the first request. */
   readonly firstRequestAt: number | undefined;
   readonly lastRequestAt: number | undefined;
-  /** Bytes of body sent by the report endpoints. */
+  /** Bytes of body sent by all endpoints but that of tokens. */
   readonly bodyBytes: number;
   /** CPU the whole process has used, in microseconds. */
   readonly cpuMicros: number;
@@ -21,6 +23,7 @@ export class Counters {
   #firstRequestAt: number | undefined;
   #lastRequestAt: number | undefined;
   #bodyBytes = 0;
+  #writes = 0;
 
   count(endpoint: Endpoint, outcome: string, bodyBytes: number): void {
     const name = `${endpoint} ${outcome}`;
@@ -30,10 +33,15 @@ export class Counters {
     this.#bodyBytes += bodyBytes;
   }
 
+  countWrite(): void {
+    this.#writes += 1;
+  }
+
   stats(busiestSecond: Readonly<Record<string, number>>): Stats {
     const { user, system } = process.cpuUsage();
     return {
       requests: { ...this.#requests },
+      writes: this.#writes,
       busiestSecond,
       firstRequestAt: this.#firstRequestAt,
       lastRequestAt: this.#lastRequestAt,

@@ -4,11 +4,13 @@
 import formbody from '@fastify/formbody';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Account, Session } from './account.ts';
+import { addAccountRoutes } from './account-routes.ts';
 import type { EmulatedClock } from './clock.ts';
 import { deliver } from './deliver.ts';
+import { ENDPOINTS, type EndpointRules, type Report, type ReportEndpoint } from './endpoints.ts';
 import type { Endpoint, Fault, Faults } from './faults.ts';
-import { concurrencyRefusal, dailyLimitRefusal, type Label, type RateLimits } from './limits.ts';
-import { messagesReport, type ReportContext } from './messages-report.ts';
+import { concurrencyRefusal, dailyLimitRefusal, type RateLimits } from './limits.ts';
+import { messagesReport } from './messages-report.ts';
 import type { AccessTokens, TokenRequest } from './oauth.ts';
 import type { PageTokens } from './page-token.ts';
 import type { Query } from './query.ts';
@@ -20,7 +22,9 @@ import {
   missingScopes,
   notFound,
   Refusal,
+  writeRefused,
 } from './refusal.ts';
+import { keptSince } from './retention.ts';
 import { sessionsReport } from './sessions-report.ts';
 import { accountSettings } from './settings.ts';
 import type { Counters } from './stats.ts';
@@ -41,24 +45,12 @@ export interface World {
   url: string;
 }
 
-type ReportEndpoint = Exclude<Endpoint, 'token'>;
-type Report = (query: Query, context: ReportContext) => Buffer;
-
-/** All three are labelled MEDIUM in Zoom's reference. */
-const LABEL: Label = 'MEDIUM';
-/** Any one of these lets an app in; the granular one first. */
-const SCOPES: Record<ReportEndpoint, readonly string[]> = {
-  sessions: ['report:read:list_chat_sessions:admin', 'report_chat:read:admin', 'imchat:read:admin'],
-  messages: ['report:read:chat_session:admin', 'report_chat:read:admin', 'imchat:read:admin'],
-  settings: ['account:read:settings:admin', 'account:read:admin'],
-};
-
 /** Adds Zoom's endpoints to the HTTP server. */
 export async function addZoomEndpoints(app: FastifyInstance, world: World): Promise<void> {
   const shuffle = new Random(1);
   let responses = 0;
 
-  app.addHook('onRequest', async (_request, reply) => {
+  app.addHook('onRequest', async (request, reply) => {
     responses += 1;
     const id = (hashText(String(responses)) + responses * 0x100000000)
       .toString(16)
@@ -67,6 +59,11 @@ export async function addZoomEndpoints(app: FastifyInstance, world: World): Prom
     reply.header('x-zm-trackingid', `v=2.0;clid=us04;rid=WEB_${id}`);
     // Zoom's date is the account's: clients that measure their clock against it must see the emulated one.
     reply.header('date', httpDate(world.clock.now()));
+    if (isWrite(request)) {
+      world.counters.countWrite();
+      deliver(reply, writeRefused().answer, undefined);
+      return reply;
+    }
   });
   await app.register(formbody);
 
@@ -84,18 +81,20 @@ export async function addZoomEndpoints(app: FastifyInstance, world: World): Prom
     serve('sessions', request, reply, (query, context) => sessionsReport(world.account, query, context));
   });
   app.get<{ Params: { sessionId: string } }>('/v2/report/chat/sessions/:sessionId', (request, reply) => {
-    serve('messages', request, reply, (query, context) =>
-      messagesReport(findSession(world.account, request.params.sessionId), query, context),
-    );
+    serve('messages', request, reply, (query, context) => {
+      const session = findSession(world.account, request.params.sessionId);
+      return messagesReport(session, keptSince(world.account, session, context.now), query, context);
+    });
   });
   app.get<{ Params: { accountId: string } }>('/v2/accounts/:accountId/settings', (request, reply) => {
     serve('settings', request, reply, (query) => {
       const { accountId } = request.params;
       if (accountId !== 'me' && accountId !== world.accountId)
         throw notFound(2001, 'Account does not exist.');
-      return accountSettings(query, world.switches);
+      return accountSettings(query, world.account.settings, world.switches);
     });
   });
+  addAccountRoutes(app, world.account, serve);
   app.setNotFoundHandler((_request, reply) => {
     reply.code(404).send({ code: 2300, message: 'This API endpoint is not recognized.' });
   });
@@ -113,10 +112,10 @@ export async function addZoomEndpoints(app: FastifyInstance, world: World): Prom
     let headers = {};
     const answer = answerOf(() => {
       world.tokens.check(request.headers.authorization, query.access_token, now);
-      headers = world.limits.take(LABEL, now);
+      headers = world.limits.take(ENDPOINTS[endpoint].label, now);
       fault = world.faults.take(endpoint, paged);
       if (fault !== undefined) throwRefusal(fault, endpoint, world, request);
-      world.tokens.checkScopes(SCOPES[endpoint]);
+      world.tokens.checkScopes(ENDPOINTS[endpoint].scopes);
       const body = report(query, {
         switches: world.switches,
         pageTokens: world.pageTokens,
@@ -145,6 +144,9 @@ function answerOf(work: () => Answer): Answer {
 /** Throws the refusal of those faults that are one; the others change how a good answer is made or sent. */
 function throwRefusal(fault: Fault, endpoint: Endpoint, world: World, request: FastifyRequest): void {
   const now = world.clock.now();
+  // No fault of the token endpoint asks for its label or scopes.
+  const { label, scopes }: EndpointRules =
+    endpoint === 'token' ? { label: 'LIGHT', scopes: [] } : ENDPOINTS[endpoint];
   switch (fault.kind) {
     case 'status': {
       const { status = 500, code = status, message = 'Internal error.' } = fault;
@@ -156,13 +158,13 @@ function throwRefusal(fault: Fault, endpoint: Endpoint, world: World, request: F
     case 'expired-page-token':
       throw invalidPageToken();
     case 'second-limit':
-      throw world.limits.refuseSecond(LABEL, now);
+      throw world.limits.refuseSecond(label, now);
     case 'concurrency-limit':
       throw concurrencyRefusal();
     case 'daily-limit':
-      throw dailyLimitRefusal(LABEL, 2_000, retryAfter(fault, now));
+      throw dailyLimitRefusal(label, 2_000, retryAfter(fault, now));
     case 'missing-scope':
-      throw missingScopes(fault.scopes ?? (endpoint === 'token' ? [] : SCOPES[endpoint]));
+      throw missingScopes(fault.scopes ?? scopes);
     case 'redirect': {
       const host = fault.to === 'foreign' ? `http://127.0.0.1:${fault.port}` : world.url;
       throw new Refusal(302, {}, { location: `${host}${request.url}` });
@@ -200,6 +202,12 @@ function decoded(text: string): string {
   } catch {
     return text;
   }
+}
+
+/** Would the request change something at Zoom? Asking for a token and the emulator's own controls do not count. */
+function isWrite({ method, url }: FastifyRequest): boolean {
+  if (method === 'GET' || url.startsWith('/_emulator/')) return false;
+  return !(method === 'POST' && /^\/oauth\/token(\?|$)/.test(url));
 }
 
 function formFields(request: FastifyRequest): TokenRequest {
