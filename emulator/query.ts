@@ -42,10 +42,10 @@ export function readWindow(query: Query, switches: Switches, now: number): Repor
   return { from, to, start: fromDay - zone, end: toDay - zone + (switches.toInclusive ? DAY : 0) };
 }
 
-/** `page_size`, 30 when left out, refused above the endpoint's maximum. */
-export function readPageSize(query: Query, maximum: number): number {
+/** `page_size`, the usual one when left out, refused above the endpoint's maximum. */
+export function readPageSize(query: Query, maximum: number, usual = 30): number {
   const text = readText(query, 'page_size');
-  if (text === undefined) return 30;
+  if (text === undefined) return usual;
   const size = /^\d{1,6}$/.test(text) ? Number(text) : 0;
   if (size < 1 || size > maximum) throw invalidField('page_size', `Must be between 1 and ${maximum}.`);
   return size;
