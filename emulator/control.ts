@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { deedSchema } from './act.ts';
+import { addContentControl } from './content-control.ts';
 import type { Emulator } from './emulator.ts';
 import { faultSchema } from './faults.ts';
 import { switchesSchema } from './switches.ts';
@@ -55,6 +56,7 @@ export function addControlEndpoints(app: FastifyInstance, emulator: () => Emulat
     }
     return reply.type('application/x-ndjson').send(Readable.from(lines()));
   });
+  addContentControl(app, emulator);
   app.setErrorHandler((error, _request, reply) => {
     const wrongBody = error instanceof z.ZodError;
     const message = error instanceof Error ? error.message : String(error);
