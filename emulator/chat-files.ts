@@ -145,9 +145,9 @@ function refuseUnavailable(condition: FileCondition): void {
   if (condition === 'gone') throw notFound(404, 'Resource not found.');
 }
 
-/** One file in sixteen cannot be had, as its own id decides. */
+/** One file in ten cannot be had, as its own id decides. */
 function naturalCondition(fileId: string): FileCondition {
-  switch (hashText(fileId) % 48) {
+  switch (hashText(fileId) % 30) {
     case 0:
       return 'third-party';
     case 1:
