@@ -29,8 +29,10 @@ const NAMES = ['Acme v. Company', 'Enquête « Équipe Paris » / 2026', 'HR-17:
  */
 export function generateMatters(account: Account, seed: number, now: number): Matter[] {
   const random = new Random(seed ^ 0x401d);
-  const writers = account.sessions.flatMap(({ members: [first] }) => (first === undefined ? [] : [first]));
-  const candidates = [...new Set([...writers, ...account.people])].filter((person) => person.userId !== '');
+  const users = account.people.filter((person) => person.userId !== '');
+  // The first member of a session writes most of it.
+  const writers = users.filter((person) => account.sessions.some(({ members }) => members[0] === person));
+  const candidates = writers.length > 0 ? writers : users;
   if (candidates.length === 0) return [];
   const dates = [
     { age: 150, startDay: formatDay(now - 150 * DAY), endDay: undefined },

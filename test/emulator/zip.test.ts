@@ -51,7 +51,7 @@ test.each<[string, ZipEntry[]]>([
 test('beyond 4 GB it has the length foretold, with the offsets and sizes of zip64', () => {
   const entries = [zeros('large', 4 * GB + 5), entry('after', 'x')];
   let length = 0;
-  let end = Buffer.alloc(0);
+  let end: Buffer = Buffer.alloc(0);
   for (const piece of zipPieces(entries)) {
     length += piece.length;
     end = piece;
