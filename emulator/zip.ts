@@ -31,9 +31,8 @@ export function zipSize(entries: Iterable<ZipEntry>): number {
   let directory = 0;
   let count = 0;
   for (const { name, size } of entries) {
-    const nameLength = Buffer.byteLength(name);
-    directory += 46 + nameLength + centralExtra(size, offset).length;
-    offset += 30 + nameLength + localExtra(size).length + size + (size >= LIMIT_32 ? 24 : 16);
+    directory += 46 + Buffer.byteLength(name) + centralExtra(size, offset).length;
+    offset += storedLength(name, size);
     count += 1;
   }
   return offset + directory + endOfArchive(count, directory, offset).length;
@@ -63,7 +62,7 @@ function* allPieces(entries: Iterable<ZipEntry>): Generator<Buffer> {
     const header = centralHeader(entry, checksums[count] ?? 0, offset);
     yield header;
     directory += header.length;
-    offset += localHeader(entry).length + entry.size + (entry.size >= LIMIT_32 ? 24 : 16);
+    offset += storedLength(entry.name, entry.size);
     count += 1;
   }
   yield endOfArchive(count, directory, offset);
@@ -81,6 +80,11 @@ function* inBatches(pieces: Iterable<Buffer>): Generator<Buffer> {
     length = 0;
   }
   if (length > 0) yield Buffer.concat(batch);
+}
+
+/** What an entry takes before the directory: header, content and what follows it. */
+function storedLength(name: string, size: number): number {
+  return 30 + Buffer.byteLength(name) + localExtra(size).length + size + (size >= LIMIT_32 ? 24 : 16);
 }
 
 function localHeader({ name, size }: ZipEntry): Buffer {
