@@ -12,22 +12,22 @@ const webhookBody = z.strictObject({ url: z.url(), secret: z.string().min(1) });
 
 /** Adds the control endpoints; `emulator` is what they drive. */
 export function addContentControl(app: FastifyInstance, emulator: () => Emulator): void {
-  app.get('/_emulator/files', (_request, reply) => sendLines(reply, emulator().files()));
+  app.get('/_emulator/truth/files', (_request, reply) => sendLines(reply, emulator().files()));
   app.post('/_emulator/files', (request) => {
     const { fileId, condition } = fileBody.parse(request.body);
     emulator().setFile(fileId, condition);
     return {};
   });
-  app.get('/_emulator/forwarded', (_request, reply) => sendLines(reply, emulator().forwarded()));
+  app.get('/_emulator/truth/forwarded', (_request, reply) => sendLines(reply, emulator().forwarded()));
   app.post('/_emulator/forwarded', (request) => {
     const { forwardId, resolvable } = forwardBody.parse(request.body);
     emulator().setForward(forwardId, resolvable);
     return {};
   });
-  app.get('/_emulator/matters', () => emulator().matters());
-  app.get('/_emulator/hold-files', (_request, reply) => sendLines(reply, emulator().holdFiles()));
+  app.get('/_emulator/truth/matters', () => emulator().matters());
+  app.get('/_emulator/truth/hold-files', (_request, reply) => sendLines(reply, emulator().holdFiles()));
   app.post('/_emulator/holds', (request) => ({ id: emulator().hold(holdDeedSchema.parse(request.body)) }));
-  app.get('/_emulator/webhooks', () => emulator().webhooks());
+  app.get('/_emulator/truth/webhooks', () => emulator().webhooks());
   app.put('/_emulator/webhooks', (request) => {
     emulator().aimWebhooks(webhookBody.parse(request.body));
     return {};

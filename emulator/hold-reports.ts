@@ -5,7 +5,7 @@ import { formatDay } from './dates.ts';
 import { jsonBody } from './endpoints.ts';
 import { type HoldFile, zipEntries, zipStream } from './hold-files.ts';
 import { isIdentifiedBy, type LegalHolds } from './legal-hold.ts';
-import { takeListPage } from './list-page.ts';
+import { listPage } from './list-page.ts';
 import type { Matter } from './matters.ts';
 import type { ReportContext } from './messages-report.ts';
 import { type Query, readText } from './query.ts';
@@ -13,10 +13,10 @@ import { invalidField, notFound } from './refusal.ts';
 
 /** GET /v2/chat/legalhold/matters: the response body, JSON in UTF-8. */
 export function mattersReport(holds: LegalHolds, query: Query, context: ReportContext): Buffer {
-  const page = takeListPage(holds.matters(), 'matters', query, { largest: 100, usual: 30 }, context);
+  const page = listPage('matters', query, context, { usual: 30, most: 100 }, holds.matters());
   return jsonBody({
     legal_hold_matters: page.rows.map(matterRow),
-    next_page_token: page.nextToken,
+    next_page_token: page.nextPageToken,
     page_size: page.pageSize,
   });
 }
@@ -34,12 +34,11 @@ export function holdFilesReport(
   const custodian = matter.custodians.find((person) => isIdentifiedBy(person, identifier));
   if (custodian === undefined) throw notFound(1001, 'User does not exist.');
   const files = holds.filesOf(matter, custodian);
-  const sizes = { largest: 20, usual: 5 };
-  const page = takeListPage(files, `hold-files ${matter.id}`, query, sizes, context);
+  const page = listPage(`hold-files ${matter.id}`, query, context, { usual: 5, most: 20 }, files);
   for (const file of page.rows) holds.ask(file);
   return jsonBody({
     data: page.rows.map((file) => fileRow(account, holds, file, context)),
-    next_page_token: page.nextToken,
+    next_page_token: page.nextPageToken,
     page_size: page.pageSize,
   });
 }

@@ -1,31 +1,35 @@
+/** Pages of the lists that are not messages. */
 import type { ReportContext } from './messages-report.ts';
-import { type Query, queryIdentity, readPageSize, readText } from './query.ts';
+import { type PageSizes, type Query, queryIdentity, readPageSize, readText } from './query.ts';
 
-export interface ListPage<T> {
-  readonly rows: readonly T[];
+export interface ListPage<Row> {
+  readonly rows: readonly Row[];
   readonly pageSize: number;
-  /** '' on the last page. */
-  readonly nextToken: string;
+  /** Empty on the last page. */
+  readonly nextPageToken: string;
 }
 
 /**
- * One page of a list that is short enough to be made anew for every page; the page token holds an offset into it.
- * @param endpoint name and path parameters, to which the token is bound.
- * @param sizes the largest page and the one of those who name no size, in rows.
+ * The page of a list that the query asks for. The page token holds an offset, so in a list that changes rows move
+ * between pages, as they do in many real lists.
+ * @param endpoint what the token is bound to beside the parameters: the endpoint with its path parameters.
  */
-export function takeListPage<T>(
-  list: readonly T[],
+export function listPage<Row>(
   endpoint: string,
   query: Query,
-  sizes: { readonly largest: number; readonly usual: number },
   context: ReportContext,
-): ListPage<T> {
-  const pageSize = readPageSize(query, sizes.largest, sizes.usual);
+  sizes: PageSizes,
+  list: readonly Row[],
+): ListPage<Row> {
+  const pageSize = readPageSize(query, sizes);
   const token = readText(query, 'next_page_token') ?? '';
   const identity = queryIdentity(endpoint, query);
-  const cursor = token === '' ? 0 : context.pageTokens.open(token, identity, context.now);
-  const offset = Math.max(cursor - context.overlap, 0);
-  const end = offset + pageSize;
-  const next = end < list.length ? context.pageTokens.issue(identity, end, context.now) : '';
-  return { rows: list.slice(offset, end), pageSize, nextToken: context.repeatToken ? token : next };
+  const opened = token === '' ? 0 : context.pageTokens.open(token, identity, context.now);
+  const offset = Math.max(opened - context.overlap, 0);
+  const rows = list.slice(offset, offset + pageSize);
+  if (context.switches.shufflePages) context.shuffle.shuffle(rows);
+  const next = offset + pageSize;
+  let nextPageToken = next < list.length ? context.pageTokens.issue(identity, next, context.now) : '';
+  if (context.repeatToken && token !== '') nextPageToken = token;
+  return { rows, pageSize, nextPageToken };
 }

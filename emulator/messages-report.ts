@@ -17,7 +17,7 @@ import { invalidField } from './refusal.ts';
 import { messageRow, modificationRow, type RowOptions } from './rows.ts';
 import type { Switches } from './switches.ts';
 
-const LARGEST_PAGE = 100;
+const PAGE_SIZES = { usual: 30, most: 100 };
 const INCLUDE_FIELDS = ['edited_messages', 'deleted_messages', 'edited_messages,deleted_messages'];
 
 /** What every report needs beside its query. */
@@ -94,7 +94,7 @@ function readMessageQuery(query: Query, { switches, now }: ReportContext): Messa
   }
   return {
     window: readWindow(query, switches, now),
-    pageSize: readPageSize(query, LARGEST_PAGE),
+    pageSize: readPageSize(query, PAGE_SIZES),
     edited: includeFields?.includes('edited') ?? false,
     deleted: includeFields?.includes('deleted') ?? false,
     byActionTime: readFlag(query, 'query_all_modifications'),

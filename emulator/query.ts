@@ -42,13 +42,35 @@ export function readWindow(query: Query, switches: Switches, now: number): Repor
   return { from, to, start: fromDay - zone, end: toDay - zone + (switches.toInclusive ? DAY : 0) };
 }
 
-/** `page_size`, the usual one when left out, refused above the endpoint's maximum. */
-export function readPageSize(query: Query, maximum: number, usual = 30): number {
+/** How many rows of a list make a page. */
+export interface PageSizes {
+  /** When `page_size` is left out. */
+  readonly usual: number;
+  /** Default 1. */
+  readonly least?: number;
+  readonly most: number;
+}
+
+/** `page_size`, refused outside of the endpoint's bounds. */
+export function readPageSize(query: Query, { usual, least = 1, most }: PageSizes): number {
   const text = readText(query, 'page_size');
   if (text === undefined) return usual;
   const size = /^\d{1,6}$/.test(text) ? Number(text) : 0;
-  if (size < 1 || size > maximum) throw invalidField('page_size', `Must be between 1 and ${maximum}.`);
+  if (size < least || size > most) throw invalidField('page_size', `Must be between ${least} and ${most}.`);
   return size;
+}
+
+/** One of a few words; undefined when left out. */
+export function readChoice<Word extends string>(
+  query: Query,
+  name: string,
+  words: readonly Word[],
+): Word | undefined {
+  const text = readText(query, name);
+  const word = words.find((candidate) => candidate === text);
+  if (text !== undefined && word === undefined)
+    throw invalidField(name, `Must be one of ${words.join(' | ')}.`);
+  return word;
 }
 
 /** A flag, false when left out. */

@@ -13,7 +13,7 @@ import {
 } from './query.ts';
 import type { Switches } from './switches.ts';
 
-const LARGEST_PAGE = 300;
+const PAGE_SIZES = { usual: 30, most: 300 };
 
 /**
  * The response body, JSON in UTF-8. The list is in order of the last message, newest first, and the page token holds
@@ -21,7 +21,7 @@ const LARGEST_PAGE = 300;
  */
 export function sessionsReport(account: Account, query: Query, context: ReportContext): Buffer {
   const window = readWindow(query, context.switches, context.now);
-  const pageSize = readPageSize(query, LARGEST_PAGE);
+  const pageSize = readPageSize(query, PAGE_SIZES);
   const withReacted = readFlag(query, 'include_reacted_sessions');
   const token = readText(query, 'next_page_token');
   const identity = queryIdentity('sessions', query);

@@ -90,7 +90,7 @@ test('a file of 2 GB is hashed and served in memory that does not grow with it',
 });
 
 test('so is a large zip', async () => {
-  const [file] = await lines<TruthHoldFile>('hold-files');
+  const [file] = await lines<TruthHoldFile>('truth/hold-files');
   if (file === undefined) throw new Error('no zips');
   const condition = { kind: 'huge', bytes: 300 * MB };
   await control('POST', 'holds', { verb: 'set-zip', fileKey: file.fileKey, condition });
@@ -120,7 +120,7 @@ test('a client that leaves in the middle of a body does no harm', async () => {
 });
 
 test('files and forwards are told of line by line, and changed', async () => {
-  const files = await lines<TruthFile>('files');
+  const files = await lines<TruthFile>('truth/files');
   expect(files[0]).toEqual({
     fileId: expect.any(String),
     fileName: expect.any(String),
@@ -132,37 +132,37 @@ test('files and forwards are told of line by line, and changed', async () => {
   });
   const { fileId } = files[0] as TruthFile;
   await control('POST', 'files', { fileId, condition: 'gone' });
-  expect((await lines<TruthFile>('files'))[0]?.condition).toBe('gone');
+  expect((await lines<TruthFile>('truth/files'))[0]?.condition).toBe('gone');
   await expect(control('POST', 'files', { fileId, condition: 'odd' })).rejects.toThrow('400');
   await expect(control('POST', 'files', { fileId: 'x', condition: 'gone' })).rejects.toThrow('no file x');
 
   const { id: sessionId } = await control('POST', 'act', { verb: 'create-session', name: 'forwards' });
   await control('POST', 'act', { verb: 'send', sessionId, text: 'original' });
   await control('POST', 'act', { verb: 'send', sessionId, text: '', forward: true });
-  const forward = (await lines<TruthForwarded>('forwarded')).at(-1);
+  const forward = (await lines<TruthForwarded>('truth/forwarded')).at(-1);
   expect(forward).toMatchObject({ sessionId, resolvable: true, message: { message: 'original' } });
   await control('POST', 'forwarded', { forwardId: forward?.forwardId, resolvable: false });
-  expect((await lines<TruthForwarded>('forwarded')).at(-1)?.resolvable).toBe(false);
+  expect((await lines<TruthForwarded>('truth/forwarded')).at(-1)?.resolvable).toBe(false);
 });
 
 test('matters are told of, made and closed', async () => {
-  const [matter] = (await control('GET', 'matters')) as TruthMatter[];
+  const [matter] = (await control('GET', 'truth/matters')) as TruthMatter[];
   const custodians = [matter?.custodians[0]?.email];
   const { id } = await control('POST', 'holds', { verb: 'add-matter', name: 'One', custodians });
-  expect((await control('GET', 'matters')).at(-1)).toMatchObject({ matterId: id, name: 'One' });
+  expect((await control('GET', 'truth/matters')).at(-1)).toMatchObject({ matterId: id, name: 'One' });
   await control('POST', 'holds', { verb: 'close-matter', matterId: id });
-  expect(await control('GET', 'matters')).toHaveLength(3);
+  expect(await control('GET', 'truth/matters')).toHaveLength(3);
   await expect(control('POST', 'holds', { verb: 'close-matter', matterId: id })).rejects.toThrow('no matter');
 });
 
 test('webhooks are aimed, told of and ended', async () => {
   await control('PUT', 'webhooks', { url: 'http://127.0.0.1:9/', secret: 'secret' });
   await control('POST', 'act', { verb: 'create-session', name: 'told' });
-  const [first] = await control('GET', 'webhooks');
+  const [first] = await control('GET', 'truth/webhooks');
   expect(first).toMatchObject({ event: 'chat_channel.created', signature: 'good' });
   expect(await control('POST', 'webhooks/validate')).toEqual({ valid: false });
   await control('DELETE', 'webhooks');
   await control('POST', 'act', { count: 5 });
-  expect(await control('GET', 'webhooks')).toHaveLength(1);
+  expect(await control('GET', 'truth/webhooks')).toHaveLength(1);
   await expect(control('PUT', 'webhooks', { url: 'nowhere', secret: '' })).rejects.toThrow('400');
 });
