@@ -5,7 +5,12 @@
  * ready to send, its text is kept nowhere else, and what most messages lack sits in an object of its own.
  */
 
+import { addChannel, type Channel, type ChannelType, type MembershipChange } from './channels.ts';
+import type { CustomEmoji } from './custom-emoji.ts';
+import type { FormerName, User } from './people.ts';
 import { coreRow, idInMessages, textJsonOf } from './row-core.ts';
+import { type ChatSettings, DEFAULT_SETTINGS } from './settings.ts';
+import type { Space } from './spaces.ts';
 
 export interface Person {
   /** Empty for people of other accounts. */
@@ -13,11 +18,14 @@ export interface Person {
   readonly memberId: string;
   /** Empty for people who are neither in the account nor a contact. */
   readonly email: string;
-  readonly displayName: string;
+  /** The name of now. */
+  displayName: string;
   readonly external: boolean;
   readonly bot: boolean;
   /** `"sender":…,"sender_member_id":…,"sender_display_name":…` as it stands in a row. */
-  readonly senderJson: string;
+  senderJson: string;
+  /** Oldest first; left out by the many who never had another name. */
+  formerNames?: readonly FormerName[];
 }
 
 export type Emoji =
@@ -80,7 +88,8 @@ export interface Session {
   readonly id: string;
   readonly type: 'Group' | '1:1';
   readonly channelId: string;
-  readonly members: readonly Person[];
+  /** Who is in it now. */
+  members: readonly Person[];
   /** Names with the moment from which each holds, oldest first; the clock decides which one is shown. */
   readonly names: { readonly from: number; readonly name: string }[];
   /** When the channel was deleted. A deleted one stays listed. */
@@ -101,11 +110,29 @@ export interface Account {
   readonly people: Person[];
   readonly sessions: Session[];
   readonly sessionById: Map<string, Session>;
+  readonly users: User[];
+  /** By channel id, one for each session of type Group. */
+  readonly channels: Map<string, Channel>;
+  /** Of all channels, in order of time. */
+  readonly membershipChanges: MembershipChange[];
+  readonly spaces: Space[];
+  readonly customEmoji: CustomEmoji[];
+  settings: ChatSettings;
 }
 
 /** An account with nobody in it. */
 export function emptyAccount(): Account {
-  return { people: [], sessions: [], sessionById: new Map() };
+  return {
+    people: [],
+    sessions: [],
+    sessionById: new Map(),
+    users: [],
+    channels: new Map(),
+    membershipChanges: [],
+    spaces: [],
+    customEmoji: [],
+    settings: DEFAULT_SETTINGS,
+  };
 }
 
 /** Adds a person and prepares the part of a row that names them. `hideEmail` leaves the sender field out altogether. */
@@ -117,12 +144,16 @@ export function addPerson(account: Account, facts: Omit<Person, 'senderJson'>, h
   return person;
 }
 
-/** Adds a session without messages. `createdAt` in milliseconds. */
+/**
+ * Adds a session without messages, and its channel if it is a group. `createdAt` in milliseconds; without a type of
+ * the channel chance decides.
+ */
 export function addSession(
   account: Account,
   facts: Pick<Session, 'id' | 'type' | 'channelId' | 'members'>,
   name: string,
   createdAt: number,
+  channelType?: ChannelType,
 ): Session {
   const session: Session = {
     ...facts,
@@ -136,6 +167,7 @@ export function addSession(
   };
   account.sessions.push(session);
   account.sessionById.set(session.id, session);
+  if (session.type === 'Group') addChannel(account, session, channelType);
   return session;
 }
 

@@ -16,16 +16,25 @@ import {
   type Revision,
   type Session,
 } from './account.ts';
+import {
+  type AccountDeed,
+  accountDeedSchema,
+  isAccountDeed,
+  messageOf,
+  performAccountDeed,
+} from './account-deeds.ts';
 import { normalFileId } from './chat-files.ts';
 import { decorate, giveReaction } from './decorate.ts';
 import { resolvableForwardId } from './forwarded.ts';
 import { addGeneratedSession } from './generate.ts';
 import type { Listener } from './happening.ts';
+import { recordFounding } from './memberships.ts';
+import { findPerson } from './people.ts';
 import { Random } from './random.ts';
 import { holdsReaction } from './reactions.ts';
 import { editText, writeText } from './texts.ts';
 
-const messageOf = { sessionId: z.string(), messageId: z.string() };
+const ofMessage = { sessionId: z.string(), messageId: z.string() };
 
 /** One deed. Message ids are taken in any notation; a reaction that is held already is taken back. */
 export const deedSchema = z.discriminatedUnion('verb', [
@@ -37,12 +46,17 @@ export const deedSchema = z.discriminatedUnion('verb', [
     files: z.array(z.strictObject({ name: z.string(), size: z.number().int().nonnegative() })).optional(),
     forward: z.boolean().optional(),
   }),
-  z.strictObject({ verb: z.literal('edit'), ...messageOf, text: z.string() }),
-  z.strictObject({ verb: z.literal('delete'), ...messageOf }),
-  z.strictObject({ verb: z.literal('react'), ...messageOf, emoji: z.string().optional() }),
+  z.strictObject({ verb: z.literal('edit'), ...ofMessage, text: z.string() }),
+  z.strictObject({ verb: z.literal('delete'), ...ofMessage }),
+  z.strictObject({ verb: z.literal('react'), ...ofMessage, emoji: z.string().optional() }),
   z.strictObject({ verb: z.literal('rename-session'), sessionId: z.string(), name: z.string() }),
   z.strictObject({ verb: z.literal('delete-session'), sessionId: z.string() }),
-  z.strictObject({ verb: z.literal('create-session'), name: z.string() }),
+  z.strictObject({
+    verb: z.literal('create-session'),
+    name: z.string(),
+    channelType: z.literal([1, 2, 3, 4, 5]).optional(),
+  }),
+  ...accountDeedSchema.options,
 ]);
 export type Deed = z.infer<typeof deedSchema>;
 
@@ -100,12 +114,20 @@ export class Actors {
     this.#timer = undefined;
   }
 
-  /** Does one named deed; returns the id of the message or session it made or touched. Throws on an unknown id. */
+  /** Does one named deed; returns the id of what it made or touched. Throws on an unknown id. */
   perform(deed: Deed): string {
+    if (isAccountDeed(deed)) return this.#performAccountDeed(deed);
     if (deed.verb === 'create-session') {
       const facts = { id: this.#random.hex(64), type: 'Group' as const, channelId: this.#random.hex(22) };
       const members = this.#account.people.slice(0, 5);
-      const session = addSession(this.#account, { ...facts, members }, deed.name, this.#now());
+      const session = addSession(
+        this.#account,
+        { ...facts, members },
+        deed.name,
+        this.#now(),
+        deed.channelType ?? 2,
+      );
+      recordFounding(this.#account, session, this.#now());
       this.#tell({ kind: 'session-created', session, at: this.#now() });
       return session.id;
     }
@@ -140,7 +162,7 @@ export class Actors {
       default:
         deed satisfies never;
     }
-    const message = findMessage(session, deed.messageId);
+    const message = messageOf(session, deed.messageId);
     if (deed.verb === 'edit') {
       this.#revise(session, message, { kind: 'edited', at, textJson: JSON.stringify(deed.text) });
     } else if (deed.verb === 'delete') {
@@ -151,6 +173,22 @@ export class Actors {
       this.#react(session, message, { at, person, emoji, added: !holdsReaction(message, person, emoji) });
     }
     return message.id;
+  }
+
+  #performAccountDeed(deed: AccountDeed): string {
+    const account = this.#account;
+    const id = performAccountDeed(account, deed, this.#random, this.#now());
+    const channel = account.channels.get(id);
+    if (channel === undefined) return id;
+    const { session, lastChangeAt } = channel;
+    if (deed.verb === 'rename-channel') this.#tell({ kind: 'session-renamed', session, at: this.#now() });
+    if (deed.verb !== 'join' && deed.verb !== 'leave') return id;
+    const kind = deed.verb === 'join' ? 'member-joined' : 'member-left';
+    for (const name of deed.people) {
+      const person = findPerson(account, name);
+      if (person !== undefined) this.#tell({ kind, session, person, at: lastChangeAt });
+    }
+    return id;
   }
 
   #actOnce(session: Session): void {
@@ -213,15 +251,10 @@ export class Actors {
   #liveSessions(): readonly Session[] {
     while (this.#live.length < LIVE_SESSIONS) {
       const place = this.#account.sessions.length;
-      this.#live.push(addGeneratedSession(this.#account, this.#random, place, this.#now()));
+      const session = addGeneratedSession(this.#account, this.#random, place, this.#now());
+      recordFounding(this.#account, session, this.#now());
+      this.#live.push(session);
     }
     return this.#live;
   }
-}
-
-function findMessage(session: Session, messageId: string): Message {
-  const wanted = messageId.replace(/[{}]/g, '').toLowerCase();
-  const message = session.messages.findLast((candidate) => candidate.id === wanted);
-  if (message === undefined) throw new Error(`no message ${messageId} in session ${session.id}`);
-  return message;
 }

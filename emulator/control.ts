@@ -1,11 +1,12 @@
 /** The verbs of the emulator over HTTP, below `/_emulator/`, for tests that run it as a process of its own. */
 import { Readable } from 'node:stream';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { deedSchema } from './act.ts';
 import { addContentControl } from './content-control.ts';
 import type { Emulator } from './emulator.ts';
 import { faultSchema } from './faults.ts';
+import { settingChangesSchema } from './settings.ts';
 import { switchesSchema } from './switches.ts';
 
 const clockBody = z.strictObject({ advanceMs: z.number() });
@@ -47,19 +48,28 @@ export function addControlEndpoints(app: FastifyInstance, emulator: () => Emulat
   app.put('/_emulator/switches', (request) =>
     emulator().setSwitches(switchesSchema.partial().parse(request.body)),
   );
+  app.put('/_emulator/settings', (request) =>
+    emulator().setSettings(settingChangesSchema.parse(request.body)),
+  );
   app.get('/_emulator/stats', () => emulator().stats());
   app.get('/_emulator/sessions', () => emulator().sessions());
-  app.get('/_emulator/truth', (_request, reply) => {
-    const { truth } = emulator();
-    function* lines(): Generator<string> {
-      for (const message of truth()) yield `${JSON.stringify(message)}\n`;
-    }
-    return reply.type('application/x-ndjson').send(Readable.from(lines()));
-  });
+  app.get('/_emulator/truth', (_request, reply) => sendLines(reply, emulator().truth()));
+  app.get('/_emulator/truth/membership-changes', (_request, reply) =>
+    sendLines(reply, emulator().membershipChanges()),
+  );
+  app.get('/_emulator/truth/context', () => emulator().context());
   addContentControl(app, emulator);
   app.setErrorHandler((error, _request, reply) => {
     const wrongBody = error instanceof z.ZodError;
     const message = error instanceof Error ? error.message : String(error);
     return reply.code(wrongBody ? 400 : 500).send({ message: wrongBody ? z.prettifyError(error) : message });
   });
+}
+
+/** Sends one JSON text a line, as many as there are, without holding them all. */
+function sendLines(reply: FastifyReply, rows: Iterable<object>): FastifyReply {
+  function* lines(): Generator<string> {
+    for (const row of rows) yield `${JSON.stringify(row)}\n`;
+  }
+  return reply.type('application/x-ndjson').send(Readable.from(lines()));
 }

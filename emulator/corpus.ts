@@ -1,7 +1,7 @@
 /**
  * Real chat logs as an account. The logs are lines of gzipped NDJSON: channel, n (line in the channel), at (UTC minute),
- * type, nick, text and reply_to (the n of the message answered). A channel becomes a session; joins, leaves and
- * renames are no messages and are passed over.
+ * type, nick, text and reply_to (the n of the message answered). A channel becomes a session, into which people come
+ * with their first message; the joins, leaves and renames of the logs are passed over.
  */
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -17,8 +17,12 @@ import {
   type Message,
   type Person,
 } from './account.ts';
+import { addCustomEmoji } from './custom-emoji.ts';
 import { DAY, formatDay, MINUTE, parseDay } from './dates.ts';
+import { recordJoinsAtFirstMessages } from './memberships.ts';
+import { addUsers } from './people.ts';
 import { hashText, Random } from './random.ts';
+import { addSpaces } from './spaces.ts';
 
 export interface CorpusSource {
   readonly kind: 'corpus';
@@ -56,6 +60,9 @@ export async function loadCorpus(source: CorpusSource, now: number): Promise<Acc
     const start = today - SPREAD_DAYS + Math.round((reach * place) / Math.max(names.length - 1, 1));
     addChannel(account, people, channel, lines, (start - firstDay) * DAY);
   }
+  addUsers(account, now);
+  addCustomEmoji(account, now);
+  addSpaces(account);
   return account;
 }
 
@@ -105,6 +112,7 @@ function addChannel(
     const [message, parent] = [byLine.get(line.n), byLine.get(line.reply_to)];
     if (message !== undefined && parent !== undefined) extrasOf(message).replyTo = parent;
   }
+  recordJoinsAtFirstMessages(account, session);
 }
 
 /** The logs know minutes only: the messages of one minute are spread over it in their order. */

@@ -32,10 +32,15 @@ export function parseDay(text: string): number | undefined {
   return Number.isNaN(time) || formatDay(time) !== text ? undefined : time;
 }
 
-/** UTC midnight of the day six calendar months before the given moment; a day that month lacks becomes its last. */
-export function sixMonthsBefore(time: number): number {
+/** UTC midnight of the day so many calendar months before the given moment; a day that month lacks becomes its last. */
+export function monthsBefore(time: number, months: number): number {
   const date = new Date(time);
-  const firstOfMonth = Date.UTC(date.getUTCFullYear(), date.getUTCMonth() - 6, 1);
-  const firstOfNext = Date.UTC(date.getUTCFullYear(), date.getUTCMonth() - 5, 1);
+  const firstOfMonth = Date.UTC(date.getUTCFullYear(), date.getUTCMonth() - months, 1);
+  const firstOfNext = Date.UTC(date.getUTCFullYear(), date.getUTCMonth() - months + 1, 1);
   return Math.min(firstOfMonth + (date.getUTCDate() - 1) * DAY, firstOfNext - DAY);
+}
+
+/** UTC midnight of the day six calendar months before the given moment. */
+export function sixMonthsBefore(time: number): number {
+  return monthsBefore(time, 6);
 }

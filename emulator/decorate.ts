@@ -17,7 +17,8 @@ const FILES = [
   'דוח.docx',
   'clip.mp4',
 ];
-const EMOJI: readonly Emoji[] = [
+/** What people react with. */
+export const EMOJI: readonly Emoji[] = [
   { kind: 'standard', code: 'U+1F600' },
   { kind: 'standard', code: 'U+1F44D' },
   { kind: 'standard', code: 'U+2764' },

@@ -7,9 +7,11 @@ import type { Fault } from './faults.ts';
 import type { GeneratedSource } from './generate.ts';
 import type { HoldDeed } from './legal-hold.ts';
 import type { Plan } from './limits.ts';
+import type { ServedSettings, SettingChanges } from './settings.ts';
 import type { Stats } from './stats.ts';
 import type { SwitchChanges, Switches } from './switches.ts';
 import type { TruthMessage, TruthSession } from './truth.ts';
+import type { TruthContext, TruthMembershipChange } from './truth-context.ts';
 import type { TruthWebhook, WebhookTarget, WebhookValidation } from './webhooks.ts';
 
 export interface EmulatorOptions {
@@ -41,7 +43,7 @@ export interface Emulator {
   moveClock(byMs: number): void;
   /** So many random deeds now: 60 % send, 20 % edit, 10 % delete, 10 % react. */
   act(count: number): void;
-  /** One named deed; returns the id of the message or session concerned. */
+  /** One named deed; returns the id of what is concerned: a message, a session, a channel... */
   perform(deed: Deed): string;
   /** People act on and on; `only: 'live'` keeps them to sessions made for it. */
   startActing(perSecond: number, options?: ActingOptions): void;
@@ -52,9 +54,15 @@ export interface Emulator {
   faultsHit(): Record<string, number>;
   /** Changes some switches; returns all. */
   setSwitches(changes: SwitchChanges): Switches;
+  /** Changes some settings of the account; returns all. */
+  setSettings(changes: SettingChanges): ServedSettings;
   /** Every message that ever existed. */
   truth(): Iterable<TruthMessage>;
   sessions(): readonly TruthSession[];
+  /** Everybody who ever came into a channel or went, in order of time. */
+  membershipChanges(): Iterable<TruthMembershipChange>;
+  /** Users, channels, spaces, emoji, pins and settings as they are now. */
+  context(): TruthContext;
   stats(): Stats;
   /** `http://127.0.0.1:port` of the second origin, to which downloads may be redirected. */
   readonly secondUrl: string;

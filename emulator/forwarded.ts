@@ -3,6 +3,7 @@ import { type FileRef, firstTextJson, type Message } from './account.ts';
 import type { Carried, CarriedForward } from './carried.ts';
 import { fileType, type Link } from './chat-files.ts';
 import { formatSecond } from './dates.ts';
+import { namedAt } from './people.ts';
 import { hashText, type Random } from './random.ts';
 import { foldReactions } from './reactions.ts';
 import { notFound } from './refusal.ts';
@@ -59,7 +60,7 @@ export function forwardedMessage(forward: CarriedForward, link: Link): WireForwa
     timestamp: sentAt,
     sender: sender.email,
     send_member_id: sender.memberId,
-    sender_display_name: sender.displayName,
+    sender_display_name: namedAt(sender, sentAt).displayName,
     ...(files.length === 0 ? {} : { ...files[0], files }),
     ...(extras?.replyTo === undefined ? {} : replyFields(extras.replyTo)),
     ...members(extras?.richTextJson),

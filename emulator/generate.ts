@@ -14,9 +14,13 @@ import {
   type Person,
   type Session,
 } from './account.ts';
+import { addCustomEmoji } from './custom-emoji.ts';
 import { DAY, HOUR, MINUTE } from './dates.ts';
 import { decorate, giveReaction } from './decorate.ts';
+import { generateMemberships } from './generate-memberships.ts';
+import { addUsers } from './people.ts';
 import { Random } from './random.ts';
+import { addSpaces } from './spaces.ts';
 import {
   editText,
   hugeText,
@@ -93,6 +97,10 @@ export function generateAccount(source: GeneratedSource, now: number): Account {
     const session = addGeneratedSession(account, random, index, now);
     fillSession(session, random, { size, silent: index % 20 === 11, special: index === largest, now });
   }
+  addUsers(account, now);
+  addCustomEmoji(account, now);
+  addSpaces(account);
+  generateMemberships(account, now);
   return account;
 }
 

@@ -38,6 +38,8 @@ export interface ReportContext {
 
 interface MessageQuery {
   readonly window: ReportWindow;
+  /** Messages sent before this moment are gone (milliseconds). */
+  readonly keptSince: number;
   readonly pageSize: number;
   readonly edited: boolean;
   readonly deleted: boolean;
@@ -54,11 +56,17 @@ interface Page {
 }
 
 /**
- * The response body, JSON in UTF-8, for a session that exists. The page token holds the place of the next message:
+ * The response body, JSON in UTF-8, for a session that exists; `keptSince` (milliseconds) is how far back its messages
+ * go. The page token holds the place of the next message:
  * places never change, because messages are only added at the end, so people who write do not shift the pages.
  */
-export function messagesReport(session: Session, query: Query, context: ReportContext): Buffer {
-  const wanted = readMessageQuery(query, context);
+export function messagesReport(
+  session: Session,
+  keptSince: number,
+  query: Query,
+  context: ReportContext,
+): Buffer {
+  const wanted = readMessageQuery(query, keptSince, context);
   const token = readText(query, 'next_page_token');
   const identity = queryIdentity(`messages ${session.id}`, query);
   const cursor =
@@ -87,13 +95,14 @@ export function messagesReport(session: Session, query: Query, context: ReportCo
   return body.finish();
 }
 
-function readMessageQuery(query: Query, { switches, now }: ReportContext): MessageQuery {
+function readMessageQuery(query: Query, keptSince: number, { switches, now }: ReportContext): MessageQuery {
   const includeFields = readText(query, 'include_fields');
   if (includeFields !== undefined && !INCLUDE_FIELDS.includes(includeFields)) {
     throw invalidField('include_fields', `Must be one of ${INCLUDE_FIELDS.join(' | ')}.`);
   }
   return {
     window: readWindow(query, switches, now),
+    keptSince,
     pageSize: readPageSize(query, PAGE_SIZES),
     edited: includeFields?.includes('edited') ?? false,
     deleted: includeFields?.includes('deleted') ?? false,
@@ -121,10 +130,13 @@ function takePage(
   if (listsNoMessages(wanted, context.switches)) return { listed: [], first: true, next: undefined };
   const { messages } = session;
   const { sentText } = context.switches;
-  let place = cursor ?? firstAtOrAfter(messages, wanted.window.start, sentTime);
+  const start = Math.max(wanted.window.start, wanted.keptSince);
+  const first = firstAtOrAfter(messages, start, sentTime);
+  // Messages can expire between two pages.
+  let place = Math.max(cursor ?? first, first);
   for (let back = context.overlap; back > 0 && place > 0; ) {
     const before = messages[place - 1];
-    if (before === undefined || before.sentAt < wanted.window.start) break;
+    if (before === undefined || before.sentAt < start) break;
     place -= 1;
     if (isListed(before, sentText)) back -= 1;
   }
@@ -164,16 +176,14 @@ function pageModifications(
 
 function windowModifications(
   session: Session,
-  { window, byActionTime }: MessageQuery,
+  { window, keptSince, byActionTime }: MessageQuery,
 ): readonly Modification[] {
   if (byActionTime) {
     const from = firstAtOrAfter(session.modifications, window.start, (entry) => entry.revision.at);
-    return session.modifications.slice(
-      from,
-      firstAtOrAfter(session.modifications, window.end, (entry) => entry.revision.at),
-    );
+    const to = firstAtOrAfter(session.modifications, window.end, (entry) => entry.revision.at);
+    return session.modifications.slice(from, to).filter(({ message }) => message.sentAt >= keptSince);
   }
-  const from = firstAtOrAfter(session.modified, window.start, sentTime);
+  const from = firstAtOrAfter(session.modified, Math.max(window.start, keptSince), sentTime);
   const parents = session.modified.slice(from, firstAtOrAfter(session.modified, window.end, sentTime));
   return parents.flatMap((message) =>
     (message.extras?.revisions ?? []).map((revision) => ({ message, revision })),

@@ -1,6 +1,7 @@
 /** The part of a row that every message has, and the notations of message ids. */
 import type { Person, Session } from './account.ts';
 import { formatSecond } from './dates.ts';
+import { namedAt } from './people.ts';
 
 /**
  * How `messages` writes the message's id. Zoom writes ids with and without braces, in both cases; here the id's own
@@ -54,7 +55,7 @@ export function coreRow(session: Pick<Session, 'type' | 'members'>, facts: CoreF
     ',"action_timestamp":',
     action,
     ',',
-    sender.senderJson,
+    namedAt(sender, sentAt).senderJson,
     tail,
   ].join('');
 }

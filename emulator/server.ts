@@ -15,9 +15,11 @@ import { holdDeedSchema } from './legal-hold.ts';
 import { RateLimits } from './limits.ts';
 import { AccessTokens, DEFAULT_SCOPES } from './oauth.ts';
 import { PageTokens } from './page-token.ts';
+import { changeSettings, servedSettings } from './settings.ts';
 import { Counters } from './stats.ts';
 import { changeSwitches, DEFAULT_SWITCHES } from './switches.ts';
 import { truthMessages, truthSessions } from './truth.ts';
+import { truthContext, truthMembershipChanges } from './truth-context.ts';
 import { addZoomEndpoints, type World } from './zoom.ts';
 
 export type { ActingOptions, Deed } from './act.ts';
@@ -27,9 +29,20 @@ export type { Emulator, EmulatorOptions } from './emulator.ts';
 export type { Fault } from './faults.ts';
 export type { ZipCondition } from './hold-files.ts';
 export type { HoldDeed } from './legal-hold.ts';
+export type { ServedSettings, SettingChanges } from './settings.ts';
 export type { Stats } from './stats.ts';
 export type { SwitchChanges, Switches } from './switches.ts';
 export type { TruthMessage, TruthSession, TruthVersion } from './truth.ts';
+export type {
+  TruthChannel,
+  TruthContext,
+  TruthEmoji,
+  TruthMembershipChange,
+  TruthPerson,
+  TruthPin,
+  TruthSpace,
+  TruthUser,
+} from './truth-context.ts';
 export type { TruthWebhook, WebhookTarget, WebhookValidation } from './webhooks.ts';
 
 /** Builds the account, listens on 127.0.0.1 and returns the handle by which a test drives it. */
@@ -88,8 +101,16 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     clearFaults: () => world.faults.clear(),
     faultsHit: () => world.faults.hit(),
     setSwitches: (changes) => Object.assign(world.switches, changeSwitches(world.switches, changes)),
+    setSettings: (changes) => {
+      account.settings = changeSettings(account.settings, changes);
+      const storeRevisions = changes.store_revise_chat ?? world.switches.storeRevisions;
+      Object.assign(world.switches, { storeRevisions });
+      return servedSettings(account.settings, world.switches);
+    },
     truth: () => truthMessages(account),
     sessions: () => truthSessions(account, clock.now()),
+    membershipChanges: () => truthMembershipChanges(account, world.switches),
+    context: () => truthContext(account, world.switches, clock.now()),
     stats: () => world.counters.stats(world.limits.busiestSecond()),
     secondUrl: content.secondUrl,
     files: () => truthFiles(content),

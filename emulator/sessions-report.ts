@@ -1,70 +1,55 @@
 /** GET /v2/report/chat/sessions: one page of the sessions with messages in the window. */
 import { type Account, firstAtOrAfter, isDeleted, nameAt, type Session } from './account.ts';
 import { formatSecond } from './dates.ts';
+import { jsonBody } from './endpoints.ts';
+import { listPage } from './list-page.ts';
 import type { ReportContext } from './messages-report.ts';
-import {
-  type Query,
-  queryIdentity,
-  type ReportWindow,
-  readFlag,
-  readPageSize,
-  readText,
-  readWindow,
-} from './query.ts';
+import { type Query, type ReportWindow, readFlag, readWindow } from './query.ts';
+import { keptSince } from './retention.ts';
 import type { Switches } from './switches.ts';
 
 const PAGE_SIZES = { usual: 30, most: 300 };
 
 /**
- * The response body, JSON in UTF-8. The list is in order of the last message, newest first, and the page token holds
- * an offset into it: as with many real lists, sessions move between pages while people write.
+ * The response body, JSON in UTF-8. The list is in order of the last message, newest first: sessions move between
+ * pages while people write.
  */
 export function sessionsReport(account: Account, query: Query, context: ReportContext): Buffer {
-  const window = readWindow(query, context.switches, context.now);
-  const pageSize = readPageSize(query, PAGE_SIZES);
+  const { switches, now } = context;
+  const window = readWindow(query, switches, now);
   const withReacted = readFlag(query, 'include_reacted_sessions');
-  const token = readText(query, 'next_page_token');
-  const identity = queryIdentity('sessions', query);
-  let offset =
-    token === undefined || token === '' ? 0 : context.pageTokens.open(token, identity, context.now);
-  offset = Math.max(offset - context.overlap, 0);
-
   const listed = account.sessions
-    .filter((session) => isInWindow(session, window, context.switches, withReacted))
+    .filter((session) => isInWindow(session, window, keptSince(account, session, now), switches, withReacted))
     .sort((a, b) => lastSentAt(b) - lastSentAt(a));
-  const page = listed.slice(offset, offset + pageSize);
-  if (context.switches.shufflePages) context.shuffle.shuffle(page);
-  let next = '';
-  if (offset + pageSize < listed.length) {
-    next = context.pageTokens.issue(identity, offset + pageSize, context.now);
-  }
-  if (context.repeatToken && token !== undefined) next = token;
-  const body = JSON.stringify({
+  const { rows, pageSize, nextPageToken } = listPage('sessions', query, context, PAGE_SIZES, listed);
+  return jsonBody({
     from: window.from,
     to: window.to,
     page_size: pageSize,
-    next_page_token: next,
-    sessions: page.map((session) => sessionRow(session, context.now)),
+    next_page_token: nextPageToken,
+    sessions: rows.map((session) => sessionRow(session, now)),
   });
-  return Buffer.from(body);
 }
 
 function isInWindow(
   session: Session,
   window: ReportWindow,
+  kept: number,
   switches: Readonly<Switches>,
   withReacted: boolean,
 ): boolean {
   const { messages, modifications, reactionTimes } = session;
-  const place = firstAtOrAfter(messages, window.start, (message) => message.sentAt);
+  if (lastSentAt(session) < kept) return false;
+  const place = firstAtOrAfter(messages, Math.max(window.start, kept), (message) => message.sentAt);
   for (let index = place; index < messages.length; index += 1) {
     const message = messages[index];
     if (message === undefined || message.sentAt >= window.end) break;
     if (switches.sentText === 'original' || !isDeleted(message)) return true;
   }
   if (switches.listEditedSessions) {
-    const first = modifications[firstAtOrAfter(modifications, window.start, (entry) => entry.revision.at)];
-    if (first !== undefined && first.revision.at < window.end) return true;
+    const from = firstAtOrAfter(modifications, window.start, (entry) => entry.revision.at);
+    const to = firstAtOrAfter(modifications, window.end, (entry) => entry.revision.at);
+    if (modifications.slice(from, to).some(({ message }) => message.sentAt >= kept)) return true;
   }
   if (!withReacted) return false;
   const reactedAt = reactionTimes[firstAtOrAfter(reactionTimes, window.start, (at) => at)];

@@ -19,7 +19,7 @@ export const switchesSchema = z.strictObject({
   listEditedSessions: z.boolean(),
   /** What `messages` has when `query_all_modifications` is true. */
   messagesInModified: z.enum(['same', 'none']),
-  /** The zone in which `from` and `to` are days, in hours east of UTC. */
+  /** The zone in which the days of reports and activity logs are meant, in hours east of UTC. */
   reportZoneHours: z.number().min(-12).max(14),
   /** Does the window include the day `to`? */
   toInclusive: z.boolean(),
@@ -42,6 +42,10 @@ export const switchesSchema = z.strictObject({
   webhookBody: z.enum(['compact', 'unusual']),
   /** Is each webhook sent twice, with the same request id? */
   webhookRepeats: z.boolean(),
+  /** How activity logs spell a change: `joined` and `left`, `join` and `leave`, or now one and now the other. */
+  activitySpelling: z.enum(['past', 'present', 'mixed']),
+  /** How many days back activity logs can be asked for. */
+  activityDays: z.number().int().positive(),
 });
 
 export type Switches = z.infer<typeof switchesSchema>;
@@ -61,6 +65,8 @@ export const DEFAULT_SWITCHES: Readonly<Switches> = {
   webhookSignature: 'good',
   webhookBody: 'compact',
   webhookRepeats: false,
+  activitySpelling: 'past',
+  activityDays: 180,
 };
 
 /** Some of the switches; one that is undefined stays as it is. */

@@ -1,6 +1,7 @@
 /** What really happened in the account, for tests to compare an archive with. Read only by tests, never served as Zoom. */
 import { type Account, firstTextJson, type Message, nameAt, type Session } from './account.ts';
 import { foldReactions, type WireReactions } from './reactions.ts';
+import { keptSince } from './retention.ts';
 import { idInMessages } from './row-core.ts';
 
 export interface TruthVersion {
@@ -34,6 +35,8 @@ export interface TruthSession {
   readonly status: 'active' | 'deleted';
   readonly messages: number;
   readonly modifications: number;
+  /** Milliseconds: what was sent before is no longer served. */
+  readonly keptSince: number;
 }
 
 /** Every message that ever existed, session by session in order of time. */
@@ -52,6 +55,7 @@ export function truthSessions(account: Account, now: number): TruthSession[] {
     status: session.deletedAt !== undefined && session.deletedAt <= now ? 'deleted' : 'active',
     messages: session.messages.length,
     modifications: session.modifications.length,
+    keptSince: keptSince(account, session, now),
   }));
 }
 

@@ -4,6 +4,7 @@
 import formbody from '@fastify/formbody';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Account, Session } from './account.ts';
+import { addAccountRoutes } from './account-routes.ts';
 import type { StreamAnswer } from './byte-stream.ts';
 import { linksOf } from './chat-files.ts';
 import type { EmulatedClock } from './clock.ts';
@@ -28,6 +29,7 @@ import {
   Refusal,
   writeRefused,
 } from './refusal.ts';
+import { keptSince } from './retention.ts';
 import { sessionsReport } from './sessions-report.ts';
 import { accountSettings } from './settings.ts';
 import type { Counters } from './stats.ts';
@@ -85,19 +87,21 @@ export async function addZoomEndpoints(app: FastifyInstance, world: World): Prom
     serve('sessions', request, reply, (query, context) => sessionsReport(world.account, query, context));
   });
   app.get<{ Params: { sessionId: string } }>('/v2/report/chat/sessions/:sessionId', (request, reply) => {
-    serve('messages', request, reply, (query, context) =>
-      messagesReport(findSession(world.account, request.params.sessionId), query, context),
-    );
+    serve('messages', request, reply, (query, context) => {
+      const session = findSession(world.account, request.params.sessionId);
+      return messagesReport(session, keptSince(world.account, session, context.now), query, context);
+    });
   });
   app.get<{ Params: { accountId: string } }>('/v2/accounts/:accountId/settings', (request, reply) => {
     serve('settings', request, reply, (query) => {
       const { accountId } = request.params;
       if (accountId !== 'me' && accountId !== world.accountId)
         throw notFound(2001, 'Account does not exist.');
-      return accountSettings(query, world.switches);
+      return accountSettings(query, world.account.settings, world.switches);
     });
   });
   addContentEndpoints(app, world, serve);
+  addAccountRoutes(app, world.account, serve);
   app.setNotFoundHandler((_request, reply) => {
     reply.code(404).send({ code: 2300, message: 'This API endpoint is not recognized.' });
   });

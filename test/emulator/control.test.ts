@@ -97,6 +97,38 @@ test('changes switches, and refuses what does not exist', async () => {
   ).rejects.toThrow('no session x');
 });
 
+test('changes settings, does deeds around the messages and tells the truth of both', async () => {
+  const settings = await control('PUT', 'settings', {
+    set_retention_period_in_cloud: { retention_period_of_channels: '2m' },
+  });
+  expect(settings).toMatchObject({
+    store_revise_chat: true,
+    set_retention_period_in_cloud: { enable: true, retention_period_of_channels: '2m' },
+  });
+  await expect(control('PUT', 'settings', { allow_edit_message: { time: 7 } })).rejects.toThrow('400');
+  await control('PUT', 'settings', { store_revise_chat: false });
+  expect(await control('PUT', 'switches', {})).toMatchObject({ storeRevisions: false });
+  await control('PUT', 'switches', { storeRevisions: true });
+
+  const { id: sessionId } = await control('POST', 'act', { verb: 'create-session', name: 'by control' });
+  const context = await control('GET', 'truth/context');
+  const channel = context.channels.find((one: { sessionId: string }) => one.sessionId === sessionId);
+  expect(channel).toMatchObject({ name: 'by control', type: 2, retention: { custom: false, period: '2m' } });
+  expect(context.settings).toEqual(settings);
+  expect(Object.keys(context)).toEqual(['users', 'channels', 'spaces', 'emoji', 'pins', 'settings']);
+  const stranger = context.users.find(
+    (user: { memberId?: string }) => user.memberId && !channel.members.includes(user.memberId),
+  );
+  await control('POST', 'act', { verb: 'join', channelId: channel.id, people: [stranger.id] });
+  const lines = (await (await fetch(`${ready.url}/_emulator/truth/membership-changes`)).text()).trimEnd();
+  const changes = lines.split('\n').map((line) => JSON.parse(line));
+  expect(changes.filter(({ channelId }) => channelId === channel.id)).toMatchObject([
+    { status: 'joined', members: channel.members.map((memberId: string) => ({ memberId })) },
+    { status: 'joined', operator: { userId: stranger.id }, members: [{ userId: stranger.id }] },
+  ]);
+  await expect(control('POST', 'act', { verb: 'join', channelId: 'x', people: [] })).rejects.toThrow('400');
+});
+
 test('has a help text and refuses unknown values', async () => {
   const help = run(['--help']);
   let text = '';

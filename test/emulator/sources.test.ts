@@ -192,6 +192,23 @@ describe('a corpus', () => {
     expect(messages[1].reply_main_message_timestamp).toBe(messages[0].timestamp);
     expect(messages[1].sender_display_name).toBe('bob');
 
+    // People come in with their first message, and everybody is a user.
+    const joins = [...emulator.membershipChanges()].map((change) => [
+      change.status,
+      change.operator.displayName,
+      change.members.map((person) => person.displayName),
+      all.some((message) => message.sentAt === change.timestamp),
+    ]);
+    expect(joins).toEqual(['ann', 'ann', 'bob', 'cy'].map((nick) => ['joined', nick, [nick], true]));
+    const { users, channels } = emulator.context();
+    const named = users.filter((user) => user.id !== undefined).map((user) => user.displayName);
+    expect(named).toEqual(['ann', 'bob', 'cy']);
+    expect(channels.map(({ name, members }) => [name, members.length])).toEqual([
+      ['a', 1],
+      ['b', 2],
+      ['c', 1],
+    ]);
+
     emulator.startActing(2_000, { only: 'live' });
     await expect
       .poll(() =>

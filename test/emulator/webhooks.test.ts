@@ -142,6 +142,29 @@ describe('deeds', () => {
     expect(received).toHaveLength(told().length);
   });
 
+  test('of those who join and leave are told for each of them', async () => {
+    const { channels, users } = emulator.context();
+    const channel = channels.find((one) => one.sessionId === session);
+    const strangers = users
+      .filter(({ memberId }) => memberId && !channel?.members.includes(memberId))
+      .slice(0, 2);
+    const people = strangers.map(({ id }) => id ?? '');
+    const channelId = channel?.id ?? '';
+    emulator.perform({ verb: 'join', channelId, people });
+    emulator.perform({ verb: 'leave', channelId, people });
+    emulator.perform({ verb: 'rename-channel', channelId, name: 'webhooks' });
+    const events = (await take(5)).map(({ event }) => [event.event, event.payload.operator_id]);
+    expect(events.sort()).toEqual(
+      [
+        ...people.flatMap((id) => [
+          ['chat_channel.member_joined', id],
+          ['chat_channel.member_left', id],
+        ]),
+        ['chat_channel.updated', expect.any(String)],
+      ].sort(),
+    );
+  });
+
   test('are told to nobody when there is nobody to tell', () => {
     emulator.aimWebhooks(undefined);
     const before = emulator.webhooks().length;
