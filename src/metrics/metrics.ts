@@ -54,6 +54,8 @@ export interface Metrics {
     untilLossRatio: number | undefined;
     within: ReadonlyMap<string, number>;
   }): void;
+  /** Units that failed at least three times in a row, by stream; streams that are not named have none. */
+  unitsFailing(counts: ReadonlyMap<string, number>): void;
   /** Records waiting in the ledger to be sealed. */
   staged(waiting: { records: number; bytes: number }): void;
   segmentPut(segment: { stream: string; class: string; bytes: number }): void;
@@ -185,6 +187,12 @@ export function createMetrics(
     ['within'],
   );
 
+  const failing = gauge(
+    'units_failing',
+    'Units that failed at least three times in a row; the coverage report names them.',
+    ['stream'],
+  );
+
   const stagedRecords = gauge('staged_records', 'Records in the ledger that no segment holds yet.', []);
   const stagedBytes = gauge(
     'staged_bytes',
@@ -220,7 +228,17 @@ export function createMetrics(
   ]);
 
   // prom-client starts a gauge without labels at 0, which would claim an empty ledger before anyone has looked.
-  for (const unknown of [stagedRecords, stagedBytes, leaseGeneration]) unknown.remove();
+  for (const unknown of [
+    stagedRecords,
+    stagedBytes,
+    leaseGeneration,
+    knownSessions,
+    holes,
+    lostWindows,
+    untilLoss,
+    untilLossRatio,
+  ])
+    unknown.remove();
 
   const endpointLabel = ceiling();
   const limitLabel = ceiling();
@@ -269,6 +287,10 @@ export function createMetrics(
       if (state.untilLossSeconds !== undefined) untilLoss.set(state.untilLossSeconds);
       if (state.untilLossRatio !== undefined) untilLossRatio.set(state.untilLossRatio);
       for (const [within, count] of state.within) gapSessions.set({ within }, count);
+    },
+    unitsFailing(counts) {
+      failing.reset();
+      for (const [stream, count] of counts) failing.set({ stream }, count);
     },
     oldestUncollected({ stream, at }) {
       if (at === undefined) oldest.remove({ stream });
