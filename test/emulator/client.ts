@@ -89,6 +89,11 @@ export class Client {
     return await fetch(`${this.#url}/v2${path}?${query}`, { headers, redirect: 'manual' });
   }
 
+  /** Any address, with the access token. */
+  async fetchUrl(url: string): Promise<Response> {
+    return await fetch(url, { headers: { authorization: `Bearer ${this.#token}` }, redirect: 'manual' });
+  }
+
   async get(path: string, parameters: Parameters = {}): Promise<Reply> {
     return await readReply(await this.fetch(path, parameters));
   }
