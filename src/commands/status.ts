@@ -6,6 +6,7 @@ import { eachKnownSession } from '../ledger/registry.ts';
 import { stagedTotals } from '../ledger/staging.ts';
 import { ledgerStatus } from '../ledger/status.ts';
 import { type CommandIo, type CommonFlags, openContext, withLedger } from './context.ts';
+import { readUnknownShapes } from './shapes.ts';
 import { renderTable } from './table.ts';
 
 const iso = (time: number | undefined): string | null =>
@@ -42,6 +43,10 @@ export function statusCommand(io: CommandIo): Command {
             ['segments planned', status.segments.planned],
             ['records sealed', status.segments.records],
             ['bytes sealed', status.segments.bytes],
+            ...status.unknownShapes.map(({ endpoint, name, type }) => [
+              'unknown to this version',
+              `${endpoint}: ${name} (${type})`,
+            ]),
           ],
         ),
       );
@@ -66,6 +71,7 @@ async function gather(db: Database, account: string, now: number) {
     staged: { records: staged.records, bytes: staged.bytes, oldest: iso(staged.oldest) },
     holes,
     oldestUncollected: iso(oldest),
+    unknownShapes: await readUnknownShapes(db, account),
     lease:
       holder === undefined || holder.expired
         ? null

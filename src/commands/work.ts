@@ -12,6 +12,7 @@ import type { Sink } from '../sinks/sink.ts';
 import type { ZoomClient } from '../zoom/client.ts';
 import { type Context, collectionPolicy, lockFor, sealLimits } from './context.ts';
 import type { Progress } from './progress.ts';
+import { rememberUnknownShapes } from './shapes.ts';
 import { otherCollectors } from './streams.ts';
 
 export interface Counts {
@@ -89,7 +90,10 @@ export async function runCollect(job: CollectJob): Promise<CollectSummary & Coun
       streamComplete: (stream, at) => metrics.streamComplete({ stream, at }),
       oldestUncollected: (stream, at) => metrics.oldestUncollected({ stream, at }),
     },
-  }).finally(() => reportStaged(db, lease.account, metrics));
+  }).finally(async () => {
+    await rememberUnknownShapes(db, lease, client.unknownShapes(), context);
+    await reportStaged(db, lease.account, metrics);
+  });
   return { ...summary, admitted, sightings, drift, pages, stages };
 }
 

@@ -27,6 +27,8 @@ export interface Metrics {
   rateLimited(limit: { label: string; type: string }): void;
   /** Requests that a rate-limit class may still send at once. */
   tokensLeft(limit: { label: string; tokens: number }): void;
+  /** A field or word in answers of Zoom that its reference does not name. */
+  unknownShape(shape: { endpoint: string; name: string; count: number }): void;
   /** A rate-limit class sends nothing before this moment. */
   parkedUntil(limit: { label: string; at: number }): void;
   recordsAdmitted(page: { stream: string; kind: string; count: number }): void;
@@ -112,6 +114,11 @@ export function createMetrics(
     'Unix time before which a rate-limit class sends nothing.',
     ['label'],
   );
+  const unknownShapes = counter(
+    'zoom_unknown_shape_total',
+    'Fields and words in answers of Zoom that its reference does not name; they are archived all the same.',
+    ['endpoint', 'name'],
+  );
 
   const records = counter('records_admitted_total', 'Records stored for the first time.', ['stream', 'kind']);
   const sightings = counter('sightings_total', 'Records seen again unchanged.', ['stream']);
@@ -184,6 +191,7 @@ export function createMetrics(
 
   const endpointLabel = ceiling();
   const limitLabel = ceiling();
+  const shapeLabel = ceiling();
   const kindLabel = ceiling();
   const classLabel = ceiling();
   const phraseLabel = ceiling();
@@ -199,6 +207,9 @@ export function createMetrics(
     },
     tokensLeft({ label, tokens: left }) {
       tokens.set({ label: limitLabel(label) }, left);
+    },
+    unknownShape({ endpoint, name, count }) {
+      unknownShapes.inc({ endpoint: endpointLabel(endpoint), name: shapeLabel(name) }, count);
     },
     parkedUntil({ label, at }) {
       parked.set({ label: limitLabel(label) }, at / 1000);
