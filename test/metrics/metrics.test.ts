@@ -39,6 +39,7 @@ test('each report of a stage arrives under its name, in base units', async () =>
   metrics.rateLimited({ label: 'heavy', type: 'per-second' });
   metrics.tokensLeft({ label: 'heavy', tokens: 12 });
   metrics.parkedUntil({ label: 'heavy', at: AT + 500 });
+  metrics.unknownShape({ endpoint: 'report_chat_messages', name: 'messages[].topic', count: 50 });
   metrics.recordsAdmitted({ stream: 'messages', kind: 'sent', count: 100 });
   metrics.recordsAdmitted({ stream: 'messages', kind: 'sent', count: 20 });
   metrics.sightings({ stream: 'messages', count: 7 });
@@ -62,6 +63,7 @@ test('each report of a stage arrives under its name, in base units', async () =>
     'zoom_rate_limited_total{label="heavy",type="per-second"} 1',
     'zoom_tokens_left{label="heavy"} 12',
     `zoom_parked_until_timestamp_seconds{label="heavy"} ${AT / 1000 + 0.5}`,
+    'zoom_unknown_shape_total{endpoint="report_chat_messages",name="messages[].topic"} 50',
     'records_admitted_total{stream="messages",kind="sent"} 120',
     'sightings_total{stream="messages"} 7',
     'drift_total{stream="messages"} 1',
