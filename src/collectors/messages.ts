@@ -18,7 +18,7 @@ import {
   oldestUncollected,
 } from './planner.ts';
 import { pageCandidates } from './revisions.ts';
-import type { Attempt } from './unit.ts';
+import { type Attempt, unitName } from './unit.ts';
 import { DAY_MS } from './windows.ts';
 
 /** Name of the evidence in the ledger. */
@@ -57,12 +57,15 @@ export class MessagesCollector implements Collector<MessagesUnit> {
   }
 
   /** The most urgent due units of all known sessions. */
-  async plan(): Promise<readonly MessagesUnit[]> {
+  async plan(ran: ReadonlySet<string>): Promise<readonly MessagesUnit[]> {
     const { db, lease, now } = this.#tools;
     const at = now();
     let urgent: readonly MessagesUnit[] = [];
     for await (const sessions of eachKnownSession(db, lease.account)) {
-      const due = sessions.flatMap((session) => dueUnits(session, this.#policy, at));
+      // Before the cut: hinted units that ran would otherwise stand in front of what did not.
+      const due = sessions
+        .flatMap((session) => dueUnits(session, this.#policy, at))
+        .filter((unit) => ran.size === 0 || !ran.has(unitName(unit)));
       urgent = byUrgency([...urgent, ...due]).slice(0, PLAN_LIMIT);
     }
     return urgent;

@@ -90,7 +90,8 @@ const LONGEST_RETRY_MS = DAY_MS;
 
 /**
  * Units of one session that are due now, oldest first. Holes are always due. The newest part is due for `sent`
- * when a listing showed a message since (or the sweep is), for `modified` when its cadence says so.
+ * when a listing showed a message since (or the sweep is), for `modified` when its cadence says so, and for both when
+ * a webhook named the session since.
  */
 export function dueUnits(
   session: KnownSession,
@@ -109,14 +110,20 @@ export function dueUnits(
         ...part,
       })),
     );
+  // A hint of the future was left by a clock that was set back since.
+  const hinted = (gap: Interval): boolean => session.hintedAt >= gap.from && session.hintedAt <= now;
   const sent = missing(whole, session.sent).filter((gap) => {
-    if (gap.to < now || session.sent.length === 0) return true;
+    if (gap.to < now || session.sent.length === 0 || hinted(gap)) return true;
     // Listings give whole seconds, so a message in the second of the coverage's end may be new.
     return session.lastMessageAt >= Math.floor(gap.from / 1000) * 1000 || now - gap.from >= policy.sweepMs;
   });
   const cadence = modificationCadence(now - session.lastActivityAt, policy);
   const modified = missing(whole, session.modified).filter(
-    (gap) => gap.to < now || session.modified.length === 0 || now - gap.from >= cadence + policy.settleMs,
+    (gap) =>
+      gap.to < now ||
+      session.modified.length === 0 ||
+      hinted(gap) ||
+      now - gap.from >= cadence + policy.settleMs,
   );
   return byUrgency([...due('sent', sent), ...due('modified', modified)]);
 }
@@ -147,10 +154,19 @@ export function coverageHoles(session: KnownSession, now: number): number {
   return holes(session.sent) + holes(session.modified);
 }
 
-/** What Zoom deletes first comes first; within the same moment messages before their modifications. */
+/** Does the unit's window hold the moment at which a webhook named its session? */
+function isHinted({ session, covers, window }: MessagesUnit): boolean {
+  return session.hintedAt >= covers.from && session.hintedAt < window.to;
+}
+
+/**
+ * What a webhook named comes first, a unit a mode and session; then what Zoom deletes first; within the same moment
+ * messages before their modifications.
+ */
 export function byUrgency(units: readonly MessagesUnit[]): readonly MessagesUnit[] {
   return [...units].sort(
     (a, b) =>
+      Number(isHinted(b)) - Number(isHinted(a)) ||
       a.covers.from - b.covers.from ||
       (a.mode === b.mode ? 0 : a.mode === 'sent' ? -1 : 1) ||
       (a.scope < b.scope ? -1 : a.scope > b.scope ? 1 : 0),

@@ -21,6 +21,8 @@ export interface KnownSession extends ListedSession {
   readonly modified: readonly Interval[];
   /** Not asked before this moment, because it failed; 0 when it did not. */
   readonly retryAt: number;
+  /** When a webhook last named it; 0 when none did. */
+  readonly hintedAt: number;
 }
 
 /** Adds or updates sessions of a listing page; what is known is never forgotten. Fails with `lease-lost`. */
@@ -72,6 +74,7 @@ interface SessionRow extends Record<string, unknown> {
   readonly sent: string | null;
   readonly modified: string | null;
   readonly retry_at: Date | null;
+  readonly hinted_at: Date | null;
 }
 
 const BATCH = 5_000;
@@ -97,7 +100,7 @@ async function knownSessions(
   limit: number,
 ): Promise<readonly KnownSession[]> {
   const rows = await db.query<SessionRow>(
-    `select r.session_id as id, r.type, r.name, r.channel_id, r.last_message_at, r.last_activity_at,
+    `select r.session_id as id, r.type, r.name, r.channel_id, r.last_message_at, r.last_activity_at, r.hinted_at,
        s.covered::text as sent, m.covered::text as modified,
        (select max(u.retry_at) from units u where u.account = r.account and u.stream = 'messages'
           and u.scope = r.session_id and u.outcome = 'failed') as retry_at
@@ -121,7 +124,29 @@ async function knownSessions(
     sent: parseMultirange(row.sent),
     modified: parseMultirange(row.modified),
     retryAt: row.retry_at?.getTime() ?? 0,
+    hintedAt: row.hinted_at?.getTime() ?? 0,
   }));
+}
+
+/**
+ * Notes that something seems to have happened in the session that `name` stands for, its id or its channel's. Anyone
+ * may, without the lease: a hint changes when Zoom is asked, never what is archived.
+ * @param now milliseconds
+ * @returns false when no known session is named so
+ */
+export async function hintSession(
+  db: Database,
+  account: string,
+  name: string,
+  now: number,
+): Promise<boolean> {
+  // One session a statement: with several it could wait for a listing that waits for it.
+  const rows = await db.query(
+    `update registry set hinted_at = greatest(hinted_at, $3::timestamptz)
+     where account = $1 and (session_id = $2 or (channel_id <> '' and channel_id = $2)) returning 1`,
+    [account, storableText(name), new Date(now)],
+  );
+  return rows.length > 0;
 }
 
 /** What a stream of the whole account was collected for, and when it was asked last (0: never). */

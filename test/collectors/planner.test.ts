@@ -43,6 +43,7 @@ function sessionOf(facts: Partial<KnownSession>): KnownSession {
     sent: [],
     modified: [],
     retryAt: 0,
+    hintedAt: 0,
     ...facts,
   };
 }
@@ -223,6 +224,46 @@ describe('holes', () => {
     expect(oldestUncollected(session, NOW)).toBe(hole.from);
     expect(oldestUncollected(sessionOf({ lastMessageAt: NOW }), NOW)).toBe(reportHorizon(NOW));
     expect(oldestUncollected(sessionOf({ lastMessageAt: NOW - 300 * DAY_MS }), NOW)).toBeUndefined();
+  });
+});
+
+describe('a session that a webhook named', () => {
+  const covered = [{ from: 0, to: NOW - 10 * MINUTE }];
+  const quiet = sessionOf({ lastMessageAt: NOW - 40 * DAY_MS, sent: covered, modified: covered });
+  const due = (hintedAt: number, now = NOW): string[] =>
+    dueUnits({ ...quiet, hintedAt }, POLICY, now).map(({ mode }) => mode);
+
+  test('is due in both modes, though no listing and no cadence says so', () => {
+    expect(due(0)).toEqual([]);
+    expect(due(NOW - 5 * MINUTE)).toEqual(['sent', 'modified']);
+  });
+
+  test('is due until that moment is covered, and not before its retry', () => {
+    expect(due(NOW - 10 * MINUTE)).toEqual(['sent', 'modified']);
+    expect(due(NOW - 11 * MINUTE)).toEqual([]);
+    const failed = { ...quiet, hintedAt: NOW - MINUTE, retryAt: NOW + MINUTE };
+    expect(dueUnits(failed, POLICY, NOW)).toEqual([]);
+  });
+
+  test('is not due for ever after a clock was set back', () => {
+    expect(due(NOW + HOUR)).toEqual([]);
+    expect(due(NOW + HOUR, NOW + 2 * HOUR)).toEqual(['sent', 'modified']);
+  });
+
+  test('comes first, with the days of that moment only', () => {
+    const old = sessionOf({ id: sessionId('old'), lastMessageAt: NOW, hintedAt: NOW - HOUR });
+    const other = sessionOf({ id: sessionId('other'), lastMessageAt: NOW });
+    const hinted = { ...quiet, id: sessionId('hinted'), hintedAt: NOW - MINUTE };
+    const order = byUrgency([other, old, hinted].flatMap((session) => dueUnits(session, POLICY, NOW)));
+    const first = order.slice(0, 4).map(({ scope, mode, window }) => `${scope} ${mode} ${window.to > NOW}`);
+    expect(first.toSorted()).toEqual([
+      'hinted modified true',
+      'hinted sent true',
+      'old modified true',
+      'old sent true',
+    ]);
+    const starts = order.slice(4).map(({ covers }) => covers.from);
+    expect(starts).toEqual(starts.toSorted((a, b) => a - b));
   });
 });
 
