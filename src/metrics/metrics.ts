@@ -47,6 +47,12 @@ export interface Metrics {
   /** Seconds that one of the collecting workers spent: waiting for Zoom, reading and hashing, waiting for the ledger. */
   collectStage(stage: { stage: 'fetch' | 'parse' | 'admit'; seconds: number }): void;
   sealStep(step: { step: SealStep; seconds: number }): void;
+  /** A webhook that Zoom signed, and what became of it. */
+  webhookReceived(webhook: { receipt: string }): void;
+  /** A request to the webhook endpoint that was turned away. */
+  webhookRefused(webhook: { reason: string }): void;
+  /** A name in webhooks: of a known session, of none, or not noted because the ledger failed. */
+  webhookHinted(hint: { hint: string }): void;
   lease(lease: { held: boolean; generation: number }): void;
   /** `seconds` is left out for a run that never began. */
   jobFinished(run: { job: string; outcome: JobOutcome; seconds?: number }): void;
@@ -181,6 +187,19 @@ export function createMetrics(
   const jobs = counter('job_runs_total', 'Runs of a scheduled job by how they ended.', ['job', 'outcome']);
   for (const job of jobNames) for (const outcome of JOB_OUTCOMES) jobs.inc({ job, outcome }, 0);
   const jobSeconds = histogram('job_seconds', 'Time of each run of a scheduled job.', ['job'], JOB_SECONDS);
+  const webhooks = counter('webhooks_received_total', 'Webhooks of Zoom by what became of them.', [
+    'receipt',
+  ]);
+  const webhookRefusals = counter(
+    'webhooks_refused_total',
+    'Requests to the webhook endpoint that were turned away, by reason.',
+    ['reason'],
+  );
+  const webhookHints = counter(
+    'webhook_hints_total',
+    'Names in webhooks by whether they moved a known session up.',
+    ['hint'],
+  );
   const errors = counter('errors_total', 'Errors by code and by the constant phrase of their origin.', [
     'code',
     'phrase',
@@ -247,6 +266,15 @@ export function createMetrics(
     },
     sealStep({ step, seconds }) {
       sealSeconds.observe({ step }, seconds);
+    },
+    webhookReceived({ receipt }) {
+      webhooks.inc({ receipt });
+    },
+    webhookRefused({ reason }) {
+      webhookRefusals.inc({ reason });
+    },
+    webhookHinted({ hint }) {
+      webhookHints.inc({ hint });
     },
     lease({ held, generation }) {
       if (held) {

@@ -50,6 +50,9 @@ test('each report of a stage arrives under its name, in base units', async () =>
   metrics.staged({ records: 5, bytes: 4096 });
   metrics.segmentPut({ stream: 'messages', class: 'default', bytes: 1000 });
   metrics.sealStep({ step: 'put', seconds: 0.3 });
+  metrics.webhookReceived({ receipt: 'queued' });
+  metrics.webhookRefused({ reason: 'signature' });
+  metrics.webhookHinted({ hint: 'unknown' });
   metrics.lease({ held: true, generation: 4 });
   metrics.jobFinished({ job: 'collect', outcome: 'done', seconds: 12 });
   metrics.jobFinished({ job: 'collect', outcome: 'skipped' });
@@ -81,6 +84,9 @@ test('each report of a stage arrives under its name, in base units', async () =>
     'job_runs_total{job="collect",outcome="done"} 1',
     'job_runs_total{job="collect",outcome="skipped"} 1',
     'job_seconds_count{job="collect"} 1',
+    'webhooks_received_total{receipt="queued"} 1',
+    'webhooks_refused_total{reason="signature"} 1',
+    'webhook_hints_total{hint="unknown"} 1',
     'errors_total{code="zoom-unreachable",phrase="zoom did not answer"} 1',
   ]);
 });
