@@ -135,7 +135,7 @@ export async function startWebhooks(options: WebhookOptions): Promise<WebhookSer
     port: (server.address() as AddressInfo).port,
     whenHinted: (listener) => hints.whenHinted(listener),
     stop: () => {
-      stopped ??= close(server).then(() => hints.stop());
+      stopped ??= Promise.all([hints.stop(), close(server)]).then(() => undefined);
       return stopped;
     },
   };
@@ -148,6 +148,7 @@ class HintQueue {
   #listener: (() => void) | undefined;
   #work: Promise<void> | undefined;
   #failing = false;
+  #stopped = false;
 
   constructor(options: Pick<WebhookOptions, 'hint' | 'onHinted' | 'log'>) {
     this.#options = options;
@@ -159,13 +160,14 @@ class HintQueue {
 
   /** False when there is no room. */
   take(names: readonly string[]): boolean {
-    if (this.#waiting.size + names.length > MOST_WAITING) return false;
+    if (this.#stopped || this.#waiting.size + names.length > MOST_WAITING) return false;
     for (const name of names) this.#waiting.add(name);
     this.#work ??= this.#run();
     return true;
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
     this.#waiting.clear();
     await this.#work;
   }
