@@ -1,17 +1,23 @@
-#!/usr/bin/env -S node --max-semi-space-size=32 --heap-growing-percent=50
+#!/usr/bin/env -S node --max-semi-space-size=32
+import { setFlagsFromString } from 'node:v8';
 import { Command, CommanderError } from 'commander';
 import { checkConfigCommand } from './commands/check-config.ts';
 import { collectCommand } from './commands/collect.ts';
 import { buildInfo, type CommandIo, DEFAULT_CONFIG_PATH } from './commands/context.ts';
+import { coverageCommand } from './commands/coverage.ts';
 import { initCommand } from './commands/init.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { queryCommand } from './commands/query.ts';
+import { repairCommand } from './commands/repair.ts';
 import { runCommand } from './commands/run.ts';
 import { sealCommand } from './commands/seal.ts';
 import { statusCommand } from './commands/status.ts';
 import { ArchiverError, asArchiverError } from './errors.ts';
 import { redactSecrets } from './log.ts';
 import { installStopSignals } from './scheduler/stop.ts';
+
+// Left to itself V8 lets garbage lie for as long as the machine has memory.
+setFlagsFromString('--heap-growing-percent=50');
 
 const DEFAULT_DRAIN_MS = 25_000;
 
@@ -57,6 +63,8 @@ async function main(argv: readonly string[]): Promise<number> {
     collectCommand(io),
     sealCommand(io),
     statusCommand(io),
+    coverageCommand(io),
+    repairCommand(io),
     queryCommand(io),
   ]) {
     program.addCommand(command.copyInheritedSettings(program));

@@ -126,7 +126,14 @@ describe('a valid file', () => {
           { youngerThan: 200 * day, every: 7 * day },
         ],
       },
-      ledger: { directory: '/etc/archiver/ledger', connections: 12, lease: 30_000 },
+      streams: {
+        activities: { enabled: true, every: 3_600_000, lookBack: 180 * day },
+        context: { enabled: true, every: day },
+        legalHold: { enabled: true, every: 3_600_000, parallel: 2 },
+        files: { enabled: true, parallel: 8, largest: 5e9 },
+        forwarded: { enabled: true },
+      },
+      ledger: { directory: '/etc/archiver/ledger', connections: 12, lease: 20_000 },
       sink: { kind: 'directory', path: '/etc/archiver/archive' },
       retention: { class: 'default', keep: '7y', mode: 'governance' },
       seal: {

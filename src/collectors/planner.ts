@@ -34,6 +34,8 @@ export interface MessagesUnit {
   /** What the unit proves when it succeeds; ends `settleMs` before now. */
   readonly covers: Interval;
   readonly session: KnownSession;
+  /** When Zoom may delete the first of what the unit covers, milliseconds. */
+  readonly deletedAt: number;
 }
 
 function unitWindows(
@@ -85,6 +87,17 @@ export function modificationCadence(ageMs: number, policy: CollectionPolicy): nu
   return (step ?? policy.modifications.at(-1))?.everyMs ?? policy.sweepMs;
 }
 
+/**
+ * How often a session is asked: as configured, and so often that each part of what Zoom keeps is asked for several
+ * times before it goes.
+ * @param kept the moment before which Zoom may have deleted
+ */
+export function askEvery(everyMs: number, kept: number, now: number): number {
+  return Math.min(everyMs, (now - kept) / ASKS_WHILE_KEPT);
+}
+
+const ASKS_WHILE_KEPT = 4;
+
 /** No failure holds a session back for longer: a retry further off was set by a clock that was set back since. */
 const LONGEST_RETRY_MS = DAY_MS;
 
@@ -92,10 +105,12 @@ const LONGEST_RETRY_MS = DAY_MS;
  * Units of one session that are due now, oldest first. Holes are always due. The newest part is due for `sent`
  * when a listing showed a message since (or the sweep is), for `modified` when its cadence says so, and for both when
  * a webhook named the session since.
+ * @param kept the moment before which Zoom may have deleted what the session held
  */
 export function dueUnits(
   session: KnownSession,
   policy: CollectionPolicy,
+  kept: number,
   now: number,
 ): readonly MessagesUnit[] {
   if (session.retryAt > now && session.retryAt - now <= LONGEST_RETRY_MS) return [];
@@ -107,6 +122,7 @@ export function dueUnits(
         scope: session.id,
         mode,
         session,
+        deletedAt: part.covers.from + now - kept,
         ...part,
       })),
     );
@@ -115,9 +131,12 @@ export function dueUnits(
   const sent = missing(whole, session.sent).filter((gap) => {
     if (gap.to < now || session.sent.length === 0 || hinted(gap)) return true;
     // Listings give whole seconds, so a message in the second of the coverage's end may be new.
-    return session.lastMessageAt >= Math.floor(gap.from / 1000) * 1000 || now - gap.from >= policy.sweepMs;
+    return (
+      session.lastMessageAt >= Math.floor(gap.from / 1000) * 1000 ||
+      now - gap.from >= askEvery(policy.sweepMs, kept, now)
+    );
   });
-  const cadence = modificationCadence(now - session.lastActivityAt, policy);
+  const cadence = askEvery(modificationCadence(now - session.lastActivityAt, policy), kept, now);
   const modified = missing(whole, session.modified).filter(
     (gap) =>
       gap.to < now ||
@@ -129,44 +148,22 @@ export function dueUnits(
 }
 
 /**
- * The moment of the oldest thing a session may hold that was not collected; undefined when a listing shows none.
+ * When the unit is wanted, for the order among units: by the time that Zoom may delete what it covers, and where its
+ * window holds the moment at which a webhook named its session, as if that were a day after.
  */
-export function oldestUncollected(session: KnownSession, now: number): number | undefined {
-  const whole = { from: reportHorizon(now), to: now };
-  const [sent] = missing(whole, session.sent);
-  const [modified] = missing(whole, session.modified);
-  const starts: number[] = [];
-  if (sent !== undefined && session.lastMessageAt >= sent.from) starts.push(sent.from);
-  if (modified !== undefined && session.lastActivityAt >= modified.from) starts.push(modified.from);
-  return starts.length === 0 ? undefined : Math.min(...starts);
+function wantedBy({ session: { hintedAt }, covers, window, deletedAt }: MessagesUnit): number {
+  const isHinted = hintedAt >= covers.from && hintedAt < window.to;
+  return isHinted ? Math.min(deletedAt, hintedAt + DAY_MS) : deletedAt;
 }
 
 /**
- * Gaps in what was collected of a session, both modes together: between covered times, and everything when one mode
- * was never collected. What came after the newest coverage is not a hole but not due yet.
- */
-export function coverageHoles(session: KnownSession, now: number): number {
-  const horizon = reportHorizon(now);
-  const holes = (covered: readonly Interval[]): number =>
-    covered.length === 0
-      ? 1
-      : missing({ from: horizon, to: Math.max(horizon, covered.at(-1)?.to ?? 0) }, covered).length;
-  return holes(session.sent) + holes(session.modified);
-}
-
-/** Does the unit's window hold the moment at which a webhook named its session? */
-function isHinted({ session, covers, window }: MessagesUnit): boolean {
-  return session.hintedAt >= covers.from && session.hintedAt < window.to;
-}
-
-/**
- * What a webhook named comes first, a unit a mode and session; then what Zoom deletes first; within the same moment
- * messages before their modifications.
+ * What Zoom deletes first comes first, and after what it may delete within a day what webhooks named; within the same
+ * moment messages before their modifications.
  */
 export function byUrgency(units: readonly MessagesUnit[]): readonly MessagesUnit[] {
   return [...units].sort(
     (a, b) =>
-      Number(isHinted(b)) - Number(isHinted(a)) ||
+      wantedBy(a) - wantedBy(b) ||
       a.covers.from - b.covers.from ||
       (a.mode === b.mode ? 0 : a.mode === 'sent' ? -1 : 1) ||
       (a.scope < b.scope ? -1 : a.scope > b.scope ? 1 : 0),

@@ -4,6 +4,7 @@ import { type CollectSummary, collect } from '../collectors/collect.ts';
 import type { Database } from '../ledger/database.ts';
 import type { Lease } from '../ledger/lease.ts';
 import { stagedTotals } from '../ledger/staging.ts';
+import { countFailing } from '../ledger/units.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { StopSignals } from '../scheduler/stop.ts';
 import type { SegmentBuilder } from '../segments/build.ts';
@@ -88,11 +89,18 @@ export async function runCollect(job: CollectJob): Promise<CollectSummary & Coun
         progress?.finish(`${records.toLocaleString('en-US')} records`);
       },
       streamComplete: (stream, at) => metrics.streamComplete({ stream, at }),
-      oldestUncollected: (stream, at) => metrics.oldestUncollected({ stream, at }),
+      windowLost: (stream) => metrics.windowLost({ stream }),
+      surveyed(stream, state) {
+        metrics.oldestUncollected({ stream, at: state.oldestUncollected });
+        metrics.sessionsSurveyed({
+          ...state,
+          ...(state.untilLoss === undefined ? {} : { untilLossSeconds: state.untilLoss / 1000 }),
+        });
+      },
     },
   }).finally(async () => {
     await rememberUnknownShapes(db, lease, client.unknownShapes(), context);
-    await reportStaged(db, lease.account, metrics);
+    await reportBacklog(db, lease.account, metrics);
   });
   return { ...summary, admitted, sightings, drift, pages, stages };
 }
@@ -142,14 +150,18 @@ export async function runSeal(
         progress?.finish(`${(bytes / 1e6).toFixed(1)} MB`);
       },
     },
-  }).finally(() => reportStaged(db, lease.account, metrics));
+  }).finally(() => reportBacklog(db, lease.account, metrics));
   return { ...summary, stages };
 }
 
-/** Keeps the gauges of what waits to be sealed true; that they cannot be read is not the job's failure. */
-async function reportStaged(db: Database, account: string, metrics: Metrics): Promise<void> {
+/** After so many failures in a row a unit is worth an alert. */
+const KEEPS_FAILING = 3;
+
+/** Keeps the gauges of what waits and of what keeps failing true; that they cannot be read is not the job's failure. */
+async function reportBacklog(db: Database, account: string, metrics: Metrics): Promise<void> {
   try {
     metrics.staged(await stagedTotals(db, account));
+    metrics.unitsFailing(await countFailing(db, account, KEEPS_FAILING));
   } catch {
     // The job itself met the same ledger and reports it.
   }

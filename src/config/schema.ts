@@ -179,7 +179,11 @@ const ledger = z.strictObject({
   url: secret.optional().describe('Postgres 14 or later: postgres://user:password@host/database.'),
   directory: z.string().min(1).optional().describe('Directory of the embedded ledger, for evaluation.'),
   connections: z.number().int().min(2).max(200).default(12).describe('Connections to Postgres.'),
-  lease: positiveDuration.prefault('30s').describe('A replica that falls silent loses its lease after this.'),
+  lease: positiveDuration
+    .prefault('20s')
+    .describe(
+      'A replica that falls silent loses its lease after this; a standby has it a third of this later at most.',
+    ),
 });
 
 const sink = z.strictObject({

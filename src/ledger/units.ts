@@ -137,11 +137,12 @@ export interface FailingUnit {
   readonly retryAt: number;
 }
 
-/** Units whose last attempt failed, those that failed most often first. */
+/** Units whose last attempt failed, those that failed most often first; of one stream, or of all. */
 export async function failingUnits(
   db: Database,
   account: string,
   limit: number,
+  stream?: string,
 ): Promise<readonly FailingUnit[]> {
   const rows = await db.query<{
     stream: string;
@@ -154,15 +155,28 @@ export async function failingUnits(
     retry_at: Date | null;
   }>(
     `select stream, scope, mode, window_from as from, window_to as to, error, failures, retry_at
-     from units where account = $1 and failures > 0
+     from units where account = $1 and failures > 0 and ($3::text is null or stream = $3)
      order by failures desc, stream, scope, mode, window_from limit $2`,
-    [account, limit],
+    [account, limit, stream ?? null],
   );
   return rows.map(({ error, retry_at, ...row }) => ({
     ...row,
     error: error ?? '',
     retryAt: retry_at?.getTime() ?? 0,
   }));
+}
+
+/** How many units of each stream failed at least so many times in a row. */
+export async function countFailing(
+  db: Database,
+  account: string,
+  atLeast: number,
+): Promise<ReadonlyMap<string, number>> {
+  const rows = await db.query<{ stream: string; units: number }>(
+    'select stream, count(*) as units from units where account = $1 and failures >= $2 group by stream',
+    [account, atLeast],
+  );
+  return new Map(rows.map(({ stream, units }) => [stream, units]));
 }
 
 /** Lets failed units be tried at once. */

@@ -3,13 +3,12 @@ import { describe, expect, test } from 'vitest';
 import {
   byUrgency,
   type CollectionPolicy,
-  coverageHoles,
   dueListings,
-  dueUnits,
+  dueUnits as dueUnitsOf,
   type ListingState,
   modificationCadence,
-  oldestUncollected,
 } from '../../src/collectors/planner.ts';
+import { oldestUncollected, sessionHoles } from '../../src/collectors/survey.ts';
 import { DAY_MS, missing, reportHorizon, startOfDay } from '../../src/collectors/windows.ts';
 import type { KnownSession } from '../../src/ledger/registry.ts';
 import { type Interval, sessionId } from '../../src/record.ts';
@@ -42,11 +41,22 @@ function sessionOf(facts: Partial<KnownSession>): KnownSession {
     lastActivityAt: facts.lastMessageAt ?? 0,
     sent: [],
     modified: [],
+    lost: { sent: [], modified: [] },
+    firstSeenAt: 0,
+    expectedFrom: undefined,
     retryAt: 0,
     hintedAt: 0,
     ...facts,
   };
 }
+
+/** Due units where Zoom keeps all that its reports reach. */
+const dueUnits = (session: KnownSession, policy: CollectionPolicy, at: number) =>
+  dueUnitsOf(session, policy, reportHorizon(at), at);
+
+/** How many holes a session has that was to be collected as far back as the reports reach. */
+const coverageHoles = (session: KnownSession, at: number): number =>
+  sessionHoles({ ...session, expectedFrom: reportHorizon(at) }, POLICY, reportHorizon(at), at).length;
 
 /** The union, in order and without overlap, as the ledger's multirange keeps it. */
 function joined(parts: readonly Interval[]): Interval[] {
@@ -250,20 +260,27 @@ describe('a session that a webhook named', () => {
     expect(due(NOW + HOUR, NOW + 2 * HOUR)).toEqual(['sent', 'modified']);
   });
 
-  test('comes first, with the days of that moment only', () => {
+  test('comes next after what Zoom may delete within a day, with the days of that moment only', () => {
     const old = sessionOf({ id: sessionId('old'), lastMessageAt: NOW, hintedAt: NOW - HOUR });
     const other = sessionOf({ id: sessionId('other'), lastMessageAt: NOW });
     const hinted = { ...quiet, id: sessionId('hinted'), hintedAt: NOW - MINUTE };
     const order = byUrgency([other, old, hinted].flatMap((session) => dueUnits(session, POLICY, NOW)));
-    const first = order.slice(0, 4).map(({ scope, mode, window }) => `${scope} ${mode} ${window.to > NOW}`);
-    expect(first.toSorted()).toEqual([
-      'hinted modified true',
-      'hinted sent true',
-      'old modified true',
-      'old sent true',
+    const named = order.map(({ scope, mode, window }) => `${scope} ${mode} ${window.to > NOW}`);
+    expect(named.slice(0, 4).toSorted()).toEqual([
+      'old modified false',
+      'old sent false',
+      'other modified false',
+      'other sent false',
     ]);
-    const starts = order.slice(4).map(({ covers }) => covers.from);
-    expect(starts).toEqual(starts.toSorted((a, b) => a - b));
+    expect(order.slice(0, 4).every(({ deletedAt }) => deletedAt < NOW + DAY_MS)).toBe(true);
+    expect(named.slice(4, 8)).toEqual([
+      'old sent true',
+      'old modified true',
+      'hinted sent true',
+      'hinted modified true',
+    ]);
+    const ends = order.slice(8).map(({ deletedAt }) => deletedAt);
+    expect(ends).toEqual(ends.toSorted((a, b) => a - b));
   });
 });
 

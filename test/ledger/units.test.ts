@@ -6,7 +6,7 @@ import {
   hintSession,
   registerSessions,
 } from '../../src/ledger/registry.ts';
-import { endUnit, startUnit } from '../../src/ledger/units.ts';
+import { endUnit, failingUnits, startUnit } from '../../src/ledger/units.ts';
 import { sessionId } from '../../src/record.ts';
 import { DAY, message, page, stagedRecords, unitCounters } from './candidates.ts';
 import { ACCOUNT, ENGINES, type Ledger, NOW, openLedger, UNIT } from './ledgers.ts';
@@ -97,11 +97,17 @@ describe.each(ENGINES)('units on $name', (engine) => {
     expect(await knownSession(ledger)).toEqual({
       ...LISTED,
       lastActivityAt: LISTED.lastMessageAt,
+      firstSeenAt: NOW,
+      expectedFrom: undefined,
       sent: [],
       modified: [],
+      lost: { sent: [], modified: [] },
       retryAt: NOW + 60_000,
       hintedAt: 0,
     });
+    expect(await failingUnits(db, lease.account, 10)).toMatchObject([
+      { stream: UNIT.stream, scope: UNIT.scope, error: 'zoom-response', failures: 1, retryAt: NOW + 60_000 },
+    ]);
     const again = await startUnit(db, lease, UNIT, NOW);
     expect((await knownSession(ledger))?.retryAt).toBe(0);
     await endUnit(db, lease, again, unitEnd(again, { latestAction: NOW - 1_000 }));

@@ -47,6 +47,16 @@ test('each report of a stage arrives under its name, in base units', async () =>
   metrics.unitFinished({ stream: 'messages', mode: 'window', outcome: 'complete' });
   metrics.streamComplete({ stream: 'messages', at: AT });
   metrics.oldestUncollected({ stream: 'messages', at: AT - 1000 });
+  metrics.windowLost({ stream: 'messages' });
+  metrics.sessionsSurveyed({
+    sessions: 9,
+    holes: 2,
+    lost: 1,
+    untilLossSeconds: 7200,
+    untilLossRatio: 0.25,
+    within: new Map([['6h', 3]]),
+  });
+  metrics.unitsFailing(new Map([['messages', 2]]));
   metrics.staged({ records: 5, bytes: 4096 });
   metrics.segmentPut({ stream: 'messages', class: 'default', bytes: 1000 });
   metrics.sealStep({ step: 'put', seconds: 0.3 });
@@ -74,6 +84,14 @@ test('each report of a stage arrives under its name, in base units', async () =>
     `stream_last_complete_timestamp_seconds{stream="messages"} ${AT / 1000}`,
     'stream_seconds_since_complete{stream="messages"} 0',
     `oldest_uncollected_timestamp_seconds{stream="messages"} ${AT / 1000 - 1}`,
+    'windows_lost_total{stream="messages"} 1',
+    'sessions_known 9',
+    'coverage_holes 2',
+    'coverage_lost_windows 1',
+    'retention_gap_seconds 7200',
+    'retention_gap_ratio 0.25',
+    'retention_gap_sessions{within="6h"} 3',
+    'units_failing{stream="messages"} 2',
     'staged_records 5',
     'staged_bytes 4096',
     'segments_total{stream="messages",class="default"} 1',
@@ -107,6 +125,8 @@ describe('what is not known is not claimed', () => {
     expect(counters).toEqual([
       'drift_total{stream="messages"} 0',
       'drift_total{stream="sessions"} 0',
+      'windows_lost_total{stream="messages"} 0',
+      'windows_lost_total{stream="sessions"} 0',
       'job_runs_total{job="seal",outcome="done"} 0',
       'job_runs_total{job="seal",outcome="failed"} 0',
       'job_runs_total{job="seal",outcome="interrupted"} 0',
