@@ -12,8 +12,11 @@ export interface Collector<U extends Unit = Unit> {
   readonly stream: Stream;
   /** Units at the same time; of one scope always one. */
   readonly parallel: number;
-  /** Units due now, most urgent first, at most {@link PLAN_LIMIT}. */
-  plan(): Promise<readonly U[]>;
+  /**
+   * Units due now, most urgent first, at most {@link PLAN_LIMIT}.
+   * @param ran names of units that this pass ran and would run again: they count as not due
+   */
+  plan(ran?: ReadonlySet<string>): Promise<readonly U[]>;
   readonly collect: CollectUnit<U>;
   /** Whether an error says something about this unit only; any other ends the collector. */
   isOwn(unit: U, error: ArchiverError): boolean;
@@ -96,7 +99,7 @@ export async function runCollector<U extends Unit>(
   try {
     for (;;) {
       const later = await notBefore(tools, collector.stream);
-      const units = (await collector.plan()).filter(
+      const units = (await collector.plan(ran)).filter(
         (unit) => !ran.has(unitName(unit)) && (later.get(unitKey(unit)) ?? 0) <= now(),
       );
       events.planned(units.length);

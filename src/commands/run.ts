@@ -3,6 +3,7 @@ import { processName } from '../config.ts';
 import { ArchiverError, asArchiverError } from '../errors.ts';
 import { dropOldKeys } from '../ledger/admit.ts';
 import type { Database } from '../ledger/database.ts';
+import { hintSession } from '../ledger/registry.ts';
 import { dropOldUnits } from '../ledger/units.ts';
 import type { Logger } from '../log.ts';
 import { createMetrics, createRegistry, type Metrics } from '../metrics/metrics.ts';
@@ -13,6 +14,7 @@ import { type Leadership, takeLeadership } from '../scheduler/leadership.ts';
 import { createScheduler, type Job } from '../scheduler/scheduler.ts';
 import { SegmentBuilder } from '../segments/build.ts';
 import type { Sink } from '../sinks/sink.ts';
+import { startWebhooks, type WebhookServer } from '../webhooks/receiver.ts';
 import type { ZoomClient } from '../zoom/client.ts';
 import { checkIdentity } from './archive.ts';
 import {
@@ -42,6 +44,8 @@ interface Parts {
   readonly client: ZoomClient;
   readonly builder: SegmentBuilder;
   readonly metrics: Metrics;
+  /** Where they are asked for. */
+  readonly webhooks: WebhookServer | undefined;
 }
 
 /** `run`: the daemon. Collects and seals on schedule while it holds the account's lease; otherwise stands by. */
@@ -66,6 +70,7 @@ export function runCommand(io: CommandIo): Command {
         const client = openZoom(context, metrics);
         const builder = await SegmentBuilder.create({ spool: config.seal.spool });
         let leadership: Leadership | undefined;
+        let webhooks: WebhookServer | undefined;
         const server = await startMetricsServer({
           ...config.metrics,
           registry,
@@ -92,6 +97,7 @@ export function runCommand(io: CommandIo): Command {
         log.info({ version: build.version, account, port: server.port }, 'archiver started');
         tellStops(io, log);
         try {
+          webhooks = await listenForWebhooks(context, db, metrics);
           await checkIdentity(sink, account);
           await sink.check(config.retention.mode);
           while (!io.drain.aborted) {
@@ -111,10 +117,11 @@ export function runCommand(io: CommandIo): Command {
             await warnAboutSettings(client, log, io.interrupt).catch((error: unknown) =>
               log.warn({ err: String(error) }, 'the chat settings of the account cannot be checked'),
             );
-            await lead({ context, db, sink, client, builder, metrics }, leadership, io);
+            await lead({ context, db, sink, client, builder, metrics, webhooks }, leadership, io);
             await leadership.release();
           }
         } finally {
+          await webhooks?.stop();
           await leadership?.release();
           await server.stop();
           builder.close();
@@ -128,7 +135,7 @@ export function runCommand(io: CommandIo): Command {
 
 /** Runs the jobs until asked to stop or the lease is lost. Throws what start-up has to recover from. */
 async function lead(parts: Parts, leadership: Leadership, io: CommandIo): Promise<void> {
-  const { context, db, sink, client, builder, metrics } = parts;
+  const { context, db, sink, client, builder, metrics, webhooks } = parts;
   const { schedule } = context.config;
   const { lease, lost } = leadership;
   let fatal: ArchiverError | undefined;
@@ -138,6 +145,7 @@ async function lead(parts: Parts, leadership: Leadership, io: CommandIo): Promis
     cron: schedule[name].cron,
     timezone: schedule[name].timezone,
     jitterSeconds: schedule[name].jitter / 1000,
+    pauseSeconds: context.config.webhooks.pause / 1000,
     runAtStart,
     run,
   });
@@ -193,10 +201,38 @@ async function lead(parts: Parts, leadership: Leadership, io: CommandIo): Promis
     },
   });
   scheduler.start();
+  webhooks?.whenHinted(() => scheduler.trigger('collect'));
   await aborted(AbortSignal.any([io.drain, lost, over.signal]));
   if (lost.aborted || over.signal.aborted) await scheduler.stop();
   else await scheduler.drain();
   if (fatal !== undefined) throw fatal;
+}
+
+/** A standby listens too: what it notes, the leader finds in the ledger. */
+async function listenForWebhooks(
+  { config, account, now, log }: Context,
+  db: Database,
+  metrics: Metrics,
+): Promise<WebhookServer | undefined> {
+  const { enabled, ...listening } = config.webhooks;
+  if (!enabled) return undefined;
+  const webhooks = await startWebhooks({
+    ...listening,
+    account,
+    now,
+    hint: (name) => hintSession(db, account, name, now()),
+    onReceived: (receipt) => metrics.webhookReceived({ receipt }),
+    onRefused: (reason) => metrics.webhookRefused({ reason }),
+    onHinted: (hint) => metrics.webhookHinted({ hint }),
+    log,
+  }).catch((cause: unknown) => {
+    throw new ArchiverError('config-invalid', 'the webhook address cannot be listened on', {
+      cause,
+      detail: `${listening.host}:${listening.port}`,
+    });
+  });
+  log.info({ port: webhooks.port, path: listening.path }, 'listening for webhooks');
+  return webhooks;
 }
 
 /** The signal handlers are older than the log; whoever waits for the process wants to see that it was heard. */

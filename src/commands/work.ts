@@ -13,6 +13,7 @@ import type { Sink } from '../sinks/sink.ts';
 import type { ZoomClient } from '../zoom/client.ts';
 import { type Context, collectionPolicy, lockFor, sealLimits } from './context.ts';
 import type { Progress } from './progress.ts';
+import { rememberUnknownShapes } from './shapes.ts';
 import { otherCollectors } from './streams.ts';
 
 export interface Counts {
@@ -97,7 +98,10 @@ export async function runCollect(job: CollectJob): Promise<CollectSummary & Coun
         });
       },
     },
-  }).finally(() => reportBacklog(db, lease.account, metrics));
+  }).finally(async () => {
+    await rememberUnknownShapes(db, lease, client.unknownShapes(), context);
+    await reportBacklog(db, lease.account, metrics);
+  });
   return { ...summary, admitted, sightings, drift, pages, stages };
 }
 

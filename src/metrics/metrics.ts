@@ -27,6 +27,8 @@ export interface Metrics {
   rateLimited(limit: { label: string; type: string }): void;
   /** Requests that a rate-limit class may still send at once. */
   tokensLeft(limit: { label: string; tokens: number }): void;
+  /** A field or word in answers of Zoom that its reference does not name. */
+  unknownShape(shape: { endpoint: string; name: string; count: number }): void;
   /** A rate-limit class sends nothing before this moment. */
   parkedUntil(limit: { label: string; at: number }): void;
   recordsAdmitted(page: { stream: string; kind: string; count: number }): void;
@@ -62,6 +64,12 @@ export interface Metrics {
   /** Seconds that one of the collecting workers spent: waiting for Zoom, reading and hashing, waiting for the ledger. */
   collectStage(stage: { stage: 'fetch' | 'parse' | 'admit'; seconds: number }): void;
   sealStep(step: { step: SealStep; seconds: number }): void;
+  /** A webhook that Zoom signed, and what became of it. */
+  webhookReceived(webhook: { receipt: string }): void;
+  /** A request to the webhook endpoint that was turned away. */
+  webhookRefused(webhook: { reason: string }): void;
+  /** A name in webhooks: of a known session, of none, or not noted because the ledger failed. */
+  webhookHinted(hint: { hint: string }): void;
   lease(lease: { held: boolean; generation: number }): void;
   /** `seconds` is left out for a run that never began. */
   jobFinished(run: { job: string; outcome: JobOutcome; seconds?: number }): void;
@@ -128,6 +136,11 @@ export function createMetrics(
     'zoom_parked_until_timestamp_seconds',
     'Unix time before which a rate-limit class sends nothing.',
     ['label'],
+  );
+  const unknownShapes = counter(
+    'zoom_unknown_shape_total',
+    'Fields and words in answers of Zoom that its reference does not name; they are archived all the same.',
+    ['endpoint', 'name'],
   );
 
   const records = counter('records_admitted_total', 'Records stored for the first time.', ['stream', 'kind']);
@@ -222,6 +235,19 @@ export function createMetrics(
   const jobs = counter('job_runs_total', 'Runs of a scheduled job by how they ended.', ['job', 'outcome']);
   for (const job of jobNames) for (const outcome of JOB_OUTCOMES) jobs.inc({ job, outcome }, 0);
   const jobSeconds = histogram('job_seconds', 'Time of each run of a scheduled job.', ['job'], JOB_SECONDS);
+  const webhooks = counter('webhooks_received_total', 'Webhooks of Zoom by what became of them.', [
+    'receipt',
+  ]);
+  const webhookRefusals = counter(
+    'webhooks_refused_total',
+    'Requests to the webhook endpoint that were turned away, by reason.',
+    ['reason'],
+  );
+  const webhookHints = counter(
+    'webhook_hints_total',
+    'Names in webhooks by whether they moved a known session up.',
+    ['hint'],
+  );
   const errors = counter('errors_total', 'Errors by code and by the constant phrase of their origin.', [
     'code',
     'phrase',
@@ -242,6 +268,7 @@ export function createMetrics(
 
   const endpointLabel = ceiling();
   const limitLabel = ceiling();
+  const shapeLabel = ceiling();
   const kindLabel = ceiling();
   const classLabel = ceiling();
   const phraseLabel = ceiling();
@@ -257,6 +284,9 @@ export function createMetrics(
     },
     tokensLeft({ label, tokens: left }) {
       tokens.set({ label: limitLabel(label) }, left);
+    },
+    unknownShape({ endpoint, name, count }) {
+      unknownShapes.inc({ endpoint: endpointLabel(endpoint), name: shapeLabel(name) }, count);
     },
     parkedUntil({ label, at }) {
       parked.set({ label: limitLabel(label) }, at / 1000);
@@ -309,6 +339,15 @@ export function createMetrics(
     },
     sealStep({ step, seconds }) {
       sealSeconds.observe({ step }, seconds);
+    },
+    webhookReceived({ receipt }) {
+      webhooks.inc({ receipt });
+    },
+    webhookRefused({ reason }) {
+      webhookRefusals.inc({ reason });
+    },
+    webhookHinted({ hint }) {
+      webhookHints.inc({ hint });
     },
     lease({ held, generation }) {
       if (held) {

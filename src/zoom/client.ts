@@ -8,6 +8,7 @@ import { mayReceiveCredential } from './hosts.ts';
 import { type Label, PLAN_RATES, type Plan, rateHeaders, retryMoment, TokenBucket } from './limits.ts';
 import { DEFAULT_RETRY, decideRetry, type Failure, type RetryOptions } from './retry.ts';
 import { apiError } from './schemas.ts';
+import type { ShapeWatch, UnknownShape } from './shape-watch.ts';
 import { type AccessToken, type Credentials, TokenSource } from './token.ts';
 
 /** What one request was for; the name is the metric label, the label the rate limit it falls under. */
@@ -56,6 +57,8 @@ export interface ZoomClientOptions {
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly onRequest?: (facts: RequestFacts) => void;
   readonly onRateLimited?: (label: Label, type: 'qps' | 'daily') => void;
+  /** Looks at every answer, also at one that is then refused for what it lacks. */
+  readonly shapes?: ShapeWatch;
   readonly log: Logger;
 }
 
@@ -126,6 +129,11 @@ export class ZoomClient {
     return [...this.#buckets.values()];
   }
 
+  /** Names in answers so far that the reference does not have. */
+  unknownShapes(): readonly UnknownShape[] {
+    return this.#options.shapes?.seen() ?? [];
+  }
+
   /** Scopes of the current token; asks for one when there is none. */
   async scopes(signal: AbortSignal): Promise<readonly string[]> {
     return (await this.#token.get(signal)).scopes;
@@ -153,7 +161,10 @@ export class ZoomClient {
       const settled = await this.#try(endpoint, url, token, signal);
       if (settled.ok) {
         const { raw, json } = settled;
-        if (raw.status === 200) return this.#checked(endpoint, raw, json, schema);
+        if (raw.status === 200) {
+          this.#options.shapes?.look(endpoint.name, path, json);
+          return this.#checked(endpoint, raw, json, schema);
+        }
         if (isExpired(raw.status, json) && !renewed) {
           renewed = true;
           this.#token.invalidate(token);

@@ -39,6 +39,7 @@ test('each report of a stage arrives under its name, in base units', async () =>
   metrics.rateLimited({ label: 'heavy', type: 'per-second' });
   metrics.tokensLeft({ label: 'heavy', tokens: 12 });
   metrics.parkedUntil({ label: 'heavy', at: AT + 500 });
+  metrics.unknownShape({ endpoint: 'report_chat_messages', name: 'messages[].topic', count: 50 });
   metrics.recordsAdmitted({ stream: 'messages', kind: 'sent', count: 100 });
   metrics.recordsAdmitted({ stream: 'messages', kind: 'sent', count: 20 });
   metrics.sightings({ stream: 'messages', count: 7 });
@@ -59,6 +60,9 @@ test('each report of a stage arrives under its name, in base units', async () =>
   metrics.staged({ records: 5, bytes: 4096 });
   metrics.segmentPut({ stream: 'messages', class: 'default', bytes: 1000 });
   metrics.sealStep({ step: 'put', seconds: 0.3 });
+  metrics.webhookReceived({ receipt: 'queued' });
+  metrics.webhookRefused({ reason: 'signature' });
+  metrics.webhookHinted({ hint: 'unknown' });
   metrics.lease({ held: true, generation: 4 });
   metrics.jobFinished({ job: 'collect', outcome: 'done', seconds: 12 });
   metrics.jobFinished({ job: 'collect', outcome: 'skipped' });
@@ -72,6 +76,7 @@ test('each report of a stage arrives under its name, in base units', async () =>
     'zoom_rate_limited_total{label="heavy",type="per-second"} 1',
     'zoom_tokens_left{label="heavy"} 12',
     `zoom_parked_until_timestamp_seconds{label="heavy"} ${AT / 1000 + 0.5}`,
+    'zoom_unknown_shape_total{endpoint="report_chat_messages",name="messages[].topic"} 50',
     'records_admitted_total{stream="messages",kind="sent"} 120',
     'sightings_total{stream="messages"} 7',
     'drift_total{stream="messages"} 1',
@@ -97,6 +102,9 @@ test('each report of a stage arrives under its name, in base units', async () =>
     'job_runs_total{job="collect",outcome="done"} 1',
     'job_runs_total{job="collect",outcome="skipped"} 1',
     'job_seconds_count{job="collect"} 1',
+    'webhooks_received_total{receipt="queued"} 1',
+    'webhooks_refused_total{reason="signature"} 1',
+    'webhook_hints_total{hint="unknown"} 1',
     'errors_total{code="zoom-unreachable",phrase="zoom did not answer"} 1',
   ]);
 });
