@@ -124,19 +124,27 @@ async function knownSessions(
   }));
 }
 
-/** What a stream of the whole account was collected for, and when it was asked last (0: never). */
+/** What a stream of the whole account was collected for, what is lost, and when it was asked last (0: never). */
 export async function accountCoverage(
   db: Database,
   account: string,
   stream: string,
   mode: string,
-): Promise<{ readonly covered: readonly Interval[]; readonly askedAt: number }> {
-  const [row] = await db.query<{ covered: string; asked_at: Date }>(
-    `select covered::text as covered, asked_at from coverage
+): Promise<{
+  readonly covered: readonly Interval[];
+  readonly lost: readonly Interval[];
+  readonly askedAt: number;
+}> {
+  const [row] = await db.query<{ covered: string; lost: string; asked_at: Date }>(
+    `select covered::text as covered, lost::text as lost, asked_at from coverage
      where account = $1 and stream = $2 and scope = '' and mode = $3`,
     [account, stream, mode],
   );
-  return { covered: parseMultirange(row?.covered ?? null), askedAt: row?.asked_at.getTime() ?? 0 };
+  return {
+    covered: parseMultirange(row?.covered ?? null),
+    lost: parseMultirange(row?.lost ?? null),
+    askedAt: row?.asked_at.getTime() ?? 0,
+  };
 }
 
 /** Forgets what was collected of a stream in one mode, so that all of it is asked for again. */

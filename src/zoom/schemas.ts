@@ -19,7 +19,7 @@ export const apiError = z.looseObject({
   errors: z.array(z.looseObject({ field: z.string().optional(), message: z.string().optional() })).optional(),
 });
 
-const pageFields = {
+export const pageFields = {
   next_page_token: z.string().optional(),
 };
 
@@ -40,7 +40,7 @@ export const sessionsPage = z.looseObject({ ...pageFields, sessions: z.array(ses
 export type SessionsPage = z.infer<typeof sessionsPage>;
 
 /** Milliseconds since the epoch until the end of the year 9999: beyond, neither dates nor Postgres follow. */
-const timestamp = z.number().int().nonnegative().max(253_402_300_799_999);
+export const timestamp = z.number().int().nonnegative().max(253_402_300_799_999);
 
 const messageFile = z.looseObject({
   file_id: z.string().optional(),

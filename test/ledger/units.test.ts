@@ -79,6 +79,7 @@ describe.each(ENGINES)('units on $name', (engine) => {
     expect(await covered()).toEqual([[10, 17]]);
     expect(await accountCoverage(ledger.db, ACCOUNT, 'sessions', 'sweep')).toEqual({
       covered: [],
+      lost: [],
       askedAt: 0,
     });
   });
@@ -122,6 +123,7 @@ describe.each(ENGINES)('units on $name', (engine) => {
     await list(ledger, 13, 12);
     expect(await accountCoverage(ledger.db, ACCOUNT, 'sessions', 'recent')).toEqual({
       covered: [],
+      lost: [],
       askedAt: NOW + 13,
     });
   });
