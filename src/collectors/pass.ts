@@ -19,6 +19,8 @@ export interface CollectEvents {
   unitEnded(unit: { readonly stream: string; readonly mode: string }, outcome: 'done' | 'failed'): void;
   streamComplete(stream: string, at: number): void;
   oldestUncollected(stream: string, at: number | undefined): void;
+  /** A setting of the account was read: whether it allows a complete archive. */
+  sourceSetting(setting: string, ok: boolean): void;
 }
 
 export interface PassTools {

@@ -40,7 +40,7 @@ export function collectCommand(io: CommandIo): Command {
         const leadership = await leadOnce(context, db, io.interrupt);
         const progress = createProgress(io, 'collecting');
         try {
-          await warnAboutSettings(client, context.log, io.interrupt);
+          await warnAboutSettings(context, client, metrics, io.interrupt);
           const started = performance.now();
           const interrupt = AbortSignal.any([io.interrupt, leadership.lost]);
           const result = await runCollect({

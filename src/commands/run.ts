@@ -105,7 +105,7 @@ export function runCommand(io: CommandIo): Command {
             const { generation } = leadership.lease;
             log.info({ generation }, 'leading');
             metrics.lease({ held: true, generation });
-            await warnAboutSettings(client, log, io.interrupt).catch((error: unknown) =>
+            await warnAboutSettings(context, client, metrics, io.interrupt).catch((error: unknown) =>
               log.warn({ err: String(error) }, 'the chat settings of the account cannot be checked'),
             );
             await lead({ context, db, sink, client, builder, metrics }, leadership, io);

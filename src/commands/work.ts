@@ -88,6 +88,7 @@ export async function runCollect(job: CollectJob): Promise<CollectSummary & Coun
       },
       streamComplete: (stream, at) => metrics.streamComplete({ stream, at }),
       oldestUncollected: (stream, at) => metrics.oldestUncollected({ stream, at }),
+      sourceSetting: (setting, ok) => metrics.sourceSetting({ setting, ok }),
     },
   }).finally(() => reportStaged(db, lease.account, metrics));
   return { ...summary, admitted, sightings, drift, pages, stages };

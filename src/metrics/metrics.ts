@@ -39,6 +39,8 @@ export interface Metrics {
   streamComplete(stream: { stream: string; at: number }): void;
   /** The oldest moment of a stream that is not collected yet; `undefined` when nothing is open. */
   oldestUncollected(stream: { stream: string; at: number | undefined }): void;
+  /** Whether a setting of the Zoom account allows a complete archive. */
+  sourceSetting(setting: { setting: string; ok: boolean }): void;
   /** Records waiting in the ledger to be sealed. */
   staged(waiting: { records: number; bytes: number }): void;
   segmentPut(segment: { stream: string; class: string; bytes: number }): void;
@@ -145,6 +147,12 @@ export function createMetrics(
     ['stream'],
   );
 
+  const settings = gauge(
+    'source_setting_ok',
+    '1 while a setting of the Zoom account allows a complete archive, else 0; absent until it was read.',
+    ['setting'],
+  );
+
   const stagedRecords = gauge('staged_records', 'Records in the ledger that no segment holds yet.', []);
   const stagedBytes = gauge(
     'staged_bytes',
@@ -222,6 +230,9 @@ export function createMetrics(
     oldestUncollected({ stream, at }) {
       if (at === undefined) oldest.remove({ stream });
       else oldest.set({ stream }, at / 1000);
+    },
+    sourceSetting({ setting, ok }) {
+      settings.set({ setting }, ok ? 1 : 0);
     },
     staged(waiting) {
       stagedRecords.set(waiting.records);

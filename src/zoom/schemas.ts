@@ -94,7 +94,13 @@ export const accountSettings = z.looseObject({
   chat: z
     .looseObject({
       store_revise_chat: z.boolean().optional(),
-      set_retention_period_in_cloud: z.looseObject({ enable: z.boolean().optional() }).optional(),
+      set_retention_period_in_cloud: z
+        .looseObject({
+          enable: z.boolean().optional(),
+          retention_period_of_direct_messages_and_group_conversation: z.string().optional(),
+          retention_period_of_channels: z.string().optional(),
+        })
+        .optional(),
     })
     .optional(),
 });

@@ -22,6 +22,7 @@ const SILENT: CollectOptions['events'] = {
   unitEnded: () => undefined,
   streamComplete: () => undefined,
   oldestUncollected: () => undefined,
+  sourceSetting: () => undefined,
 };
 
 const row = (id: string) => ({ id, timestamp: NOON - 2 * DAY_MS, action_timestamp: NOON - DAY_MS });

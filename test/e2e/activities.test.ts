@@ -20,7 +20,7 @@ async function scene(switches: SwitchChanges = {}, lookBack = '180d'): Promise<S
   const { url } = await createSchema();
   const archiver = await openArchiver(emulator, await workFolder(), {
     ledger: { url },
-    streams: { context: { enabled: false }, activities: { every: '1s', lookBack } },
+    streams: { activities: { every: '1s', lookBack } },
   });
   onTestFinished(() => archiver.close());
   return { emulator, archiver };
