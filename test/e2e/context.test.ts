@@ -206,7 +206,6 @@ describe('what a pass rides out', () => {
     { kind: 'slow-body', ms: 50 },
     { kind: 'truncated-json' },
     { kind: 'html' },
-    { kind: 'token-expired' },
     { kind: 'missing-rate-headers' },
     { kind: 'second-limit' },
     { kind: 'concurrency-limit' },
@@ -217,6 +216,14 @@ describe('what a pass rides out', () => {
     for (const endpoint of ENDPOINTS) stage.emulator.inject({ ...fault, endpoint: endpoint as Aim });
     differences(stage.emulator, await look(stage));
     expect(stage.emulator.faultsHit()[fault.kind]).toBe(ENDPOINTS.length);
+  });
+
+  // One at a time: an access token that dies right after it was renewed is a credential that Zoom refuses.
+  test.each(ENDPOINTS)('the access token expires at %s', async (endpoint) => {
+    const stage = await scene();
+    stage.emulator.inject({ kind: 'token-expired', endpoint: endpoint as Aim });
+    differences(stage.emulator, await look(stage));
+    expect(stage.emulator.faultsHit()).toEqual({ 'token-expired': 1 });
   });
 
   test.each<Fault>([
