@@ -8,7 +8,6 @@ import { dropOldUnits } from '../ledger/units.ts';
 import type { Logger } from '../log.ts';
 import { createMetrics, createRegistry, type Metrics } from '../metrics/metrics.ts';
 import { startMetricsServer } from '../metrics/server.ts';
-import type { Stream } from '../record.ts';
 import { STREAMS } from '../record.ts';
 import { type Leadership, takeLeadership } from '../scheduler/leadership.ts';
 import { createScheduler, type Job } from '../scheduler/scheduler.ts';
@@ -29,13 +28,11 @@ import {
   withLedger,
 } from './context.ts';
 import { warnAboutSettings } from './preflight.ts';
+import { collectedStreams } from './streams.ts';
 import { runCollect, runSeal } from './work.ts';
 
 /** Errors after which the state of the archive or the ledger is unknown: stop, and let start-up recover. */
 const FATAL = new Set(['internal', 'sink-conflict', 'archive-mismatch', 'ledger-ahead', 'ledger-behind']);
-
-/** The streams of which a pass collects all that is due. */
-const COLLECTED: readonly Stream[] = ['sessions', 'messages'];
 
 interface Parts {
   readonly context: Context;
@@ -62,7 +59,7 @@ export function runCommand(io: CommandIo): Command {
       const metrics = createMetrics(registry, build, {
         now: context.now,
         streams: STREAMS,
-        collected: COLLECTED,
+        collected: collectedStreams(config),
         jobs: Object.keys(config.schedule),
       });
       await withLedger(context, async (db) => {
@@ -114,7 +111,7 @@ export function runCommand(io: CommandIo): Command {
             const { generation } = leadership.lease;
             log.info({ generation }, 'leading');
             metrics.lease({ held: true, generation });
-            await warnAboutSettings(client, log, io.interrupt).catch((error: unknown) =>
+            await warnAboutSettings(context, client, metrics, io.interrupt).catch((error: unknown) =>
               log.warn({ err: String(error) }, 'the chat settings of the account cannot be checked'),
             );
             await lead({ context, db, sink, client, builder, metrics, webhooks }, leadership, io);

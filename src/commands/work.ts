@@ -1,6 +1,8 @@
 /** Collecting and sealing, as one-shot commands and the daemon alike run them. */
 import { setMaxListeners } from 'node:events';
 import { type CollectSummary, collect } from '../collectors/collect.ts';
+import type { Collector } from '../collectors/collector.ts';
+import type { PassTools } from '../collectors/pass.ts';
 import type { Database } from '../ledger/database.ts';
 import type { Lease } from '../ledger/lease.ts';
 import { stagedTotals } from '../ledger/staging.ts';
@@ -34,11 +36,13 @@ export interface CollectJob {
   readonly metrics: Metrics;
   readonly stop: StopSignals;
   readonly progress?: Progress;
+  /** Collectors of this pass alone. */
+  readonly also?: (tools: PassTools) => readonly Collector[];
 }
 
 /** One collection pass, with its numbers in `metrics` and in what it returns. */
 export async function runCollect(job: CollectJob): Promise<CollectSummary & Counts> {
-  const { context, db, client, sink, lease, metrics, stop, progress } = job;
+  const { context, db, client, sink, lease, metrics, stop, progress, also } = job;
   const admitted = new Map<string, number>();
   let sightings = 0;
   let drift = 0;
@@ -52,7 +56,10 @@ export async function runCollect(job: CollectJob): Promise<CollectSummary & Coun
     policy: collectionPolicy(context.config),
     classOf: () => context.config.retention.class,
     parallel: context.config.zoom.parallel,
-    others: (tools) => otherCollectors(context, sink, tools),
+    others: (tools) => {
+      const others = otherCollectors(context, sink, tools);
+      return { ...others, units: [...others.units, ...(also?.(tools) ?? [])] };
+    },
     now: context.now,
     drain: stop.drain,
     interrupt: stop.interrupt,
@@ -89,6 +96,7 @@ export async function runCollect(job: CollectJob): Promise<CollectSummary & Coun
         progress?.finish(`${records.toLocaleString('en-US')} records`);
       },
       streamComplete: (stream, at) => metrics.streamComplete({ stream, at }),
+      oldestUncollected: (stream, at) => metrics.oldestUncollected({ stream, at }),
       windowLost: (stream) => metrics.windowLost({ stream }),
       surveyed(stream, state) {
         metrics.oldestUncollected({ stream, at: state.oldestUncollected });
@@ -97,6 +105,7 @@ export async function runCollect(job: CollectJob): Promise<CollectSummary & Coun
           ...(state.untilLoss === undefined ? {} : { untilLossSeconds: state.untilLoss / 1000 }),
         });
       },
+      sourceSetting: (setting, ok) => metrics.sourceSetting({ setting, ok }),
     },
   }).finally(async () => {
     await rememberUnknownShapes(db, lease, client.unknownShapes(), context);

@@ -191,19 +191,27 @@ export async function fixExpected(
   if (rows.length === 0) throw leaseLost(lease);
 }
 
-/** What a stream of the whole account was collected for, and when it was asked last (0: never). */
+/** What a stream of the whole account was collected for, what is lost, and when it was asked last (0: never). */
 export async function accountCoverage(
   db: Database,
   account: string,
   stream: string,
   mode: string,
-): Promise<{ readonly covered: readonly Interval[]; readonly askedAt: number }> {
-  const [row] = await db.query<{ covered: string; asked_at: Date }>(
-    `select covered::text as covered, asked_at from coverage
+): Promise<{
+  readonly covered: readonly Interval[];
+  readonly lost: readonly Interval[];
+  readonly askedAt: number;
+}> {
+  const [row] = await db.query<{ covered: string; lost: string; asked_at: Date }>(
+    `select covered::text as covered, lost::text as lost, asked_at from coverage
      where account = $1 and stream = $2 and scope = '' and mode = $3`,
     [account, stream, mode],
   );
-  return { covered: parseMultirange(row?.covered ?? null), askedAt: row?.asked_at.getTime() ?? 0 };
+  return {
+    covered: parseMultirange(row?.covered ?? null),
+    lost: parseMultirange(row?.lost ?? null),
+    askedAt: row?.asked_at.getTime() ?? 0,
+  };
 }
 
 /** What one stream was collected for, in one scope and mode. */

@@ -184,7 +184,7 @@ export async function retryUnits(db: Database, account: string): Promise<void> {
   await db.query('update units set retry_at = null where account = $1 and retry_at is not null', [account]);
 }
 
-/** A window that Zoom deleted before it was collected, as it goes on record. */
+/** A window that Zoom deleted before it was collected, or never served, as it goes on record. */
 export interface LostWindow {
   readonly stream: string;
   readonly scope: string;

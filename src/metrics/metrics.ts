@@ -58,6 +58,8 @@ export interface Metrics {
   }): void;
   /** Units that failed at least three times in a row, by stream; streams that are not named have none. */
   unitsFailing(counts: ReadonlyMap<string, number>): void;
+  /** Whether a setting of the Zoom account allows a complete archive. */
+  sourceSetting(setting: { setting: string; ok: boolean }): void;
   /** Records waiting in the ledger to be sealed. */
   staged(waiting: { records: number; bytes: number }): void;
   segmentPut(segment: { stream: string; class: string; bytes: number }): void;
@@ -205,6 +207,11 @@ export function createMetrics(
     'Units that failed at least three times in a row; the coverage report names them.',
     ['stream'],
   );
+  const settings = gauge(
+    'source_setting_ok',
+    '1 while a setting of the Zoom account allows a complete archive, else 0; absent until it was read.',
+    ['setting'],
+  );
 
   const stagedRecords = gauge('staged_records', 'Records in the ledger that no segment holds yet.', []);
   const stagedBytes = gauge(
@@ -325,6 +332,9 @@ export function createMetrics(
     oldestUncollected({ stream, at }) {
       if (at === undefined) oldest.remove({ stream });
       else oldest.set({ stream }, at / 1000);
+    },
+    sourceSetting({ setting, ok }) {
+      settings.set({ setting }, ok ? 1 : 0);
     },
     staged(waiting) {
       stagedRecords.set(waiting.records);

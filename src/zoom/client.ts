@@ -337,6 +337,7 @@ function refusal(endpoint: Endpoint, raw: RawReply, json: unknown, paging: boole
     .map((error) => `${error.field ?? ''}: ${error.message ?? ''}`)
     .join('; ');
   const detail = `${endpoint.name}: status ${raw.status}, code ${code ?? 'none'}, ${message} ${fields} (tracking id ${trackingId(raw)})`;
+  const zoomCode = code === undefined ? {} : { zoomCode: code };
   if (code === 4711 || code === 4700) {
     return new ArchiverError('zoom-scope', 'the app lacks scopes', {
       detail: /scopes:\s*\[([^\]]*)\]/.exec(message)?.[1] ?? message,
@@ -346,12 +347,13 @@ function refusal(endpoint: Endpoint, raw: RawReply, json: unknown, paging: boole
     return new ArchiverError('zoom-credentials', 'Zoom refused a fresh access token', { detail });
   }
   if (raw.status === 403 || code === 200)
-    return new ArchiverError('zoom-permission', 'Zoom denied the report', { detail });
+    return new ArchiverError('zoom-permission', 'Zoom denied the report', { detail, ...zoomCode });
   if (paging && raw.status === 400 && code === 300) {
     return new ArchiverError('zoom-page-token', 'page token lapsed', { detail });
   }
-  if (raw.status === 404) return new ArchiverError('zoom-not-found', 'Zoom does not have it', { detail });
-  return new ArchiverError('zoom-request', 'Zoom refused the request', { detail });
+  if (raw.status === 404)
+    return new ArchiverError('zoom-not-found', 'Zoom does not have it', { detail, ...zoomCode });
+  return new ArchiverError('zoom-request', 'Zoom refused the request', { detail, ...zoomCode });
 }
 
 function parseJson(text: string): unknown {

@@ -84,6 +84,7 @@ describe.each(ENGINES)('units on $name', (engine) => {
     expect(await covered()).toEqual([[10, 17]]);
     expect(await accountCoverage(ledger.db, ACCOUNT, 'sessions', 'sweep')).toEqual({
       covered: [],
+      lost: [],
       askedAt: 0,
     });
   });
@@ -134,6 +135,7 @@ describe.each(ENGINES)('units on $name', (engine) => {
     await list(ledger, 13, 12);
     expect(await accountCoverage(ledger.db, ACCOUNT, 'sessions', 'recent')).toEqual({
       covered: [],
+      lost: [],
       askedAt: NOW + 13,
     });
   });

@@ -21,6 +21,12 @@ import { SegmentBuilder } from '../../src/segments/build.ts';
 /** Sections of a configuration file, laid over {@link settings}. */
 export type Sections = Readonly<Record<string, object>>;
 
+/** Streams beside sessions and messages are on where a test is about them. */
+const NO_OTHER_STREAMS = {
+  activities: { enabled: false },
+  context: { enabled: false },
+};
+
 /** A configuration for the emulator at `url`: no pacing, modifications asked for as often as the clock allows. */
 export function settings(url: string, parts: Sections): Sections {
   return {
@@ -31,10 +37,11 @@ export function settings(url: string, parts: Sections): Sections {
       clientSecret: 'emulated-secret',
       apiUrl: `${url}/v2`,
       oauthUrl: url,
-      rates: { MEDIUM: 5000 },
+      rates: { LIGHT: 5000, MEDIUM: 5000 },
       ...parts.zoom,
     },
     collection: { modifications: [{ youngerThan: '365d', every: '1s' }], ...parts.collection },
+    streams: { ...NO_OTHER_STREAMS, ...parts.streams },
     retention: { mode: 'none', ...parts.retention },
   };
 }
