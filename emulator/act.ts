@@ -8,15 +8,28 @@ import {
   addSession,
   currentTextJson,
   type Emoji,
+  extrasOf,
   isDeleted,
   type Message,
   type Person,
+  type ReactionStep,
+  type Revision,
   type Session,
 } from './account.ts';
-import { accountDeedSchema, isAccountDeed, messageOf, performAccountDeed } from './account-deeds.ts';
+import {
+  type AccountDeed,
+  accountDeedSchema,
+  isAccountDeed,
+  messageOf,
+  performAccountDeed,
+} from './account-deeds.ts';
+import { normalFileId } from './chat-files.ts';
 import { decorate, giveReaction } from './decorate.ts';
+import { resolvableForwardId } from './forwarded.ts';
 import { addGeneratedSession } from './generate.ts';
+import type { Listener } from './happening.ts';
 import { recordFounding } from './memberships.ts';
+import { findPerson } from './people.ts';
 import { Random } from './random.ts';
 import { holdsReaction } from './reactions.ts';
 import { editText, writeText } from './texts.ts';
@@ -25,7 +38,14 @@ const ofMessage = { sessionId: z.string(), messageId: z.string() };
 
 /** One deed. Message ids are taken in any notation; a reaction that is held already is taken back. */
 export const deedSchema = z.discriminatedUnion('verb', [
-  z.strictObject({ verb: z.literal('send'), sessionId: z.string(), text: z.string() }),
+  // Files with nothing wrong with them; a forward leads to an earlier message of the session.
+  z.strictObject({
+    verb: z.literal('send'),
+    sessionId: z.string(),
+    text: z.string(),
+    files: z.array(z.strictObject({ name: z.string(), size: z.number().int().nonnegative() })).optional(),
+    forward: z.boolean().optional(),
+  }),
   z.strictObject({ verb: z.literal('edit'), ...ofMessage, text: z.string() }),
   z.strictObject({ verb: z.literal('delete'), ...ofMessage }),
   z.strictObject({ verb: z.literal('react'), ...ofMessage, emoji: z.string().optional() }),
@@ -56,11 +76,13 @@ export class Actors {
   readonly #account: Account;
   readonly #random: Random;
   readonly #now: () => number;
+  readonly #tell: Listener;
   readonly #live: Session[] = [];
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(account: Account, seed: number, now: () => number) {
+  constructor(account: Account, seed: number, now: () => number, tell: Listener) {
     this.#account = account;
+    this.#tell = tell;
     this.#random = new Random(seed ^ 0x5eed);
     this.#now = now;
   }
@@ -94,7 +116,7 @@ export class Actors {
 
   /** Does one named deed; returns the id of what it made or touched. Throws on an unknown id. */
   perform(deed: Deed): string {
-    if (isAccountDeed(deed)) return performAccountDeed(this.#account, deed, this.#random, this.#now());
+    if (isAccountDeed(deed)) return this.#performAccountDeed(deed);
     if (deed.verb === 'create-session') {
       const facts = { id: this.#random.hex(64), type: 'Group' as const, channelId: this.#random.hex(22) };
       const members = this.#account.people.slice(0, 5);
@@ -106,19 +128,32 @@ export class Actors {
         deed.channelType ?? 2,
       );
       recordFounding(this.#account, session, this.#now());
+      this.#tell({ kind: 'session-created', session, at: this.#now() });
       return session.id;
     }
     const session = this.#account.sessionById.get(deed.sessionId);
     if (session === undefined) throw new Error(`no session ${deed.sessionId}`);
     const at = this.#nextTime(session);
     switch (deed.verb) {
-      case 'send':
-        return this.#send(session, deed.text, at).id;
+      case 'send': {
+        const message = this.#send(session, deed.text, at);
+        const files = deed.files?.map(({ name, size }) => ({
+          fileId: normalFileId(this.#random),
+          fileName: name,
+          fileSize: size,
+        }));
+        if (files !== undefined) extrasOf(message).files = files;
+        if (deed.forward === true) extrasOf(message).forwardId = resolvableForwardId(this.#random);
+        this.#tell({ kind: 'sent', session, message });
+        return message.id;
+      }
       case 'rename-session':
         session.names.push({ from: this.#now(), name: deed.name });
+        this.#tell({ kind: 'session-renamed', session, at: this.#now() });
         return session.id;
       case 'delete-session':
         session.deletedAt = this.#now();
+        this.#tell({ kind: 'session-deleted', session, at: this.#now() });
         return session.id;
       case 'edit':
       case 'delete':
@@ -129,15 +164,31 @@ export class Actors {
     }
     const message = messageOf(session, deed.messageId);
     if (deed.verb === 'edit') {
-      addRevision(session, message, { kind: 'edited', at, textJson: JSON.stringify(deed.text) });
+      this.#revise(session, message, { kind: 'edited', at, textJson: JSON.stringify(deed.text) });
     } else if (deed.verb === 'delete') {
-      addRevision(session, message, { kind: 'deleted', at, textJson: currentTextJson(message) });
+      this.#revise(session, message, { kind: 'deleted', at, textJson: currentTextJson(message) });
     } else {
       const person = session.members[0] as Person;
       const emoji: Emoji = { kind: 'standard', code: deed.emoji ?? 'U+1F44D' };
-      addReaction(session, message, { at, person, emoji, added: !holdsReaction(message, person, emoji) });
+      this.#react(session, message, { at, person, emoji, added: !holdsReaction(message, person, emoji) });
     }
     return message.id;
+  }
+
+  #performAccountDeed(deed: AccountDeed): string {
+    const account = this.#account;
+    const id = performAccountDeed(account, deed, this.#random, this.#now());
+    const channel = account.channels.get(id);
+    if (channel === undefined) return id;
+    const { session, lastChangeAt } = channel;
+    if (deed.verb === 'rename-channel') this.#tell({ kind: 'session-renamed', session, at: this.#now() });
+    if (deed.verb !== 'join' && deed.verb !== 'leave') return id;
+    const kind = deed.verb === 'join' ? 'member-joined' : 'member-left';
+    for (const name of deed.people) {
+      const person = findPerson(account, name);
+      if (person !== undefined) this.#tell({ kind, session, person, at: lastChangeAt });
+    }
+    return id;
   }
 
   #actOnce(session: Session): void {
@@ -146,14 +197,16 @@ export class Actors {
     const target = odds < 0.6 ? undefined : this.#reachableMessage(session);
     if (target === undefined) {
       const text = writeText(this.#random);
-      decorate(session, this.#send(session, text, at), JSON.stringify(text), this.#random);
+      const message = this.#send(session, text, at);
+      decorate(session, message, JSON.stringify(text), this.#random);
+      this.#tell({ kind: 'sent', session, message });
     } else if (odds < 0.8) {
       const text = editText(this.#random, JSON.parse(currentTextJson(target)) as string);
-      addRevision(session, target, { kind: 'edited', at, textJson: JSON.stringify(text) });
+      this.#revise(session, target, { kind: 'edited', at, textJson: JSON.stringify(text) });
     } else if (odds < 0.9) {
-      addRevision(session, target, { kind: 'deleted', at, textJson: currentTextJson(target) });
+      this.#revise(session, target, { kind: 'deleted', at, textJson: currentTextJson(target) });
     } else {
-      addReaction(session, target, giveReaction(session, target, this.#random, at));
+      this.#react(session, target, giveReaction(session, target, this.#random, at));
     }
   }
 
@@ -167,6 +220,16 @@ export class Actors {
       },
       JSON.stringify(text),
     );
+  }
+
+  #revise(session: Session, message: Message, revision: Revision): void {
+    addRevision(session, message, revision);
+    this.#tell({ kind: 'revised', session, message, revision });
+  }
+
+  #react(session: Session, message: Message, step: ReactionStep): void {
+    addReaction(session, message, step);
+    this.#tell({ kind: 'reacted', session, message, step });
   }
 
   /** A message that still exists, or undefined when none was found in a few tries. */

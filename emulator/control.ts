@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { deedSchema } from './act.ts';
+import { addContentControl } from './content-control.ts';
 import type { Emulator } from './emulator.ts';
 import { faultSchema } from './faults.ts';
 import { settingChangesSchema } from './settings.ts';
@@ -57,6 +58,7 @@ export function addControlEndpoints(app: FastifyInstance, emulator: () => Emulat
     sendLines(reply, emulator().membershipChanges()),
   );
   app.get('/_emulator/truth/context', () => emulator().context());
+  addContentControl(app, emulator);
   app.setErrorHandler((error, _request, reply) => {
     const wrongBody = error instanceof z.ZodError;
     const message = error instanceof Error ? error.message : String(error);

@@ -1,26 +1,31 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { FastifyReply } from 'fastify';
+import { type ByteStream, pump, type StreamAnswer, shortened, streamOf } from './byte-stream.ts';
 import type { Fault } from './faults.ts';
 import type { Answer } from './refusal.ts';
 
-const SIGN_IN_PAGE =
+/** What Zoom shows instead of an answer to those whom it takes for a browser. */
+export const SIGN_IN_PAGE =
   '<!DOCTYPE html><html><head><title>Sign In | Zoom</title></head><body>Sign in</body></html>';
-const SLOW_PIECES = 20;
 
 /**
  * Sends an answer, spoilt by the fault if it is one of those that spoil answers.
  * @returns what the statistics call the outcome: the status, or `reset`.
  */
-export function deliver(reply: FastifyReply, answer: Answer, fault: Fault | undefined): string {
+export function deliver(
+  reply: FastifyReply,
+  answer: Answer | StreamAnswer,
+  fault: Fault | undefined,
+): string {
   switch (fault?.kind) {
     case 'reset':
       resetConnection(reply, answer, fault.when ?? 'before');
       return 'reset';
     case 'slow-body':
-      trickle(reply, answer, fault.ms ?? 2_000);
+      void pump(reply, startRaw(reply, answer), fault.ms ?? 2_000);
       return String(answer.status);
     case 'truncated-json':
-      send(reply, { ...answer, body: firstHalf(answer.body) });
+      send(reply, halfOf(answer));
       return String(answer.status);
     case 'html': {
       const headers = { ...answer.headers, 'content-type': 'text/html;charset=utf-8' };
@@ -38,9 +43,18 @@ export function deliver(reply: FastifyReply, answer: Answer, fault: Fault | unde
   }
 }
 
-function send(reply: FastifyReply, answer: Answer): void {
+function send(reply: FastifyReply, answer: Answer | StreamAnswer): void {
+  if ('stream' in answer) {
+    void pump(reply, startRaw(reply, answer));
+    return;
+  }
   reply.code(answer.status).headers({ 'content-type': 'application/json;charset=utf-8', ...answer.headers });
   reply.send(answer.body);
+}
+
+function halfOf(answer: Answer | StreamAnswer): Answer | StreamAnswer {
+  if (!('stream' in answer)) return { ...answer, body: firstHalf(answer.body) };
+  return { ...answer, stream: shortened(answer.stream, Math.floor(answer.stream.length / 2)) };
 }
 
 /** Cuts between characters, so that it is the JSON that is broken and not the UTF-8. */
@@ -50,40 +64,29 @@ function firstHalf(body: Buffer): Buffer {
   return body.subarray(0, cut);
 }
 
-function startRaw(reply: FastifyReply, answer: Answer): void {
+function startRaw(reply: FastifyReply, answer: Answer | StreamAnswer): ByteStream {
+  const stream = 'stream' in answer ? answer.stream : streamOf(answer.body);
   reply.hijack();
   reply.raw.writeHead(answer.status, {
     // The hijacked answer would lack what hooks have set: tracking id and date.
     ...(reply.getHeaders() as OutgoingHttpHeaders),
     'content-type': 'application/json;charset=utf-8',
-    'content-length': answer.body.length,
+    'content-length': stream.length,
     ...answer.headers,
   });
+  return stream;
 }
 
-function resetConnection(reply: FastifyReply, answer: Answer, when: 'before' | 'mid-body'): void {
-  const { socket } = reply.raw;
+function resetConnection(
+  reply: FastifyReply,
+  answer: Answer | StreamAnswer,
+  when: 'before' | 'mid-body',
+): void {
   if (when === 'before') {
     reply.hijack();
-    socket?.resetAndDestroy();
+    reply.raw.socket?.resetAndDestroy();
     return;
   }
-  startRaw(reply, answer);
-  // A closed connection and not a reset one: a reset could overtake the half that was written.
-  reply.raw.write(firstHalf(answer.body), () => socket?.destroy());
-}
-
-function trickle(reply: FastifyReply, answer: Answer, ms: number): void {
-  startRaw(reply, answer);
-  const { body } = answer;
-  const size = Math.max(Math.ceil(body.length / SLOW_PIECES), 1);
-  let sent = 0;
-  const timer = setInterval(() => {
-    reply.raw.write(body.subarray(sent, sent + size));
-    sent += size;
-    if (sent < body.length) return;
-    clearInterval(timer);
-    reply.raw.end();
-  }, ms / SLOW_PIECES);
-  reply.raw.on('close', () => clearInterval(timer));
+  const stream = startRaw(reply, answer);
+  void pump(reply, { ...stream, cutAt: Math.floor(stream.length / 2) });
 }

@@ -1,14 +1,18 @@
 /** What users of the emulator give it and get from it. */
 import type { ActingOptions, Deed } from './act.ts';
+import type { FileCondition } from './chat-files.ts';
+import type { TruthFile, TruthForwarded, TruthHoldFile, TruthMatter } from './content-truth.ts';
 import type { CorpusSource } from './corpus.ts';
 import type { Fault } from './faults.ts';
 import type { GeneratedSource } from './generate.ts';
+import type { HoldDeed } from './legal-hold.ts';
 import type { Plan } from './limits.ts';
 import type { ServedSettings, SettingChanges } from './settings.ts';
 import type { Stats } from './stats.ts';
 import type { SwitchChanges, Switches } from './switches.ts';
 import type { TruthMessage, TruthSession } from './truth.ts';
 import type { TruthContext, TruthMembershipChange } from './truth-context.ts';
+import type { TruthWebhook, WebhookTarget, WebhookValidation } from './webhooks.ts';
 
 export interface EmulatorOptions {
   /** Default 0: any free port. */
@@ -60,5 +64,27 @@ export interface Emulator {
   /** Users, channels, spaces, emoji, pins and settings as they are now. */
   context(): TruthContext;
   stats(): Stats;
+  /** `http://127.0.0.1:port` of the second origin, to which downloads may be redirected. */
+  readonly secondUrl: string;
+  /** Every file that was ever sent; hashes each on the way. */
+  files(): AsyncIterable<TruthFile>;
+  /** From now on the file is in this condition. */
+  setFile(fileId: string, condition: FileCondition): void;
+  /** Every forward that was ever sent. */
+  forwarded(): Iterable<TruthForwarded>;
+  /** From now on the forward leads to a message, or to none. */
+  setForward(forwardId: string, resolvable: boolean): void;
+  /** The matters that are not closed. */
+  matters(): readonly TruthMatter[];
+  /** Every zip of every matter; makes and hashes each on the way. */
+  holdFiles(): AsyncIterable<TruthHoldFile>;
+  /** One deed about legal holds; returns the id of the matter or the key of the zip. */
+  hold(deed: HoldDeed): string;
+  /** Every webhook so far, oldest first. */
+  webhooks(): readonly TruthWebhook[];
+  /** From now on deeds are told there; undefined ends that. */
+  aimWebhooks(target: WebhookTarget | undefined): void;
+  /** Sends `endpoint.url_validation`. */
+  validateWebhook(): Promise<WebhookValidation>;
   close(): Promise<void>;
 }

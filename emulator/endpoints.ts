@@ -1,5 +1,6 @@
 /** What Zoom's reference says of each endpoint beside its parameters: how it is limited and which scopes let an app in. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { StreamAnswer } from './byte-stream.ts';
 import type { Endpoint } from './faults.ts';
 import type { Label } from './limits.ts';
 import type { ReportContext } from './messages-report.ts';
@@ -8,8 +9,8 @@ import type { Query } from './query.ts';
 /** Every endpoint but that of tokens. */
 export type ReportEndpoint = Exclude<Endpoint, 'token'>;
 
-/** Makes the body of an answer, JSON in UTF-8; throws a refusal where a rule is broken. */
-export type Report = (query: Query, context: ReportContext) => Buffer;
+/** Makes the body of an answer, JSON in UTF-8, or a streamed answer; throws a refusal where a rule is broken. */
+export type Report = (query: Query, context: ReportContext) => Buffer | StreamAnswer;
 
 /** Answers a request: token, limit, fault and scopes of the endpoint first, then the report. */
 export type Serve = (
@@ -30,6 +31,7 @@ const CHANNEL_SCOPES = [
   ...['chat_channel:read:admin', 'chat_channel:write:admin'],
   ...['chat_channel:read', 'chat_channel:write'],
 ];
+const HOLD_SCOPES = ['chat_history_legal_hold:read:admin', 'chat_history_legal_hold:write:admin'];
 const CHAT_SCOPES = ['chat:read:admin', 'chat:write:admin', 'chat:read', 'chat:write'];
 
 export const ENDPOINTS: Readonly<Record<ReportEndpoint, EndpointRules>> = {
@@ -76,6 +78,28 @@ export const ENDPOINTS: Readonly<Record<ReportEndpoint, EndpointRules>> = {
   'space-channels': { label: 'MEDIUM', scopes: [...granular('list_shared_space_channels'), ...CHAT_SCOPES] },
   'space-members': { label: 'MEDIUM', scopes: [...granular('list_shared_space_members'), ...CHAT_SCOPES] },
   emoji: { label: 'LIGHT', scopes: [...granular('list_custom_emojis'), ...CHAT_SCOPES] },
+  'file-info': { label: 'LIGHT', scopes: [...granular('file'), 'chat:read'] },
+  // Belongs to the file host, where links carry their own right: neither limits nor scopes are asked for.
+  'file-download': { label: 'LIGHT', scopes: [] },
+  forwarded: {
+    label: 'LIGHT',
+    scopes: [
+      ...granular('user_message'),
+      ...['chat_message:read:admin', 'chat_message:write:admin', 'chat_message:read', 'chat_message:write'],
+    ],
+  },
+  matters: {
+    label: 'RESOURCE-INTENSIVE',
+    scopes: ['team_chat:read:list_legal_hold_matters:admin', ...HOLD_SCOPES],
+  },
+  'hold-files': {
+    label: 'LIGHT',
+    scopes: ['team_chat:read:list_legal_hold_matter_files:admin', ...HOLD_SCOPES],
+  },
+  'hold-download': {
+    label: 'LIGHT',
+    scopes: ['team_chat:read:legal_hold_matter_file:admin', ...HOLD_SCOPES],
+  },
 };
 
 /** An object as the body of an answer. */

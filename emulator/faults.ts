@@ -21,6 +21,12 @@ const ENDPOINT_NAMES = [
   'space-channels',
   'space-members',
   'emoji',
+  'file-info',
+  'file-download',
+  'forwarded',
+  'matters',
+  'hold-files',
+  'hold-download',
 ] as const;
 
 const common = {

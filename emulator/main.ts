@@ -71,7 +71,9 @@ const emulator = await startEmulator({
       : { kind: 'corpus', file: flags.corpus },
 });
 if (flags.act !== undefined) emulator.startActing(flags.act, { only: flags.actOnly });
-process.stdout.write(`${JSON.stringify({ url: emulator.url, ...credentials })}\n`);
+process.stdout.write(
+  `${JSON.stringify({ url: emulator.url, secondUrl: emulator.secondUrl, ...credentials })}\n`,
+);
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.once(signal, () => {

@@ -1,5 +1,6 @@
 /** GET /v2/report/chat/sessions/{sessionId}: one page of a session's messages, with its edits and deletions. */
 import { firstAtOrAfter, isDeleted, type Message, type Modification, type Session } from './account.ts';
+import type { Link } from './chat-files.ts';
 import { PageBytes } from './page-bytes.ts';
 import type { PageTokens } from './page-token.ts';
 import {
@@ -25,8 +26,8 @@ export interface ReportContext {
   readonly pageTokens: PageTokens;
   /** Emulated time in milliseconds. */
   readonly now: number;
-  /** Different for every response. */
-  readonly nonce: string;
+  /** Makes the download link of a file, different in every response; undefined when it has none. */
+  readonly link: Link;
   /** Order of the rows of a page when pages are shuffled. */
   readonly shuffle: Random;
   /** By how many rows this page reaches back into the one before: a fault, normally 0. */
@@ -116,7 +117,7 @@ function rowOptions(query: Query, window: ReportWindow, context: ReportContext):
     customReactions: readFlag(query, 'include_custom_emoji_reactions'),
     botMessage: readFlag(query, 'include_bot_message'),
     emojiActions: readFlag(query, 'include_reaction_recent_changed') ? window : undefined,
-    nonce: context.nonce,
+    link: context.link,
   };
 }
 

@@ -1,6 +1,6 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { HOUR } from './dates.ts';
-import { type Answer, invalidAccessToken, missingScopes, Refusal } from './refusal.ts';
+import { type Answer, missingScopes, Refusal } from './refusal.ts';
 
 export interface Credentials {
   readonly accountId: string;
@@ -33,6 +33,9 @@ export const DEFAULT_SCOPES: readonly string[] = [
   'team_chat:read:list_shared_space_members:admin',
   'team_chat:read:list_custom_emojis:admin',
 ];
+
+/** Why a request's access token does not count. */
+export type TokenFlaw = 'in-query' | 'missing' | 'unknown' | 'expired';
 
 /** Form fields or query parameters of a token request. */
 export type TokenRequest = Readonly<Record<string, unknown>>;
@@ -79,16 +82,23 @@ export class AccessTokens {
     return { status: 200, headers: {}, body: Buffer.from(JSON.stringify(body)) };
   }
 
-  /** Lets a request pass whose header has a living token; `inQuery` is the token some clients put into the address. */
-  check(authorization: string | undefined, inQuery: unknown, now: number): void {
-    if (inQuery !== undefined) {
-      throw invalidAccessToken('Access token is not supported as query parameter string.');
-    }
+  /**
+   * Lets a request pass whose header has a living token.
+   * @param inQuery the token some clients put into the address.
+   * @param refusal what to throw for all others.
+   */
+  check(
+    authorization: string | undefined,
+    inQuery: unknown,
+    now: number,
+    refusal: (flaw: TokenFlaw) => Refusal,
+  ): void {
+    if (inQuery !== undefined) throw refusal('in-query');
     const token = bearer(authorization);
-    if (token === undefined) throw invalidAccessToken('Invalid access token.');
+    if (token === undefined) throw refusal('missing');
     const expiry = this.#expiry.get(token);
-    if (expiry === undefined) throw invalidAccessToken('Invalid access token.');
-    if (expiry <= now) throw invalidAccessToken('Access token is expired.');
+    if (expiry === undefined) throw refusal('unknown');
+    if (expiry <= now) throw refusal('expired');
   }
 
   /** Refuses unless the app has at least one of the scopes. */

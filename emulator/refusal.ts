@@ -1,3 +1,5 @@
+import type { TokenFlaw } from './oauth.ts';
+
 /** An answer as it goes on the wire: status, headers and the bytes of the body. */
 export interface Answer {
   readonly status: number;
@@ -25,9 +27,30 @@ export function invalidPageToken(): Refusal {
   return new Refusal(400, { code: 300, message: 'The next page token is invalid or expired.' });
 }
 
-/** 401 code 124: the access token is missing, unknown or past its hour. */
-export function invalidAccessToken(message: string): Refusal {
-  return new Refusal(401, { code: 124, message });
+/** 401 code 124: the access token does not count. */
+export function invalidAccessToken(flaw: TokenFlaw): Refusal {
+  const messages: Record<TokenFlaw, string> = {
+    'in-query': 'Access token is not supported as query parameter string.',
+    missing: 'Invalid access token.',
+    unknown: 'Invalid access token.',
+    expired: 'Access token is expired.',
+  };
+  return new Refusal(401, { code: 124, message: messages[flaw] });
+}
+
+/** 401 as the file service words it, which has codes of its own for the same flaws. */
+export function invalidFileToken(flaw: TokenFlaw): Refusal {
+  switch (flaw) {
+    case 'in-query':
+    case 'missing':
+      return new Refusal(401, { code: 300, message: 'Access token is required.' });
+    case 'unknown':
+      return new Refusal(401, { code: 100, message: 'Invalid Access token.' });
+    case 'expired':
+      return new Refusal(401, { code: 106, message: 'Access token is expired' });
+    default:
+      return flaw satisfies never;
+  }
 }
 
 /** 400 code 4711: the access token lacks the scopes; any one of those named would do. */

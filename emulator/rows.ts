@@ -3,6 +3,7 @@
  * pieces. That keeps the emulator cheap, so that in a benchmark it is the archiver that is measured.
  */
 import type { Extras, FileRef, Message, Modification, Session } from './account.ts';
+import type { Link } from './chat-files.ts';
 import { foldReactions, wireEmojiAction } from './reactions.ts';
 import { coreRow, idInMessages, idInModifications, idInReplies } from './row-core.ts';
 
@@ -13,8 +14,8 @@ export interface RowOptions {
   readonly botMessage: boolean;
   /** Times between which `emoji_actions` are told; undefined leaves them out. */
   readonly emojiActions: { readonly start: number; readonly end: number } | undefined;
-  /** Makes the download links of this response different from those of all others. */
-  readonly nonce: string;
+  /** Makes the download link of a file, different in every response; undefined when it has none. */
+  readonly link: Link;
 }
 
 /** A row of `messages`. */
@@ -52,7 +53,7 @@ export function modificationRow(session: Session, modification: Modification, op
 function commonExtras(extras: Extras, options: RowOptions): string {
   let part = '';
   if (extras.files !== undefined) {
-    part += `,"files":[${extras.files.map((file) => fileJson(file, options.nonce)).join()}]`;
+    part += `,"files":[${extras.files.map((file) => fileJson(file, options.link(file))).join()}]`;
   }
   if (extras.replyTo !== undefined) {
     const { id, sentAt } = extras.replyTo;
@@ -64,9 +65,9 @@ function commonExtras(extras: Extras, options: RowOptions): string {
   return part;
 }
 
-function fileJson(file: FileRef, nonce: string): string {
-  const link = `https://file.zoom.us/file/download/${file.fileId}?filename=${encodeURIComponent(file.fileName)}&jwt=${nonce}.${file.fileId}`;
-  return `{"file_id":"${file.fileId}","file_name":${JSON.stringify(file.fileName)},"file_size":${file.fileSize},"download_url":${JSON.stringify(link)}}`;
+function fileJson({ fileId, fileName, fileSize }: FileRef, link: string | undefined): string {
+  const url = link === undefined ? '' : `,"download_url":${JSON.stringify(link)}`;
+  return `{"file_id":"${fileId}","file_name":${JSON.stringify(fileName)},"file_size":${fileSize}${url}}`;
 }
 
 function reactionsPart(message: Message, options: RowOptions): string {

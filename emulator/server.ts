@@ -3,11 +3,15 @@ import Fastify from 'fastify';
 import type { Account } from './account.ts';
 import { Actors } from './act.ts';
 import { EmulatedClock } from './clock.ts';
+import { createContent } from './content.ts';
+import { openSecondOrigin } from './content-endpoints.ts';
+import { truthFiles, truthForwarded, truthHoldFiles, truthMatters } from './content-truth.ts';
 import { addControlEndpoints } from './control.ts';
 import { loadCorpus } from './corpus.ts';
 import type { Emulator, EmulatorOptions } from './emulator.ts';
 import { Faults, faultSchema } from './faults.ts';
 import { generateAccount } from './generate.ts';
+import { holdDeedSchema } from './legal-hold.ts';
 import { RateLimits } from './limits.ts';
 import { AccessTokens, DEFAULT_SCOPES } from './oauth.ts';
 import { PageTokens } from './page-token.ts';
@@ -19,8 +23,12 @@ import { truthContext, truthMembershipChanges } from './truth-context.ts';
 import { addZoomEndpoints, type World } from './zoom.ts';
 
 export type { ActingOptions, Deed } from './act.ts';
+export type { FileCondition } from './chat-files.ts';
+export type { TruthFile, TruthForwarded, TruthHoldFile, TruthMatter } from './content-truth.ts';
 export type { Emulator, EmulatorOptions } from './emulator.ts';
 export type { Fault } from './faults.ts';
+export type { ZipCondition } from './hold-files.ts';
+export type { HoldDeed } from './legal-hold.ts';
 export type { ServedSettings, SettingChanges } from './settings.ts';
 export type { Stats } from './stats.ts';
 export type { SwitchChanges, Switches } from './switches.ts';
@@ -35,6 +43,7 @@ export type {
   TruthSpace,
   TruthUser,
 } from './truth-context.ts';
+export type { TruthWebhook, WebhookTarget, WebhookValidation } from './webhooks.ts';
 
 /** Builds the account, listens on 127.0.0.1 and returns the handle by which a test drives it. */
 export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
@@ -47,6 +56,9 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     clientId: options.clientId ?? 'emulated-client',
     clientSecret: options.clientSecret ?? 'emulated-secret',
   };
+  const seed = options.source.kind === 'generated' ? options.source.seed : 0;
+  const switches = changeSwitches(DEFAULT_SWITCHES, options.switches ?? {});
+  const content = createContent(account, accountId, seed, switches, () => clock.now());
   const world: World = {
     account,
     accountId,
@@ -55,24 +67,32 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     limits: new RateLimits(options.plan ?? 'business', options.limits ?? true),
     faults: new Faults(),
     counters: new Counters(),
-    switches: changeSwitches(DEFAULT_SWITCHES, options.switches ?? {}),
+    switches,
     pageTokens: new PageTokens(),
+    content,
     url: '',
   };
-  const actors = new Actors(account, options.source.kind === 'generated' ? options.source.seed : 0, () =>
-    clock.now(),
+  const actors = new Actors(
+    account,
+    seed,
+    () => clock.now(),
+    (happening) => content.webhooks.tell(happening),
   );
 
   // Session ids are longer than the router's own limit when doubly encoded.
   const app = Fastify({ forceCloseConnections: true, routerOptions: { maxParamLength: 1000 } });
-  await addZoomEndpoints(app, world);
+  const serve = await addZoomEndpoints(app, world);
+  const secondOrigin = await openSecondOrigin(world, serve);
   addControlEndpoints(app, () => emulator);
   world.url = await app.listen({ port: options.port ?? 0, host: '127.0.0.1' });
 
   const emulator: Emulator = {
     url: world.url,
     now: () => clock.now(),
-    moveClock: (byMs) => clock.move(byMs),
+    moveClock: (byMs) => {
+      clock.move(byMs);
+      content.webhooks.sendDue();
+    },
     act: (count) => actors.act(count),
     perform: (deed) => actors.perform(deed),
     startActing: (perSecond, acting) => actors.start(perSecond, acting),
@@ -92,8 +112,21 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     membershipChanges: () => truthMembershipChanges(account, world.switches),
     context: () => truthContext(account, world.switches, clock.now()),
     stats: () => world.counters.stats(world.limits.busiestSecond()),
+    secondUrl: content.secondUrl,
+    files: () => truthFiles(content),
+    setFile: (fileId, condition) => content.files.setCondition(fileId, condition),
+    forwarded: () => truthForwarded(content),
+    setForward: (forwardId, resolvable) => content.forwards.setResolvable(forwardId, resolvable),
+    matters: () => truthMatters(content),
+    holdFiles: () => truthHoldFiles(account, content, switches.holdZipMinutes),
+    hold: (deed) => content.holds.perform(holdDeedSchema.parse(deed)),
+    webhooks: () => content.webhooks.truth(),
+    aimWebhooks: (target) => content.webhooks.aim(target),
+    validateWebhook: () => content.webhooks.validate(),
     close: async () => {
       actors.stop();
+      content.webhooks.aim(undefined);
+      await secondOrigin.close();
       await app.close();
     },
   };

@@ -13,6 +13,10 @@ export interface Stats {
   readonly lastRequestAt: number | undefined;
   /** Bytes of body sent by all endpoints but that of tokens. */
   readonly bodyBytes: number;
+  /** What reached the second origin, with how many access tokens among it. */
+  readonly secondOrigin: { readonly requests: number; readonly withAuthorization: number };
+  /** Memory of the whole process in bytes. */
+  readonly residentBytes: number;
   /** CPU the whole process has used, in microseconds. */
   readonly cpuMicros: number;
 }
@@ -24,6 +28,7 @@ export class Counters {
   #lastRequestAt: number | undefined;
   #bodyBytes = 0;
   #writes = 0;
+  readonly #secondOrigin = { requests: 0, withAuthorization: 0 };
 
   count(endpoint: Endpoint, outcome: string, bodyBytes: number): void {
     const name = `${endpoint} ${outcome}`;
@@ -37,6 +42,11 @@ export class Counters {
     this.#writes += 1;
   }
 
+  countSecondOrigin(authorization: string | undefined): void {
+    this.#secondOrigin.requests += 1;
+    if (authorization !== undefined) this.#secondOrigin.withAuthorization += 1;
+  }
+
   stats(busiestSecond: Readonly<Record<string, number>>): Stats {
     const { user, system } = process.cpuUsage();
     return {
@@ -46,6 +56,8 @@ export class Counters {
       firstRequestAt: this.#firstRequestAt,
       lastRequestAt: this.#lastRequestAt,
       bodyBytes: this.#bodyBytes,
+      secondOrigin: { ...this.#secondOrigin },
+      residentBytes: process.memoryUsage.rss(),
       cpuMicros: user + system,
     };
   }

@@ -27,6 +27,21 @@ export const switchesSchema = z.strictObject({
   storeRevisions: z.boolean(),
   /** Are the rows inside a page in random order? */
   shufflePages: z.boolean(),
+  /**
+   * Where the link of a chat file leads first. `zoom`: to the second origin, which then stands for another host of
+   * Zoom's. `foreign`: to the second origin as a stranger's, which asks for nothing.
+   */
+  downloadRedirect: z.enum(['none', 'zoom', 'foreign']),
+  /** Do Zoom's hosts want the access token as well as the link's own? */
+  downloadNeedsBearer: z.boolean(),
+  /** Emulated minutes from the first listing of a legal-hold zip until it can be downloaded. */
+  holdZipMinutes: z.number().min(0),
+  /** How webhooks are signed; `stale`: rightly, but ten minutes ago. */
+  webhookSignature: z.enum(['good', 'bad', 'stale', 'missing']),
+  /** `unusual`: with characters beyond ASCII for certain, and with spaces that no serialiser would repeat. */
+  webhookBody: z.enum(['compact', 'unusual']),
+  /** Is each webhook sent twice, with the same request id? */
+  webhookRepeats: z.boolean(),
   /** How activity logs spell a change: `joined` and `left`, `join` and `leave`, or now one and now the other. */
   activitySpelling: z.enum(['past', 'present', 'mixed']),
   /** How many days back activity logs can be asked for. */
@@ -44,6 +59,12 @@ export const DEFAULT_SWITCHES: Readonly<Switches> = {
   toInclusive: true,
   storeRevisions: true,
   shufflePages: false,
+  downloadRedirect: 'none',
+  downloadNeedsBearer: false,
+  holdZipMinutes: 5,
+  webhookSignature: 'good',
+  webhookBody: 'compact',
+  webhookRepeats: false,
   activitySpelling: 'past',
   activityDays: 180,
 };

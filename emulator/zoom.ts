@@ -5,19 +5,24 @@ import formbody from '@fastify/formbody';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Account, Session } from './account.ts';
 import { addAccountRoutes } from './account-routes.ts';
+import type { StreamAnswer } from './byte-stream.ts';
+import { linksOf } from './chat-files.ts';
 import type { EmulatedClock } from './clock.ts';
+import type { Content } from './content.ts';
+import { addContentEndpoints } from './content-endpoints.ts';
 import { deliver } from './deliver.ts';
-import { ENDPOINTS, type EndpointRules, type Report, type ReportEndpoint } from './endpoints.ts';
+import { ENDPOINTS, type EndpointRules, type Report, type ReportEndpoint, type Serve } from './endpoints.ts';
 import type { Endpoint, Fault, Faults } from './faults.ts';
 import { concurrencyRefusal, dailyLimitRefusal, type RateLimits } from './limits.ts';
 import { messagesReport } from './messages-report.ts';
-import type { AccessTokens, TokenRequest } from './oauth.ts';
+import type { AccessTokens, TokenFlaw, TokenRequest } from './oauth.ts';
 import type { PageTokens } from './page-token.ts';
 import type { Query } from './query.ts';
 import { hashText, Random } from './random.ts';
 import {
   type Answer,
   invalidAccessToken,
+  invalidFileToken,
   invalidPageToken,
   missingScopes,
   notFound,
@@ -41,12 +46,13 @@ export interface World {
   readonly counters: Counters;
   readonly switches: Switches;
   readonly pageTokens: PageTokens;
+  readonly content: Content;
   /** Where the emulator listens, known once it does. */
   url: string;
 }
 
-/** Adds Zoom's endpoints to the HTTP server. */
-export async function addZoomEndpoints(app: FastifyInstance, world: World): Promise<void> {
+/** Adds Zoom's endpoints to the HTTP server. Returns the way that all their requests take, for other origins. */
+export async function addZoomEndpoints(app: FastifyInstance, world: World): Promise<Serve> {
   const shuffle = new Random(1);
   let responses = 0;
 
@@ -94,10 +100,12 @@ export async function addZoomEndpoints(app: FastifyInstance, world: World): Prom
       return accountSettings(query, world.account.settings, world.switches);
     });
   });
+  addContentEndpoints(app, world, serve);
   addAccountRoutes(app, world.account, serve);
   app.setNotFoundHandler((_request, reply) => {
     reply.code(404).send({ code: 2300, message: 'This API endpoint is not recognized.' });
   });
+  return serve;
 
   function serve(
     endpoint: ReportEndpoint,
@@ -111,28 +119,32 @@ export async function addZoomEndpoints(app: FastifyInstance, world: World): Prom
     let fault: Fault | undefined;
     let headers = {};
     const answer = answerOf(() => {
-      world.tokens.check(request.headers.authorization, query.access_token, now);
-      headers = world.limits.take(ENDPOINTS[endpoint].label, now);
+      if (endpoint !== 'file-download') {
+        world.tokens.check(request.headers.authorization, query.access_token, now, tokenRefusal(endpoint));
+        headers = world.limits.take(ENDPOINTS[endpoint].label, now);
+      }
       fault = world.faults.take(endpoint, paged);
       if (fault !== undefined) throwRefusal(fault, endpoint, world, request);
-      world.tokens.checkScopes(ENDPOINTS[endpoint].scopes);
-      const body = report(query, {
+      if (endpoint !== 'file-download') world.tokens.checkScopes(ENDPOINTS[endpoint].scopes);
+      const nonce = `${responses.toString(36)}x${now.toString(36)}`;
+      const made = report(query, {
         switches: world.switches,
         pageTokens: world.pageTokens,
         now,
-        nonce: `${responses.toString(36)}x${now.toString(36)}`,
+        link: linksOf(world.content.files, world.url, nonce, now),
         shuffle,
         overlap: fault?.kind === 'repeated-rows' ? (fault.rows ?? 5) : 0,
         repeatToken: fault?.kind === 'repeated-page-token',
       });
-      return { status: 200, headers, body };
+      return Buffer.isBuffer(made) ? { status: 200, headers, body: made } : made;
     });
     const complete = { ...answer, headers: { ...headers, ...answer.headers } };
-    world.counters.count(endpoint, deliver(reply, complete, fault), answer.body.length);
+    const { length } = 'stream' in answer ? answer.stream : answer.body;
+    world.counters.count(endpoint, deliver(reply, complete, fault), length);
   }
 }
 
-function answerOf(work: () => Answer): Answer {
+function answerOf<Made extends Answer | StreamAnswer>(work: () => Made): Made | Answer {
   try {
     return work();
   } catch (error) {
@@ -154,7 +166,7 @@ function throwRefusal(fault: Fault, endpoint: Endpoint, world: World, request: F
     }
     case 'token-expired':
       world.tokens.revoke(request.headers.authorization);
-      throw invalidAccessToken('Access token is expired.');
+      throw tokenRefusal(endpoint)('expired');
     case 'expired-page-token':
       throw invalidPageToken();
     case 'second-limit':
@@ -180,6 +192,10 @@ function throwRefusal(fault: Fault, endpoint: Endpoint, world: World, request: F
     default:
       fault satisfies never;
   }
+}
+
+function tokenRefusal(endpoint: Endpoint): (flaw: TokenFlaw) => Refusal {
+  return endpoint === 'file-info' || endpoint === 'file-download' ? invalidFileToken : invalidAccessToken;
 }
 
 function retryAfter(fault: Extract<Fault, { kind: 'daily-limit' }>, now: number): string {

@@ -101,6 +101,10 @@ const TABLE = {
     exit: 17,
     hint: 'Nothing is lost: what failed stays open and is tried again by the next pass. The log names each unit.',
   },
+  'coverage-hole': {
+    exit: 18,
+    hint: '`zoom-chat-archiver repair` collects what is missing; what is lost is on record for good.',
+  },
   'lease-held': {
     exit: 16,
     hint: 'A running archiver holds the lease of this account. Let it work, or stop it first.',

@@ -3,9 +3,11 @@ import { Command, CommanderError } from 'commander';
 import { checkConfigCommand } from './commands/check-config.ts';
 import { collectCommand } from './commands/collect.ts';
 import { buildInfo, type CommandIo, DEFAULT_CONFIG_PATH } from './commands/context.ts';
+import { coverageCommand } from './commands/coverage.ts';
 import { initCommand } from './commands/init.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { queryCommand } from './commands/query.ts';
+import { repairCommand } from './commands/repair.ts';
 import { runCommand } from './commands/run.ts';
 import { sealCommand } from './commands/seal.ts';
 import { statusCommand } from './commands/status.ts';
@@ -57,6 +59,8 @@ async function main(argv: readonly string[]): Promise<number> {
     collectCommand(io),
     sealCommand(io),
     statusCommand(io),
+    coverageCommand(io),
+    repairCommand(io),
     queryCommand(io),
   ]) {
     program.addCommand(command.copyInheritedSettings(program));

@@ -34,6 +34,13 @@ export interface Interval {
   readonly to: number;
 }
 
+/** What two intervals have in common; undefined when nothing. */
+export function intersection(one: Interval, other: Interval): Interval | undefined {
+  const from = Math.max(one.from, other.from);
+  const to = Math.min(one.to, other.to);
+  return from < to ? { from, to } : undefined;
+}
+
 export const STREAMS = [
   'messages',
   'reactions',

@@ -121,6 +121,6 @@ async function collectMessages(
 ): Promise<CollectorEnd> {
   const collector = await MessagesCollector.create(tools, policy, parallel);
   const end = await runCollector(tools, collector);
-  tools.events.oldestUncollected('messages', await collector.oldestUncollected());
+  tools.events.surveyed('messages', await collector.survey());
   return end;
 }

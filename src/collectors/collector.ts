@@ -1,9 +1,11 @@
 /** One stream's collector, run from its first due unit to its last. */
 import { type ArchiverError, hasCode } from '../errors.ts';
+import { failingUnits } from '../ledger/units.ts';
 import type { Stream } from '../record.ts';
 import type { PassTools } from './pass.ts';
 import { runExclusive } from './pool.ts';
 import { type CollectUnit, runUnit, type Unit, unitName } from './unit.ts';
+import { DAY_MS } from './windows.ts';
 
 /** Brings one stream; the pass runs what it plans. */
 export interface Collector<U extends Unit = Unit> {
@@ -93,7 +95,10 @@ export async function runCollector<U extends Unit>(
   };
   try {
     for (;;) {
-      const units = (await collector.plan()).filter((unit) => !ran.has(unitName(unit)));
+      const later = await notBefore(tools, collector.stream);
+      const units = (await collector.plan()).filter(
+        (unit) => !ran.has(unitName(unit)) && (later.get(unitKey(unit)) ?? 0) <= now(),
+      );
       events.planned(units.length);
       if (units.length === 0 || drain.aborted) break;
       try {
@@ -110,4 +115,23 @@ export async function runCollector<U extends Unit>(
   const complete = !drain.aborted && failed === 0;
   if (complete) events.streamComplete(collector.stream, startedAt);
   return { done, failed, complete };
+}
+
+/** When the failed units of a stream may be tried again. A moment far off was set by a clock that was set back since. */
+async function notBefore(
+  { db, lease, now }: PassTools,
+  stream: Stream,
+): Promise<ReadonlyMap<string, number>> {
+  const failing = await failingUnits(db, lease.account, FAILING_LIMIT, stream);
+  return new Map(
+    failing
+      .filter(({ retryAt }) => retryAt - now() <= DAY_MS)
+      .map((unit) => [`${unit.mode} ${unit.from} ${unit.to} ${unit.scope}`, unit.retryAt]),
+  );
+}
+
+const FAILING_LIMIT = 100_000;
+
+function unitKey({ mode, window, scope }: Unit): string {
+  return `${mode} ${window.from} ${window.to} ${scope}`;
 }

@@ -72,3 +72,44 @@ export function coverageRecord(account: string, run: string, unit: UnitKey, repo
     record,
   };
 }
+
+/**
+ * The record of a window that Zoom may have deleted before it was collected: from then on the archive says so itself.
+ * @param kept the moment before which Zoom may have deleted, as known then
+ */
+export function lostRecord(
+  account: string,
+  run: string,
+  unit: { readonly stream: string; readonly scope: string; readonly mode: string },
+  window: Interval,
+  kept: number,
+  at: number,
+): Candidate {
+  const { stream, scope, mode } = unit;
+  const record = canonicalJson({
+    account,
+    run,
+    unit: { stream, scope, mode, from: iso(window.from), to: iso(window.to) },
+    outcome: 'lost',
+    source_kept_since: iso(kept),
+    noticed_at: iso(at),
+  });
+  return {
+    stream: 'coverage',
+    kind: 'lost',
+    key: recordKey(scopeTag(account, scope), at, [
+      'coverage',
+      stream,
+      scope,
+      mode,
+      String(window.from),
+      String(window.to),
+      'lost',
+    ]),
+    content: contentHash(record),
+    rule: 'once',
+    time: instant(at),
+    keyMonth: LASTING,
+    record,
+  };
+}

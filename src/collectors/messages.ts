@@ -1,29 +1,57 @@
 /** Collects the messages of every known session, in both modes. */
 import { z } from 'zod';
+import type { Database } from '../ledger/database.ts';
 import { readLearned, writeLearned } from '../ledger/learned.ts';
-import { eachKnownSession, forgetCoverage } from '../ledger/registry.ts';
+import { eachKnownSession, fixExpected, forgetCoverage, type KnownSession } from '../ledger/registry.ts';
+import { readSourceRetention } from '../ledger/source-retention.ts';
 import { knownStates } from '../ledger/states.ts';
+import { recordLost } from '../ledger/units.ts';
 import { type Interval, instant, type RecordKey, scopeTag } from '../record.ts';
 import type { Reply } from '../zoom/client.ts';
 import { firstMessagePage, messagePages } from '../zoom/reports.ts';
 import type { MessagesPage } from '../zoom/schemas.ts';
 import { type Collector, isOwnFault, PLAN_LIMIT } from './collector.ts';
+import { lostRecord } from './coverage.ts';
 import type { PassTools } from './pass.ts';
 import { firstPageHoldsAll, NO_EVIDENCE, type PlacementEvidence, PlacementObserver } from './placement.ts';
-import {
-  byUrgency,
-  type CollectionPolicy,
-  dueUnits,
-  type MessagesUnit,
-  oldestUncollected,
-} from './planner.ts';
+import { byUrgency, type CollectionPolicy, dueUnits, type MessagesUnit } from './planner.ts';
 import { pageCandidates } from './revisions.ts';
+import { keptSince, lostWindows, MODES, type Mode, type SourceRetention } from './source-retention.ts';
+import { type SessionsState, Survey } from './survey.ts';
 import type { Attempt } from './unit.ts';
 import { DAY_MS } from './windows.ts';
 
 /** Name of the evidence in the ledger. */
 const PLACEMENT = 'modification-placement';
 const evidence = z.object({ whole: z.number(), spread: z.number() });
+
+/** How long after a session was seen first its channel's policy is waited for. */
+const POLICY_WAIT_MS = 2 * DAY_MS;
+
+/** The session with the time from which it had to be collected, once that is known. */
+function withExpected(session: KnownSession, retention: SourceRetention, now: number): KnownSession {
+  if (session.expectedFrom !== undefined || !retention.has('channels')) return session;
+  const isKnown =
+    session.channelId === '' ||
+    retention.has(session.channelId) ||
+    now - session.firstSeenAt > POLICY_WAIT_MS;
+  return isKnown ? { ...session, expectedFrom: keptSince(session, retention, session.firstSeenAt) } : session;
+}
+
+/** How complete all known sessions of an account are. */
+export async function surveySessions(
+  db: Database,
+  account: string,
+  policy: CollectionPolicy,
+  now: number,
+): Promise<SessionsState> {
+  const retention = await readSourceRetention(db, account);
+  const survey = new Survey(policy, now);
+  for await (const sessions of eachKnownSession(db, account)) {
+    for (const session of sessions) survey.add(session, keptSince(session, retention, now));
+  }
+  return survey.state();
+}
 
 /** Sessions run in parallel, with one request at a time in each (fact sheet section 8, concurrency). */
 export class MessagesCollector implements Collector<MessagesUnit> {
@@ -56,16 +84,52 @@ export class MessagesCollector implements Collector<MessagesUnit> {
     return new MessagesCollector(tools, policy, parallel, evidence.parse(known ?? NO_EVIDENCE));
   }
 
-  /** The most urgent due units of all known sessions. */
+  /** The most urgent due units of all known sessions; what Zoom deleted meanwhile goes on record as lost. */
   async plan(): Promise<readonly MessagesUnit[]> {
     const { db, lease, now } = this.#tools;
     const at = now();
+    const retention = await readSourceRetention(db, lease.account);
     let urgent: readonly MessagesUnit[] = [];
-    for await (const sessions of eachKnownSession(db, lease.account)) {
-      const due = sessions.flatMap((session) => dueUnits(session, this.#policy, at));
+    for await (const known of eachKnownSession(db, lease.account)) {
+      const sessions = known.map((session) => withExpected(session, retention, at));
+      await fixExpected(
+        db,
+        lease,
+        sessions.flatMap(({ id, expectedFrom: from }, index) =>
+          from !== undefined && known[index]?.expectedFrom === undefined ? [{ id, from }] : [],
+        ),
+      );
+      const due: MessagesUnit[] = [];
+      for (const session of sessions) {
+        const kept = keptSince(session, retention, at);
+        for (const mode of MODES) {
+          for (const window of lostWindows(session, mode, kept, at))
+            await this.#lose(session, mode, window, kept);
+        }
+        due.push(...dueUnits(session, this.#policy, kept, at));
+      }
       urgent = byUrgency([...urgent, ...due]).slice(0, PLAN_LIMIT);
     }
     return urgent;
+  }
+
+  async #lose(session: KnownSession, mode: Mode, window: Interval, kept: number): Promise<void> {
+    const { db, lease, run, now, classOf, log, events } = this.#tools;
+    const at = now();
+    const unit = { stream: this.stream, scope: session.id, mode };
+    const candidate = lostRecord(lease.account, run, unit, window, kept, at);
+    await recordLost(db, lease, {
+      ...unit,
+      window,
+      candidate,
+      provenance: { run, requestId: '', trackingId: '', observedAt: instant(at) },
+      className: classOf(candidate),
+    });
+    log.error(
+      { session: session.id, mode, from: new Date(window.from), to: new Date(window.to) },
+      'Zoom may have deleted a window before it was collected',
+    );
+    events.windowLost(this.stream);
   }
 
   readonly collect = async (unit: MessagesUnit, attempt: Attempt): Promise<Interval | undefined> => {
@@ -105,18 +169,10 @@ export class MessagesCollector implements Collector<MessagesUnit> {
     if (this.#overturned) await forgetCoverage(db, lease, 'messages', 'modified');
   }
 
-  /** The oldest moment of which a listing showed something that was not collected. */
-  async oldestUncollected(): Promise<number | undefined> {
+  /** How complete all known sessions are now. */
+  async survey(): Promise<SessionsState> {
     const { db, lease, now } = this.#tools;
-    const at = now();
-    let oldest: number | undefined;
-    for await (const sessions of eachKnownSession(db, lease.account)) {
-      for (const session of sessions) {
-        const moment = oldestUncollected(session, at);
-        if (moment !== undefined && (oldest === undefined || moment < oldest)) oldest = moment;
-      }
-    }
-    return oldest;
+    return surveySessions(db, lease.account, this.#policy, now());
   }
 
   async #admit(

@@ -6,6 +6,7 @@ import type { UnitKey } from '../ledger/units.ts';
 import type { Logger } from '../log.ts';
 import type { Candidate } from '../record.ts';
 import type { ZoomClient } from '../zoom/client.ts';
+import type { SessionsState } from './survey.ts';
 
 /** `fetch` waits for Zoom, `parse` reads and hashes, `admit` waits for the ledger. */
 export type CollectStage = 'fetch' | 'parse' | 'admit';
@@ -18,7 +19,10 @@ export interface CollectEvents {
   spent(stage: CollectStage, seconds: number): void;
   unitEnded(unit: { readonly stream: string; readonly mode: string }, outcome: 'done' | 'failed'): void;
   streamComplete(stream: string, at: number): void;
-  oldestUncollected(stream: string, at: number | undefined): void;
+  /** A window went on record as lost. */
+  windowLost(stream: string): void;
+  /** How complete what is known of a stream's sessions is. */
+  surveyed(stream: string, state: SessionsState): void;
 }
 
 export interface PassTools {

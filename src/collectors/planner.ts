@@ -34,6 +34,8 @@ export interface MessagesUnit {
   /** What the unit proves when it succeeds; ends `settleMs` before now. */
   readonly covers: Interval;
   readonly session: KnownSession;
+  /** When Zoom may delete the first of what the unit covers, milliseconds. */
+  readonly deletedAt: number;
 }
 
 function unitWindows(
@@ -85,16 +87,29 @@ export function modificationCadence(ageMs: number, policy: CollectionPolicy): nu
   return (step ?? policy.modifications.at(-1))?.everyMs ?? policy.sweepMs;
 }
 
+/**
+ * How often a session is asked: as configured, and so often that each part of what Zoom keeps is asked for several
+ * times before it goes.
+ * @param kept the moment before which Zoom may have deleted
+ */
+export function askEvery(everyMs: number, kept: number, now: number): number {
+  return Math.min(everyMs, (now - kept) / ASKS_WHILE_KEPT);
+}
+
+const ASKS_WHILE_KEPT = 4;
+
 /** No failure holds a session back for longer: a retry further off was set by a clock that was set back since. */
 const LONGEST_RETRY_MS = DAY_MS;
 
 /**
  * Units of one session that are due now, oldest first. Holes are always due. The newest part is due for `sent`
  * when a listing showed a message since (or the sweep is), for `modified` when its cadence says so.
+ * @param kept the moment before which Zoom may have deleted what the session held
  */
 export function dueUnits(
   session: KnownSession,
   policy: CollectionPolicy,
+  kept: number,
   now: number,
 ): readonly MessagesUnit[] {
   if (session.retryAt > now && session.retryAt - now <= LONGEST_RETRY_MS) return [];
@@ -106,51 +121,30 @@ export function dueUnits(
         scope: session.id,
         mode,
         session,
+        deletedAt: part.covers.from + now - kept,
         ...part,
       })),
     );
   const sent = missing(whole, session.sent).filter((gap) => {
     if (gap.to < now || session.sent.length === 0) return true;
     // Listings give whole seconds, so a message in the second of the coverage's end may be new.
-    return session.lastMessageAt >= Math.floor(gap.from / 1000) * 1000 || now - gap.from >= policy.sweepMs;
+    return (
+      session.lastMessageAt >= Math.floor(gap.from / 1000) * 1000 ||
+      now - gap.from >= askEvery(policy.sweepMs, kept, now)
+    );
   });
-  const cadence = modificationCadence(now - session.lastActivityAt, policy);
+  const cadence = askEvery(modificationCadence(now - session.lastActivityAt, policy), kept, now);
   const modified = missing(whole, session.modified).filter(
     (gap) => gap.to < now || session.modified.length === 0 || now - gap.from >= cadence + policy.settleMs,
   );
   return byUrgency([...due('sent', sent), ...due('modified', modified)]);
 }
 
-/**
- * The moment of the oldest thing a session may hold that was not collected; undefined when a listing shows none.
- */
-export function oldestUncollected(session: KnownSession, now: number): number | undefined {
-  const whole = { from: reportHorizon(now), to: now };
-  const [sent] = missing(whole, session.sent);
-  const [modified] = missing(whole, session.modified);
-  const starts: number[] = [];
-  if (sent !== undefined && session.lastMessageAt >= sent.from) starts.push(sent.from);
-  if (modified !== undefined && session.lastActivityAt >= modified.from) starts.push(modified.from);
-  return starts.length === 0 ? undefined : Math.min(...starts);
-}
-
-/**
- * Gaps in what was collected of a session, both modes together: between covered times, and everything when one mode
- * was never collected. What came after the newest coverage is not a hole but not due yet.
- */
-export function coverageHoles(session: KnownSession, now: number): number {
-  const horizon = reportHorizon(now);
-  const holes = (covered: readonly Interval[]): number =>
-    covered.length === 0
-      ? 1
-      : missing({ from: horizon, to: Math.max(horizon, covered.at(-1)?.to ?? 0) }, covered).length;
-  return holes(session.sent) + holes(session.modified);
-}
-
 /** What Zoom deletes first comes first; within the same moment messages before their modifications. */
 export function byUrgency(units: readonly MessagesUnit[]): readonly MessagesUnit[] {
   return [...units].sort(
     (a, b) =>
+      a.deletedAt - b.deletedAt ||
       a.covers.from - b.covers.from ||
       (a.mode === b.mode ? 0 : a.mode === 'sent' ? -1 : 1) ||
       (a.scope < b.scope ? -1 : a.scope > b.scope ? 1 : 0),

@@ -1,11 +1,13 @@
 import { Command } from 'commander';
 import { ArchiverError } from '../errors.ts';
+import type { Database } from '../ledger/database.ts';
 import { createMetrics, createRegistry } from '../metrics/metrics.ts';
 import { checkIdentity } from './archive.ts';
 import {
   buildInfo,
   type CommandIo,
   type CommonFlags,
+  type Context,
   leadOnce,
   openContext,
   openSink,
@@ -30,79 +32,88 @@ export function collectCommand(io: CommandIo): Command {
       const context = openContext(flags, 'warn');
       io.drainWithin(context.config.drain);
       await withLedger(context, async (db) => {
-        const sink = openSink(context);
-        await checkIdentity(sink, context.account).catch(async (error: unknown) => {
-          await sink.close();
-          throw error;
-        });
-        const metrics = createMetrics(createRegistry(), buildInfo());
-        const client = openZoom(context, metrics);
-        const leadership = await leadOnce(context, db, io.interrupt);
-        const progress = createProgress(io, 'collecting');
-        try {
-          await warnAboutSettings(client, context.log, io.interrupt);
-          const started = performance.now();
-          const interrupt = AbortSignal.any([io.interrupt, leadership.lost]);
-          const result = await runCollect({
-            context,
-            db,
-            client,
-            sink,
-            lease: leadership.lease,
-            metrics,
-            stop: { drain: io.drain, interrupt },
-            progress,
-          });
-          progress.stop();
-          const seconds = (performance.now() - started) / 1000;
-          const admitted = Object.fromEntries([...result.admitted].sort());
-          const { done, failed, complete, errors, sightings, drift, pages, stages } = result;
-          if (flags.json) {
-            io.out(
-              JSON.stringify({
-                complete,
-                units: { done, failed },
-                errors: errors.map(({ stream, error }) => ({
-                  stream,
-                  code: error.code,
-                  message: error.message,
-                })),
-                admitted,
-                sightings,
-                drift,
-                pages,
-                stages,
-                seconds: Number(seconds.toFixed(3)),
-              }),
-            );
-          } else {
-            io.out(
-              `${done} units collected, ${failed} failed, in ${seconds.toFixed(1)} s${complete ? '' : ' (not complete)'}`,
-            );
-            for (const [name, count] of Object.entries(admitted))
-              io.out(`  ${name}: ${count.toLocaleString('en-US')}`);
-            io.out(
-              `  seen again: ${sightings.toLocaleString('en-US')}, drift: ${drift.toLocaleString('en-US')}`,
-            );
-          }
-          const [ended] = errors;
-          if (ended !== undefined) {
-            io.fail(ended.error);
-          } else if (failed > 0) {
-            io.fail(
-              new ArchiverError('incomplete', 'the pass is not complete', {
-                detail: `${failed} units failed`,
-              }),
-            );
-          } else if (!complete) {
-            io.fail(new ArchiverError('interrupted', 'collection was asked to stop'));
-          }
-        } finally {
-          progress.stop();
-          await leadership.release();
-          await client.close();
-          await sink.close();
+        const { seconds, ...result } = await collectOnce(io, context, db);
+        const admitted = Object.fromEntries([...result.admitted].sort());
+        const { done, failed, complete, errors, sightings, drift, pages, stages } = result;
+        if (flags.json) {
+          io.out(
+            JSON.stringify({
+              complete,
+              units: { done, failed },
+              errors: errors.map(({ stream, error }) => ({
+                stream,
+                code: error.code,
+                message: error.message,
+              })),
+              admitted,
+              sightings,
+              drift,
+              pages,
+              stages,
+              seconds: Number(seconds.toFixed(3)),
+            }),
+          );
+        } else {
+          io.out(
+            `${done} units collected, ${failed} failed, in ${seconds.toFixed(1)} s${complete ? '' : ' (not complete)'}`,
+          );
+          for (const [name, count] of Object.entries(admitted))
+            io.out(`  ${name}: ${count.toLocaleString('en-US')}`);
+          io.out(
+            `  seen again: ${sightings.toLocaleString('en-US')}, drift: ${drift.toLocaleString('en-US')}`,
+          );
+        }
+        const [ended] = errors;
+        if (ended !== undefined) {
+          io.fail(ended.error);
+        } else if (failed > 0) {
+          io.fail(
+            new ArchiverError('incomplete', 'the pass is not complete', {
+              detail: `${failed} units failed`,
+            }),
+          );
+        } else if (!complete) {
+          io.fail(new ArchiverError('interrupted', 'collection was asked to stop'));
         }
       });
     });
+}
+
+/** One pass with its numbers, and a progress bar on a terminal. @param before done once this process leads */
+export async function collectOnce(
+  io: CommandIo,
+  context: Context,
+  db: Database,
+  before: () => Promise<void> = async () => undefined,
+): Promise<Awaited<ReturnType<typeof runCollect>> & { readonly seconds: number }> {
+  const sink = openSink(context);
+  const metrics = createMetrics(createRegistry(), buildInfo());
+  const client = openZoom(context, metrics);
+  try {
+    await checkIdentity(sink, context.account);
+    const leadership = await leadOnce(context, db, io.interrupt);
+    const progress = createProgress(io, 'collecting');
+    try {
+      await before();
+      await warnAboutSettings(client, context.log, io.interrupt);
+      const started = performance.now();
+      const result = await runCollect({
+        context,
+        db,
+        client,
+        sink,
+        lease: leadership.lease,
+        metrics,
+        stop: { drain: io.drain, interrupt: AbortSignal.any([io.interrupt, leadership.lost]) },
+        progress,
+      });
+      return { ...result, seconds: (performance.now() - started) / 1000 };
+    } finally {
+      progress.stop();
+      await leadership.release();
+    }
+  } finally {
+    await client.close();
+    await sink.close();
+  }
 }

@@ -1,15 +1,18 @@
 import { Command } from 'commander';
-import { coverageHoles, oldestUncollected } from '../collectors/planner.ts';
+import { surveySessions } from '../collectors/messages.ts';
+import type { CollectionPolicy } from '../collectors/planner.ts';
 import type { Database } from '../ledger/database.ts';
 import { leaseHolder } from '../ledger/lease.ts';
-import { eachKnownSession } from '../ledger/registry.ts';
 import { stagedTotals } from '../ledger/staging.ts';
 import { ledgerStatus } from '../ledger/status.ts';
-import { type CommandIo, type CommonFlags, openContext, withLedger } from './context.ts';
+import { type CommandIo, type CommonFlags, collectionPolicy, openContext, withLedger } from './context.ts';
 import { renderTable } from './table.ts';
 
 const iso = (time: number | undefined): string | null =>
   time === undefined ? null : new Date(time).toISOString();
+
+const days = (seconds: number | null): string =>
+  seconds === null ? 'nothing known' : `${(seconds / 86_400).toFixed(1)} days at the earliest`;
 
 /** `status`: what the ledger knows about completeness and about what waits. */
 export function statusCommand(io: CommandIo): Command {
@@ -19,7 +22,9 @@ export function statusCommand(io: CommandIo): Command {
     .action(async (_flags: unknown, command: Command) => {
       const flags = command.optsWithGlobals<CommonFlags>();
       const context = openContext(flags, 'warn');
-      const status = await withLedger(context, (db) => gather(db, context.account, context.now()));
+      const status = await withLedger(context, (db) =>
+        gather(db, context.account, collectionPolicy(context.config), context.now()),
+      );
       if (flags.json) {
         io.out(JSON.stringify(status));
         return;
@@ -35,7 +40,9 @@ export function statusCommand(io: CommandIo): Command {
             ['units done', status.units.done],
             ['units failed', status.units.failed],
             ['coverage holes', status.holes],
+            ['windows lost', status.lost],
             ['oldest uncollected', status.oldestUncollected ?? 'nothing'],
+            ['Zoom deletes uncollected data in', days(status.retentionGapSeconds)],
             ['staged records', status.staged.records],
             ['staged bytes', status.staged.bytes],
             ['segments', status.segments.committed],
@@ -48,16 +55,8 @@ export function statusCommand(io: CommandIo): Command {
     });
 }
 
-async function gather(db: Database, account: string, now: number) {
-  let holes = 0;
-  let oldest: number | undefined;
-  for await (const sessions of eachKnownSession(db, account)) {
-    for (const session of sessions) {
-      holes += coverageHoles(session, now);
-      const moment = oldestUncollected(session, now);
-      if (moment !== undefined && (oldest === undefined || moment < oldest)) oldest = moment;
-    }
-  }
+async function gather(db: Database, account: string, policy: CollectionPolicy, now: number) {
+  const { holes, lost, oldestUncollected, untilLoss } = await surveySessions(db, account, policy, now);
   const staged = await stagedTotals(db, account);
   const holder = await leaseHolder(db, account);
   return {
@@ -65,7 +64,9 @@ async function gather(db: Database, account: string, now: number) {
     ...(await ledgerStatus(db, account)),
     staged: { records: staged.records, bytes: staged.bytes, oldest: iso(staged.oldest) },
     holes,
-    oldestUncollected: iso(oldest),
+    lost,
+    oldestUncollected: iso(oldestUncollected),
+    retentionGapSeconds: untilLoss === undefined ? null : Math.round(untilLoss / 1000),
     lease:
       holder === undefined || holder.expired
         ? null

@@ -87,7 +87,14 @@ export async function runCollect(job: CollectJob): Promise<CollectSummary & Coun
         progress?.finish(`${records.toLocaleString('en-US')} records`);
       },
       streamComplete: (stream, at) => metrics.streamComplete({ stream, at }),
-      oldestUncollected: (stream, at) => metrics.oldestUncollected({ stream, at }),
+      windowLost: (stream) => metrics.windowLost({ stream }),
+      surveyed(stream, state) {
+        metrics.oldestUncollected({ stream, at: state.oldestUncollected });
+        metrics.sessionsSurveyed({
+          ...state,
+          ...(state.untilLoss === undefined ? {} : { untilLossSeconds: state.untilLoss / 1000 }),
+        });
+      },
     },
   }).finally(() => reportStaged(db, lease.account, metrics));
   return { ...summary, admitted, sightings, drift, pages, stages };

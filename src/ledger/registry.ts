@@ -19,6 +19,12 @@ export interface KnownSession extends ListedSession {
   /** What was collected, in order, without overlap. */
   readonly sent: readonly Interval[];
   readonly modified: readonly Interval[];
+  /** What Zoom deleted before it was collected, as it is on record. */
+  readonly lost: { readonly sent: readonly Interval[]; readonly modified: readonly Interval[] };
+  /** When a listing showed it first. */
+  readonly firstSeenAt: number;
+  /** From when on it had to be collected; undefined until it is known what Zoom kept at first. */
+  readonly expectedFrom: number | undefined;
   /** Not asked before this moment, because it failed; 0 when it did not. */
   readonly retryAt: number;
 }
@@ -69,8 +75,12 @@ interface SessionRow extends Record<string, unknown> {
   readonly channel_id: string;
   readonly last_message_at: Date;
   readonly last_activity_at: Date;
+  readonly first_seen_at: Date;
+  readonly expected_from: Date | null;
   readonly sent: string | null;
   readonly modified: string | null;
+  readonly sent_lost: string | null;
+  readonly modified_lost: string | null;
   readonly retry_at: Date | null;
 }
 
@@ -98,7 +108,8 @@ async function knownSessions(
 ): Promise<readonly KnownSession[]> {
   const rows = await db.query<SessionRow>(
     `select r.session_id as id, r.type, r.name, r.channel_id, r.last_message_at, r.last_activity_at,
-       s.covered::text as sent, m.covered::text as modified,
+       r.first_seen_at, r.expected_from, s.covered::text as sent, m.covered::text as modified,
+       s.lost::text as sent_lost, m.lost::text as modified_lost,
        (select max(u.retry_at) from units u where u.account = r.account and u.stream = 'messages'
           and u.scope = r.session_id and u.outcome = 'failed') as retry_at
      from registry r
@@ -118,10 +129,41 @@ async function knownSessions(
     channelId: row.channel_id,
     lastMessageAt: row.last_message_at.getTime(),
     lastActivityAt: row.last_activity_at.getTime(),
+    firstSeenAt: row.first_seen_at.getTime(),
+    expectedFrom: row.expected_from?.getTime(),
     sent: parseMultirange(row.sent),
     modified: parseMultirange(row.modified),
+    lost: { sent: parseMultirange(row.sent_lost), modified: parseMultirange(row.modified_lost) },
     retryAt: row.retry_at?.getTime() ?? 0,
   }));
+}
+
+/**
+ * Fixes, once, from when on sessions had to be collected: what Zoom still held when they were planned first with its
+ * retention known. Fails with `lease-lost`.
+ */
+export async function fixExpected(
+  db: Database,
+  lease: Lease,
+  sessions: readonly { readonly id: SessionId; readonly from: number }[],
+): Promise<void> {
+  if (sessions.length === 0) return;
+  const rows = await db.query(
+    `with guard as (select 1 from lease where account = $1 and generation = $2 for share),
+     fixed as (
+       update registry r set expected_from = s.at
+       from guard, unnest($3::text[], $4::timestamptz[]) as s (id, at)
+       where r.account = $1 and r.session_id = s.id and r.expected_from is null
+     )
+     select 1 from guard`,
+    [
+      lease.account,
+      lease.generation,
+      sessions.map(({ id }) => id),
+      sessions.map(({ from }) => new Date(from)),
+    ],
+  );
+  if (rows.length === 0) throw leaseLost(lease);
 }
 
 /** What a stream of the whole account was collected for, and when it was asked last (0: never). */
@@ -137,6 +179,35 @@ export async function accountCoverage(
     [account, stream, mode],
   );
   return { covered: parseMultirange(row?.covered ?? null), askedAt: row?.asked_at.getTime() ?? 0 };
+}
+
+/** What one stream was collected for, in one scope and mode. */
+export interface StreamCoverage {
+  readonly stream: string;
+  readonly scope: string;
+  readonly mode: string;
+  readonly covered: readonly Interval[];
+  readonly askedAt: number;
+}
+
+/** Coverage of all streams but messages, whose coverage comes with their sessions. */
+export async function otherCoverage(db: Database, account: string): Promise<readonly StreamCoverage[]> {
+  const rows = await db.query<{
+    stream: string;
+    scope: string;
+    mode: string;
+    covered: string;
+    asked_at: Date;
+  }>(
+    `select stream, scope, mode, covered::text as covered, asked_at from coverage
+     where account = $1 and stream <> 'messages' order by stream, scope, mode`,
+    [account],
+  );
+  return rows.map(({ covered, asked_at, ...row }) => ({
+    ...row,
+    covered: parseMultirange(covered),
+    askedAt: asked_at.getTime(),
+  }));
 }
 
 /** Forgets what was collected of a stream in one mode, so that all of it is asked for again. */

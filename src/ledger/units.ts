@@ -137,11 +137,12 @@ export interface FailingUnit {
   readonly retryAt: number;
 }
 
-/** Units whose last attempt failed, those that failed most often first. */
+/** Units whose last attempt failed, those that failed most often first; of one stream, or of all. */
 export async function failingUnits(
   db: Database,
   account: string,
   limit: number,
+  stream?: string,
 ): Promise<readonly FailingUnit[]> {
   const rows = await db.query<{
     stream: string;
@@ -154,9 +155,9 @@ export async function failingUnits(
     retry_at: Date | null;
   }>(
     `select stream, scope, mode, window_from as from, window_to as to, error, failures, retry_at
-     from units where account = $1 and failures > 0
+     from units where account = $1 and failures > 0 and ($3::text is null or stream = $3)
      order by failures desc, stream, scope, mode, window_from limit $2`,
-    [account, limit],
+    [account, limit, stream ?? null],
   );
   return rows.map(({ error, retry_at, ...row }) => ({
     ...row,

@@ -39,6 +39,21 @@ export interface Metrics {
   streamComplete(stream: { stream: string; at: number }): void;
   /** The oldest moment of a stream that is not collected yet; `undefined` when nothing is open. */
   oldestUncollected(stream: { stream: string; at: number | undefined }): void;
+  /** A window went on record as deleted by Zoom before it was collected. */
+  windowLost(window: { stream: string }): void;
+  /**
+   * Completeness of all known sessions: holes, lost windows on record, and the retention-gap guard: the least time
+   * until Zoom deletes something uncollected, the same as a part of how long Zoom keeps it, and how many sessions are
+   * within each threshold.
+   */
+  sessionsSurveyed(state: {
+    sessions: number;
+    holes: number;
+    lost: number;
+    untilLossSeconds?: number;
+    untilLossRatio: number | undefined;
+    within: ReadonlyMap<string, number>;
+  }): void;
   /** Records waiting in the ledger to be sealed. */
   staged(waiting: { records: number; bytes: number }): void;
   segmentPut(segment: { stream: string; class: string; bytes: number }): void;
@@ -145,6 +160,31 @@ export function createMetrics(
     ['stream'],
   );
 
+  const lost = counter(
+    'windows_lost_total',
+    'Windows that Zoom may have deleted before they were collected.',
+    ['stream'],
+  );
+  for (const stream of streams) lost.inc({ stream }, 0);
+  const knownSessions = gauge('sessions_known', 'Sessions in the registry.', []);
+  const holes = gauge('coverage_holes', 'Holes in the coverage of the known sessions.', []);
+  const lostWindows = gauge('coverage_lost_windows', 'Windows on record as lost, of all known sessions.', []);
+  const untilLoss = gauge(
+    'retention_gap_seconds',
+    'Least time until Zoom deletes something that was not collected, if it is there; negative once that has passed.',
+    [],
+  );
+  const untilLossRatio = gauge(
+    'retention_gap_ratio',
+    'The same as a part of the time that Zoom keeps it: near 1 when all is collected, 0 at the deletion.',
+    [],
+  );
+  const gapSessions = gauge(
+    'retention_gap_sessions',
+    'Sessions of which Zoom deletes something uncollected within the time in the label.',
+    ['within'],
+  );
+
   const stagedRecords = gauge('staged_records', 'Records in the ledger that no segment holds yet.', []);
   const stagedBytes = gauge(
     'staged_bytes',
@@ -218,6 +258,17 @@ export function createMetrics(
     streamComplete({ stream, at }) {
       completed.set({ stream }, at / 1000);
       completeAt.set(stream, at);
+    },
+    windowLost({ stream }) {
+      lost.inc({ stream });
+    },
+    sessionsSurveyed(state) {
+      knownSessions.set(state.sessions);
+      holes.set(state.holes);
+      lostWindows.set(state.lost);
+      if (state.untilLossSeconds !== undefined) untilLoss.set(state.untilLossSeconds);
+      if (state.untilLossRatio !== undefined) untilLossRatio.set(state.untilLossRatio);
+      for (const [within, count] of state.within) gapSessions.set({ within }, count);
     },
     oldestUncollected({ stream, at }) {
       if (at === undefined) oldest.remove({ stream });

@@ -21,7 +21,8 @@ const SILENT: CollectOptions['events'] = {
   spent: () => undefined,
   unitEnded: () => undefined,
   streamComplete: () => undefined,
-  oldestUncollected: () => undefined,
+  windowLost: () => undefined,
+  surveyed: () => undefined,
 };
 
 const row = (id: string) => ({ id, timestamp: NOON - 2 * DAY_MS, action_timestamp: NOON - DAY_MS });

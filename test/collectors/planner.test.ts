@@ -3,13 +3,12 @@ import { describe, expect, test } from 'vitest';
 import {
   byUrgency,
   type CollectionPolicy,
-  coverageHoles,
   dueListings,
-  dueUnits,
+  dueUnits as dueUnitsOf,
   type ListingState,
   modificationCadence,
-  oldestUncollected,
 } from '../../src/collectors/planner.ts';
+import { oldestUncollected, sessionHoles } from '../../src/collectors/survey.ts';
 import { DAY_MS, missing, reportHorizon, startOfDay } from '../../src/collectors/windows.ts';
 import type { KnownSession } from '../../src/ledger/registry.ts';
 import { type Interval, sessionId } from '../../src/record.ts';
@@ -42,10 +41,21 @@ function sessionOf(facts: Partial<KnownSession>): KnownSession {
     lastActivityAt: facts.lastMessageAt ?? 0,
     sent: [],
     modified: [],
+    lost: { sent: [], modified: [] },
+    firstSeenAt: 0,
+    expectedFrom: undefined,
     retryAt: 0,
     ...facts,
   };
 }
+
+/** Due units where Zoom keeps all that its reports reach. */
+const dueUnits = (session: KnownSession, policy: CollectionPolicy, at: number) =>
+  dueUnitsOf(session, policy, reportHorizon(at), at);
+
+/** How many holes a session has that was to be collected as far back as the reports reach. */
+const coverageHoles = (session: KnownSession, at: number): number =>
+  sessionHoles({ ...session, expectedFrom: reportHorizon(at) }, POLICY, reportHorizon(at), at).length;
 
 /** The union, in order and without overlap, as the ledger's multirange keeps it. */
 function joined(parts: readonly Interval[]): Interval[] {

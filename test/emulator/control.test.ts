@@ -42,6 +42,7 @@ async function control(method: string, path: string, body?: object): Promise<any
 test('says where it is and with what credentials', async () => {
   expect(ready).toEqual({
     url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+    secondUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
     accountId: 'emulated-account',
     clientId: 'emulated-client',
     clientSecret: 'emulated-secret',

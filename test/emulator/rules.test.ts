@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Emulator, startEmulator } from '../../emulator/server.ts';
-import { Client, first, NOON, type Parameters, sessionPath } from './client.ts';
+import { type Body, Client, first, NOON, type Parameters, sessionPath } from './client.ts';
 
 const JUNE = { from: '2026-06-01', to: '2026-06-15' };
 const ALL = {
@@ -118,8 +118,10 @@ describe('messages', () => {
     emulator.perform({ verb: 'send', sessionId: busiest, text: 'while you were reading' });
     emulator.perform({ verb: 'delete', sessionId: busiest, messageId: first(opening.json.messages).id });
     const rest = await client.messages(busiest, { ...query, next_page_token: opening.json.next_page_token });
-    expect(rest.json.messages.map((row) => row.id)).toEqual(before.slice(10, 20).map((row) => row.id));
-    const times = before.map((row) => row.timestamp);
+    expect(rest.json.messages.map((row: Body) => row.id)).toEqual(
+      before.slice(10, 20).map((row: Body) => row.id),
+    );
+    const times = before.map((row: Body) => row.timestamp);
     expect(times).toEqual([...times].sort((a, b) => a - b));
   });
 
@@ -150,7 +152,9 @@ describe('messages', () => {
   test('show times to the second, the unedited their own action time, and new download links every time', async () => {
     const query = { from: '2026-05-16', to: '2026-06-15', page_size: 100, ...ALL };
     const rows = (await client.pages(sessionPath(busiest), query)).flatMap((page) => page.messages);
-    const edited = new Set(rows.filter((row) => row.action_timestamp !== row.timestamp).map((row) => row.id));
+    const edited = new Set(
+      rows.filter((row: Body) => row.action_timestamp !== row.timestamp).map((row: Body) => row.id),
+    );
     for (const row of rows) {
       expect(row.date_time).toBe(`${new Date(row.timestamp).toISOString().slice(0, 19)}Z`);
     }
@@ -158,7 +162,7 @@ describe('messages', () => {
     expect(edited.size).toBeLessThan(rows.length / 4);
     const link = async () => {
       const shown = (await client.pages(sessionPath(busiest), query)).flatMap((page) => page.messages);
-      return first(shown.flatMap((row) => row.files ?? [])).download_url;
+      return first(shown.flatMap((row: Body) => row.files ?? [])).download_url;
     };
     const [one, two] = [await link(), await link()];
     expect(one.split('jwt=')[0]).toBe(two.split('jwt=')[0]);
@@ -169,7 +173,7 @@ describe('messages', () => {
     const listed = (await client.sessions({ from: '2026-05-16', to: '2026-06-15', page_size: 300 })).json
       .sessions;
     for (const type of ['1:1', 'Group']) {
-      const { id } = first(listed.filter((session) => session.type === type));
+      const { id } = first(listed.filter((session: Body) => session.type === type));
       const { messages } = (await client.messages(id, { from: '2026-05-16', to: '2026-06-15' })).json;
       for (const row of messages) {
         expect('receiver' in row).toBe(type === '1:1');
@@ -208,7 +212,7 @@ describe('messages', () => {
     });
     const row = pages.flatMap((page) => page.messages).find(({ message }) => message === 'react!');
     expect(row?.reactions).toMatchObject([{ emoji: 'U+1F44D', total_count: 1 }]);
-    expect(row?.emoji_actions?.map((action) => action.emoji_action)).toEqual(['add', 'remove', 'add']);
+    expect(row?.emoji_actions?.map((action: Body) => action.emoji_action)).toEqual(['add', 'remove', 'add']);
   });
 });
 
@@ -217,9 +221,9 @@ describe('sessions', () => {
     const query = { from: '2026-05-16', to: '2026-06-15', page_size: 10 };
     const top = (await client.sessions(query)).json;
     const all = (await client.pages(SESSIONS, query)).flatMap((page) => page.sessions);
-    const times = all.map((session) => session.last_message_sent_time);
+    const times = all.map((session: Body) => session.last_message_sent_time);
     expect(times).toEqual([...times].sort().reverse());
-    expect(all.some((session) => session.status === 'deleted')).toBe(true);
+    expect(all.some((session: Body) => session.status === 'deleted')).toBe(true);
     emulator.perform({ verb: 'send', sessionId: all.at(-1)?.id ?? '', text: 'to the top' });
     const second = (await client.sessions({ ...query, next_page_token: top.next_page_token })).json;
     expect(first(second.sessions).id).toBe(top.sessions.at(-1)?.id);
@@ -242,7 +246,7 @@ describe('sessions', () => {
     const { id } = first((await client.sessions(query)).json.sessions);
     emulator.perform({ verb: 'rename-session', sessionId: id, name: 'A new name' });
     emulator.perform({ verb: 'delete-session', sessionId: id });
-    expect(emulator.sessions().find((session) => session.id === id)).toMatchObject({
+    expect(emulator.sessions().find((session: Body) => session.id === id)).toMatchObject({
       name: 'A new name',
       status: 'deleted',
     });

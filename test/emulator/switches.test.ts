@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Emulator, type Switches, startEmulator } from '../../emulator/server.ts';
-import { Client, first, NOON, type Parameters, sessionPath } from './client.ts';
+import { type Body, Client, first, NOON, type Parameters, sessionPath } from './client.ts';
 
 const DAY = 86_400_000;
 const FIELDS = { include_fields: 'edited_messages,deleted_messages' };
@@ -58,13 +58,13 @@ async function texts(parameters: Parameters): Promise<Partial<Record<(typeof ARR
   const pages = await client.pages(sessionPath(session), { ...FIELDS, ...parameters });
   return pages.map((page) => {
     const arrays = ARRAYS.filter((name) => name in page);
-    return Object.fromEntries(arrays.map((name) => [name, page[name].map((row) => row.message)]));
+    return Object.fromEntries(arrays.map((name) => [name, page[name].map((row: Body) => row.message)]));
   });
 }
 
 async function lists(parameters: Parameters): Promise<boolean> {
   const { sessions } = (await client.sessions({ ...parameters, page_size: 300 })).json;
-  return sessions.some((row) => row.id === session);
+  return sessions.some((row: Body) => row.id === session);
 }
 
 test('edited rows carry the parent’s time and their own action time, one row a revision', async () => {
@@ -103,7 +103,7 @@ test.each<[Switches['modificationArrays'], string[][], string[][]]>([
 test('sentText original keeps first texts, their times and deleted messages', async () => {
   emulator.setSwitches({ sentText: 'original' });
   const page = first(await client.pages(sessionPath(session), THEN));
-  expect(page.messages.map((row) => row.message)).toEqual(ids.map((_, index) => `text ${index}`));
+  expect(page.messages.map((row: Body) => row.message)).toEqual(ids.map((_, index) => `text ${index}`));
   for (const row of page.messages) expect(row.action_timestamp).toBe(row.timestamp);
 });
 

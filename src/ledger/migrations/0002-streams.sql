@@ -73,5 +73,7 @@ alter table units add column failures integer not null default 0;
 comment on column units.failures is 'Failed attempts in a row; 0 after a success.';
 create index units_failing on units (account, stream) where failures > 0;
 
+alter table registry add column expected_from timestamptz;
+comment on column registry.expected_from is 'From when on the session had to be collected: what Zoom still held when it was planned first with Zoom''s retention known.';
 alter table registry add column hinted_at timestamptz;
 comment on column registry.hinted_at is 'When a webhook last named the session; it is asked for sooner. Null without one.';
