@@ -3,6 +3,8 @@ import { setMaxListeners } from 'node:events';
 import { type CollectSummary, collect } from '../collectors/collect.ts';
 import type { Database } from '../ledger/database.ts';
 import type { Lease } from '../ledger/lease.ts';
+import { linkTotals } from '../ledger/links.ts';
+import { objectTotals } from '../ledger/objects.ts';
 import { stagedTotals } from '../ledger/staging.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { StopSignals } from '../scheduler/stop.ts';
@@ -50,7 +52,7 @@ export async function runCollect(job: CollectJob): Promise<CollectSummary & Coun
     policy: collectionPolicy(context.config),
     classOf: () => context.config.retention.class,
     parallel: context.config.zoom.parallel,
-    others: (tools) => otherCollectors(context, sink, tools),
+    others: (tools) => otherCollectors(context, sink, metrics, tools),
     now: context.now,
     drain: stop.drain,
     interrupt: stop.interrupt,
@@ -96,7 +98,7 @@ export async function runCollect(job: CollectJob): Promise<CollectSummary & Coun
         });
       },
     },
-  }).finally(() => reportStaged(db, lease.account, metrics));
+  }).finally(() => reportLedger(db, lease.account, metrics));
   return { ...summary, admitted, sightings, drift, pages, stages };
 }
 
@@ -145,14 +147,16 @@ export async function runSeal(
         progress?.finish(`${(bytes / 1e6).toFixed(1)} MB`);
       },
     },
-  }).finally(() => reportStaged(db, lease.account, metrics));
+  }).finally(() => reportLedger(db, lease.account, metrics));
   return { ...summary, stages };
 }
 
-/** Keeps the gauges of what waits to be sealed true; that they cannot be read is not the job's failure. */
-async function reportStaged(db: Database, account: string, metrics: Metrics): Promise<void> {
+/** Keeps the gauges of what the ledger holds true; that they cannot be read is not the job's failure. */
+async function reportLedger(db: Database, account: string, metrics: Metrics): Promise<void> {
   try {
     metrics.staged(await stagedTotals(db, account));
+    metrics.objects(await objectTotals(db, account));
+    for (const totals of await linkTotals(db, account)) metrics.links(totals);
   } catch {
     // The job itself met the same ledger and reports it.
   }

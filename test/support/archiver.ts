@@ -31,7 +31,7 @@ export function settings(url: string, parts: Sections): Sections {
       clientSecret: 'emulated-secret',
       apiUrl: `${url}/v2`,
       oauthUrl: url,
-      rates: { MEDIUM: 5000 },
+      rates: { LIGHT: 5000, MEDIUM: 5000, 'RESOURCE-INTENSIVE': 5000 },
       ...parts.zoom,
     },
     collection: { modifications: [{ youngerThan: '365d', every: '1s' }], ...parts.collection },
