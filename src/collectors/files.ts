@@ -78,12 +78,12 @@ type Try =
   | { readonly outcome: 'doubtful'; readonly file: Downloaded; readonly reason: FileReason }
   | { readonly outcome: 'none'; readonly reason: FileReason };
 
-/** Links that answer with a page are tried so often before that is taken for their last word. */
-const PAGE_ATTEMPTS = 3;
+/** Links that Zoom gives and that lead to no file are tried so often before that is taken for its last word. */
+const PATIENCE = 3;
 
 /** Files by their links, into the stream `files`. */
 export function filesCollector(tools: PassTools, options: FilesOptions): LinkCollector {
-  const { client, lease, interrupt, now } = tools;
+  const { client, lease, interrupt, now, log } = tools;
   const { kinds, parallel, largest, spool, store } = options;
   const tag = scopeTag(lease.account, 'files');
   /** Whoever lacks the scope once lacks it for the whole pass. */
@@ -98,8 +98,13 @@ export function filesCollector(tools: PassTools, options: FilesOptions): LinkCol
       if (hasCode(error, 'zoom-not-found')) return { outcome: 'refused', reason: 'not-found' };
       if (hasCode(error, 'zoom-permission')) return { outcome: 'refused', reason: 'restricted' };
       if (!hasCode(error, 'zoom-scope')) throw error;
-      mayNotAsk = error;
-      return { outcome: 'unknown', error };
+      log.warn({ scopes: error.detail }, 'chat files are archived without their descriptions');
+      // Of this file only: most links work without the description, and must not wait for the scope.
+      mayNotAsk = new ArchiverError('zoom-request', 'a file needs a description that the app may not read', {
+        cause: error,
+        ...(error.detail === undefined ? {} : { detail: error.detail }),
+      });
+      return { outcome: 'unknown', error: mayNotAsk };
     }
   }
 
@@ -152,8 +157,9 @@ export function filesCollector(tools: PassTools, options: FilesOptions): LinkCol
       const unsettled = description.outcome === 'unknown' ? (description.error ?? failure) : undefined;
       if (unsettled !== undefined) throw unsettled;
     }
-    if (found.outcome === 'none' && found.reason === 'html-page' && attempts < PAGE_ATTEMPTS) {
-      throw new ArchiverError('zoom-response', 'a page came in place of a file');
+    const mayWorkLater = fresh !== '' || (found.outcome === 'none' && found.reason === 'html-page');
+    if (found.outcome === 'none' && mayWorkLater && attempts < PATIENCE) {
+      throw new ArchiverError('zoom-response', 'a link leads to no file', { detail: found.reason });
     }
     return { found, description };
   }

@@ -138,7 +138,8 @@ export async function runLinks(
     } catch (thrown) {
       if (interrupt.aborted) throw thrown;
       const error = asArchiverError(thrown);
-      if (!isOwnFault(error)) throw error;
+      // One thing may be denied while the others are served.
+      if (!isOwnFault(error) && error.code !== 'zoom-permission') throw error;
       const retryAt = now() + retryDelay(link.attempts);
       await endLink(db, lease, link, { outcome: 'failed', error: error.code, retryAt }, now());
       log.error(
