@@ -184,3 +184,8 @@ function textOf(thrown: unknown): string {
 export function hasCode(error: unknown, ...codes: readonly ErrorCode[]): error is ArchiverError {
   return error instanceof ArchiverError && codes.includes(error.code);
 }
+
+/** True when the operating system says that a disk is full. */
+export function isDiskFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+}

@@ -63,6 +63,7 @@ const OWNED_PACKAGES: Readonly<Record<string, string>> = {
   pg: 'ledger',
   '@electric-sql/pglite': 'ledger',
   '@aws-sdk/client-s3': 'sinks',
+  yauzl: 'collectors',
 };
 
 const MOST_LINES = 600;

@@ -1,6 +1,6 @@
 /** Fetches what records point to, one by one: files, forwarded messages, legal-hold zips. */
 import { asArchiverError } from '../errors.ts';
-import { dueLinks, endLink, type LinkKind, type OpenLink } from '../ledger/links.ts';
+import { addLinks, dueLinks, endLink, type LinkKind, type OpenLink } from '../ledger/links.ts';
 import { instant, type Stream } from '../record.ts';
 import { type CollectorEnd, endsStream, isOwnFault } from './collector.ts';
 import type { PassTools } from './pass.ts';
@@ -26,29 +26,64 @@ export interface LinkCollector {
   fetch(link: OpenLink): Promise<FetchedLink>;
 }
 
-/** Lets a collector of links sleep until a page had some, or until no more can come. */
+/**
+ * Lets collectors of links sleep until a page had some, or until no more can come: the units have ended, and no
+ * collector works, for what it fetches may point to more.
+ */
 export class LinkBell {
   #ring: () => void = () => undefined;
   #rung: Promise<void>;
-  closed = false;
+  #members = 0;
+  #resting = 0;
+  #closed = false;
+  /** No more can come. */
+  over = false;
 
   constructor() {
     this.#rung = this.#next();
   }
 
   ring(): void {
+    this.#resting = 0;
     this.#ring();
     this.#rung = this.#next();
   }
 
+  /** The units have ended. */
   close(): void {
-    this.closed = true;
-    this.#ring();
+    this.#closed = true;
+    this.#settle();
   }
 
-  /** Resolves at the next ring; at once when closed. */
-  wait(): Promise<void> {
-    return this.closed ? Promise.resolve() : this.#rung;
+  /** One more collector, which works until it rests. */
+  join(): void {
+    this.#members += 1;
+  }
+
+  /** A collector that ended. */
+  leave(): void {
+    this.#members -= 1;
+    this.#settle();
+  }
+
+  /** The next ring; to be taken before looking for links, and handed to {@link rest}. */
+  next(): Promise<void> {
+    return this.#rung;
+  }
+
+  /** A collector found nothing since it took `ring`. Resolves when it should look again, or when all is over. */
+  async rest(ring: Promise<void>): Promise<void> {
+    // A ring in between woke everybody, this one too.
+    if (ring !== this.#rung) return;
+    this.#resting += 1;
+    this.#settle();
+    await ring;
+  }
+
+  #settle(): void {
+    if (!this.#closed || this.#resting < this.#members) return;
+    this.over = true;
+    this.#ring();
   }
 
   #next(): Promise<void> {
@@ -61,7 +96,7 @@ export class LinkBell {
 const BATCH = 500;
 
 /**
- * Fetches every due link of a collector's kinds until none is left and `bell` is closed. A link that fails stays open
+ * Fetches every due link of a collector's kinds until none is left and none can come. A link that fails stays open
  * and is not tried again in this pass. Throws what ends the pass.
  */
 export async function runLinks(
@@ -78,6 +113,7 @@ export async function runLinks(
   const fetchOne = async (link: OpenLink): Promise<void> => {
     try {
       const { origin, page } = await collector.fetch(link);
+      await addLinks(db, lease, page.links ?? [], now());
       const admission = await tools.admit(
         { stream, scope: '', mode: 'link', from: 0, to: 0, attempt: 0 },
         {
@@ -96,12 +132,14 @@ export async function runLinks(
       // A crash between admission and here fetches it once more, which the ledger sees again.
       await endLink(db, lease, link, { outcome: 'settled' }, now());
       events.pageAdmitted(stream, admission);
+      if ((page.links?.length ?? 0) > 0) tools.linksFound();
       done += 1;
       events.unitEnded({ stream, mode: link.kind }, 'done');
     } catch (thrown) {
       if (interrupt.aborted) throw thrown;
       const error = asArchiverError(thrown);
-      if (!isOwnFault(error)) throw error;
+      // One thing may be denied while the others are served.
+      if (!isOwnFault(error) && error.code !== 'zoom-permission') throw error;
       const retryAt = now() + retryDelay(link.attempts);
       await endLink(db, lease, link, { outcome: 'failed', error: error.code, retryAt }, now());
       log.error(
@@ -113,16 +151,16 @@ export async function runLinks(
       events.unitEnded({ stream, mode: link.kind }, 'failed');
     }
   };
+  bell.join();
   try {
     for (;;) {
-      const wasClosed = bell.closed;
-      const rung = bell.wait();
+      const ring = bell.next();
       const due = await dueLinks(db, lease.account, kinds, now(), BATCH);
       const links = due.filter(({ kind, id }) => !failedIds.has(`${kind} ${id}`));
       if (drain.aborted) break;
       if (links.length === 0) {
-        if (wasClosed) break;
-        await rung;
+        if (bell.over) break;
+        await bell.rest(ring);
         continue;
       }
       events.planned(links.length);
@@ -131,6 +169,8 @@ export async function runLinks(
   } catch (error) {
     if (!endsStream(error)) throw error;
     return { done, failed, complete: false, error };
+  } finally {
+    bell.leave();
   }
   const complete = !drain.aborted && failed === 0;
   if (complete) events.streamComplete(stream, startedAt);

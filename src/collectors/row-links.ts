@@ -31,6 +31,8 @@ export const fileLinkDetail = z.object({
   size: z.number().optional(),
   /** Carries a token of its own that lives a day; empty where Zoom gave none. */
   downloadUrl: z.string(),
+  /** The forward it came with, where it is a file of the message that was forwarded. */
+  forwardId: z.string().optional(),
 });
 export type FileLinkDetail = z.infer<typeof fileLinkDetail>;
 
@@ -46,22 +48,41 @@ export function rowLinks(row: MessageRow, session: LinkedSession): readonly Link
     messageId: messageId(row.id),
     sentAt: row.timestamp,
   };
-  const files = (row.files ?? []).map((file): Link => {
+  const files = fileLinks(row.files ?? [], from);
+  if (row.forward_id === undefined || row.forward_id === '') return files;
+  return [
+    ...files,
+    { kind: 'forwarded', id: row.forward_id, detail: { ...from, forwardId: row.forward_id } },
+  ];
+}
+
+interface MessageFile {
+  readonly file_id?: string | undefined;
+  readonly file_name?: string | undefined;
+  readonly file_size?: number | undefined;
+  readonly download_url?: string | undefined;
+}
+
+/** Links to files of one message. @param from what tells where they were seen */
+export function fileLinks(
+  files: readonly MessageFile[],
+  from: Pick<FileLinkDetail, 'session' | 'messageId' | 'sentAt' | 'forwardId'>,
+): readonly Link[] {
+  const { session, messageId: message, sentAt, forwardId } = from;
+  return files.map((file): Link => {
     const detail = {
-      ...from,
+      session,
+      messageId: message,
+      sentAt,
+      ...(forwardId === undefined ? {} : { forwardId }),
       fileId: file.file_id ?? '',
       name: file.file_name ?? '',
       ...(file.file_size === undefined ? {} : { size: file.file_size }),
       downloadUrl: file.download_url ?? '',
     };
     // A file without an id is told by its message and name.
-    return { kind: 'file', id: detail.fileId || digest([id, from.messageId, detail.name]), detail };
+    return { kind: 'file', id: detail.fileId || digest([session.id, message, detail.name]), detail };
   });
-  if (row.forward_id === undefined || row.forward_id === '') return files;
-  return [
-    ...files,
-    { kind: 'forwarded', id: row.forward_id, detail: { ...from, forwardId: row.forward_id } },
-  ];
 }
 
 function digest(parts: readonly string[]): string {

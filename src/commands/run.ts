@@ -3,6 +3,7 @@ import { processName } from '../config.ts';
 import { ArchiverError, asArchiverError } from '../errors.ts';
 import { dropOldKeys } from '../ledger/admit.ts';
 import type { Database } from '../ledger/database.ts';
+import { dropOldLinks } from '../ledger/links.ts';
 import { hintSession } from '../ledger/registry.ts';
 import { dropOldUnits } from '../ledger/units.ts';
 import type { Logger } from '../log.ts';
@@ -176,6 +177,7 @@ async function lead(parts: Parts, leadership: Leadership, io: CommandIo): Promis
       }),
       job('maintain', false, async () => {
         await dropOldUnits(db, lease, context.now());
+        await dropOldLinks(db, lease, context.now());
         const dropped = await dropOldKeys(db, context.now());
         if (dropped.length > 0)
           context.log.info({ dropped }, 'dedup keys dropped that Zoom cannot serve again');

@@ -5,6 +5,8 @@ import type { Collector } from '../collectors/collector.ts';
 import type { PassTools } from '../collectors/pass.ts';
 import type { Database } from '../ledger/database.ts';
 import type { Lease } from '../ledger/lease.ts';
+import { linkTotals } from '../ledger/links.ts';
+import { objectTotals } from '../ledger/objects.ts';
 import { stagedTotals } from '../ledger/staging.ts';
 import { countFailing } from '../ledger/units.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -57,7 +59,7 @@ export async function runCollect(job: CollectJob): Promise<CollectSummary & Coun
     classOf: () => context.config.retention.class,
     parallel: context.config.zoom.parallel,
     others: (tools) => {
-      const others = otherCollectors(context, sink, tools);
+      const others = otherCollectors(context, sink, metrics, tools);
       return { ...others, units: [...others.units, ...(also?.(tools) ?? [])] };
     },
     now: context.now,
@@ -171,6 +173,8 @@ async function reportBacklog(db: Database, account: string, metrics: Metrics): P
   try {
     metrics.staged(await stagedTotals(db, account));
     metrics.unitsFailing(await countFailing(db, account, KEEPS_FAILING));
+    metrics.objects(await objectTotals(db, account));
+    for (const totals of await linkTotals(db, account)) metrics.links(totals);
   } catch {
     // The job itself met the same ledger and reports it.
   }

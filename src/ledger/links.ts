@@ -185,12 +185,15 @@ export async function retryLinks(db: Database, account: string): Promise<void> {
 /** Settled links are kept as long as Zoom may show the record that points to them again. */
 const KEPT_MS = 7 * 31 * 86_400_000;
 
+/** Zoom lists these for as long as there is the matter or the emoji; dropped, they would be fetched again. */
+const KEPT_KINDS: readonly LinkKind[] = ['hold_file', 'emoji'];
+
 /** Drops links settled long ago. @returns how many */
 export async function dropOldLinks(db: Database, lease: Lease, now: number): Promise<number> {
   const rows = await db.query(
-    `delete from links where account = $1 and not open and settled_at < $3
+    `delete from links where account = $1 and not open and settled_at < $3 and kind <> all($4::text[])
        and exists (select 1 from lease where account = $1 and generation = $2) returning 1`,
-    [lease.account, lease.generation, new Date(now - KEPT_MS)],
+    [lease.account, lease.generation, new Date(now - KEPT_MS), KEPT_KINDS],
   );
   return rows.length;
 }

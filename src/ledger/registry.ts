@@ -223,8 +223,12 @@ export interface StreamCoverage {
   readonly askedAt: number;
 }
 
-/** Coverage of all streams but messages, whose coverage comes with their sessions. */
-export async function otherCoverage(db: Database, account: string): Promise<readonly StreamCoverage[]> {
+/** Coverage of one stream, or of all but messages, whose coverage comes with their sessions. */
+export async function otherCoverage(
+  db: Database,
+  account: string,
+  stream?: string,
+): Promise<readonly StreamCoverage[]> {
   const rows = await db.query<{
     stream: string;
     scope: string;
@@ -233,8 +237,8 @@ export async function otherCoverage(db: Database, account: string): Promise<read
     asked_at: Date;
   }>(
     `select stream, scope, mode, covered::text as covered, asked_at from coverage
-     where account = $1 and stream <> 'messages' order by stream, scope, mode`,
-    [account],
+     where account = $1 and stream <> 'messages' and ($2::text is null or stream = $2) order by stream, scope, mode`,
+    [account, stream ?? null],
   );
   return rows.map(({ covered, asked_at, ...row }) => ({
     ...row,

@@ -13,6 +13,7 @@ const SEAL_SECONDS = [0.01, 0.05, 0.25, 1, 2.5, 5, 15, 60, 300];
 const JOB_SECONDS = [0.1, 1, 5, 15, 60, 300, 900, 3600, 14400];
 
 export type SealStep = 'plan' | 'build' | 'put' | 'commit';
+const ZIP_OUTCOMES = ['stored', 'broken'] as const;
 const JOB_OUTCOMES = ['done', 'failed', 'interrupted', 'skipped'] as const;
 export type JobOutcome = (typeof JOB_OUTCOMES)[number];
 
@@ -62,6 +63,13 @@ export interface Metrics {
   sourceSetting(setting: { setting: string; ok: boolean }): void;
   /** Records waiting in the ledger to be sealed. */
   staged(waiting: { records: number; bytes: number }): void;
+  /** Stored by their content so far, each once. */
+  objects(stored: { objects: number; bytes: number }): void;
+  /** Links of one kind that wait, and those of them whose last attempt failed. */
+  links(links: { kind: string; open: number; failing: number }): void;
+  holdZipArchived(zip: { outcome: (typeof ZIP_OUTCOMES)[number] }): void;
+  /** Legal-hold zips that Zoom lists and has not made yet. */
+  holdFilesNotReady(waiting: { files: number }): void;
   segmentPut(segment: { stream: string; class: string; bytes: number }): void;
   /** Seconds that one of the collecting workers spent: waiting for Zoom, reading and hashing, waiting for the ledger. */
   collectStage(stage: { stage: 'fetch' | 'parse' | 'admit'; seconds: number }): void;
@@ -219,6 +227,25 @@ export function createMetrics(
     'Size of the records in the ledger that no segment holds yet.',
     [],
   );
+  const objects = gauge('objects', 'Files and zips in the archive, each content once.', []);
+  const objectBytes = gauge('object_bytes', 'Size of the files and zips in the archive.', []);
+  const openLinks = gauge('links_open', 'Files, forwards and zips still to be fetched.', ['kind']);
+  const failingLinks = gauge(
+    'links_failing',
+    'Files, forwards and zips still to be fetched whose last attempt failed.',
+    ['kind'],
+  );
+  const holdZips = counter(
+    'hold_zips_total',
+    'Legal-hold zips archived: whole, or broken and archived as found.',
+    ['outcome'],
+  );
+  for (const outcome of ZIP_OUTCOMES) holdZips.inc({ outcome }, 0);
+  const holdNotReady = gauge(
+    'hold_files_not_ready',
+    'Legal-hold zips that Zoom lists and has not made yet.',
+    [],
+  );
   const segments = counter('segments_total', 'Segments put into the archive.', ['stream', 'class']);
   const segmentBytes = counter('segment_bytes_total', 'Size of the segments put into the archive.', []);
   const collectSeconds = counter(
@@ -270,6 +297,9 @@ export function createMetrics(
     lostWindows,
     untilLoss,
     untilLossRatio,
+    objects,
+    objectBytes,
+    holdNotReady,
   ])
     unknown.remove();
 
@@ -339,6 +369,20 @@ export function createMetrics(
     staged(waiting) {
       stagedRecords.set(waiting.records);
       stagedBytes.set(waiting.bytes);
+    },
+    objects(stored) {
+      objects.set(stored.objects);
+      objectBytes.set(stored.bytes);
+    },
+    links({ kind, open, failing }) {
+      openLinks.set({ kind }, open);
+      failingLinks.set({ kind }, failing);
+    },
+    holdZipArchived({ outcome }) {
+      holdZips.inc({ outcome });
+    },
+    holdFilesNotReady({ files }) {
+      holdNotReady.set(files);
     },
     segmentPut(segment) {
       segments.inc({ stream: segment.stream, class: classLabel(segment.class) });

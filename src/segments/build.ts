@@ -4,7 +4,7 @@ import { mkdir, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { z } from 'zod';
-import { ArchiverError } from '../errors.ts';
+import { ArchiverError, isDiskFull } from '../errors.ts';
 import { RECORD_SEPARATOR, splitStaged } from '../ledger/staged.ts';
 import type { SegmentPlan, StagedRow } from '../ledger/staging.ts';
 import { RootBuilder } from '../proof/tree.ts';
@@ -300,9 +300,6 @@ function literal(text: string): string {
 
 function spoolError(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof ArchiverError) return error;
-  const full =
-    ('code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')) ||
-    /No space left on device/i.test(error.message);
-  if (!full) return error;
+  if (!isDiskFull(error) && !/No space left on device/i.test(error.message)) return error;
   return new ArchiverError('spool-full', 'the spool is full', { cause: error });
 }

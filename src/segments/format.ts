@@ -77,6 +77,14 @@ const SESSION: readonly Column[] = [
   origin('channel_id', '$.session.channelId'),
 ];
 
+/** Empty where nothing was stored; key and version also where the bytes stand in several objects. */
+const OBJECT: readonly Column[] = [
+  text('sha256', '$.object.sha256'),
+  number('size', '$.object.size'),
+  text('object_key', '$.object.key'),
+  text('object_version', '$.object.version'),
+];
+
 const PROVENANCE: readonly Column[] = [
   { name: 'observed_at', type: MOMENT, source: { row: 'make_timestamptz(observed_at * 1000)' } },
   origin('run', '$.run'),
@@ -120,28 +128,31 @@ const OWN: Record<Stream, readonly Column[]> = {
   matters: [
     text('matter_id', '$.matter_id'),
     text('matter_name', '$.matter_name'),
+    date('starts_on', '$.matter_start_date'),
+    date('ends_on', '$.matter_end_date'),
     length('custodian_count', '$.matter_users'),
   ],
   hold_files: [
     text('matter_id', '$.matter_id'),
-    text('custodian', '$.custodian'),
+    text('matter_name', '$.matter_name'),
+    text('custodian_user_id', '$.custodian.user_id'),
+    text('custodian_email', '$.custodian.email'),
     text('file_key', '$.file.file_key'),
-    text('sha256', '$.object.sha256'),
-    number('size', '$.object.size'),
-    text('object_key', '$.object.key'),
-    text('object_version', '$.object.version'),
+    date('starts_on', '$.file.file_start_date'),
+    date('ends_on', '$.file.file_end_date'),
+    ...OBJECT,
     number('entry_count', '$.zip.entry_count'),
     length('problem_count', '$.problems'),
+    text('reason', '$.reason'),
   ],
   files: [
     ...SESSION,
     text('message_id', '$.message_id'),
+    text('forward_id', '$.forward_id'),
+    text('origin', '$.origin'),
     text('file_id', '$.file_id'),
     text('file_name', '$.file_name'),
-    text('sha256', '$.object.sha256'),
-    number('size', '$.object.size'),
-    text('object_key', '$.object.key'),
-    text('object_version', '$.object.version'),
+    ...OBJECT,
     text('reason', '$.reason'),
   ],
   forwarded: [

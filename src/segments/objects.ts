@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import type { Database } from '../ledger/database.ts';
 import type { Lease } from '../ledger/lease.ts';
 import { commitObject, planObject } from '../ledger/objects.ts';
@@ -16,10 +18,14 @@ export interface ObjectFile {
   readonly className: string;
 }
 
-/** Where the bytes stand in the archive. */
-export interface StoredFile {
+/** An object of the archive. */
+export interface StoredObject {
   readonly key: string;
   readonly version: string;
+  /** Lower-case hex. */
+  readonly sha256: string;
+  /** Bytes. */
+  readonly size: number;
 }
 
 export interface ObjectStoreOptions {
@@ -29,6 +35,42 @@ export interface ObjectStoreOptions {
   readonly lockFor: LockFor;
   readonly now: () => number;
   readonly interrupt: AbortSignal;
+  /** Bytes of the largest object; {@link LARGEST_OBJECT} unless a test says otherwise. */
+  readonly largest?: number;
+}
+
+/** S3 takes 5 GiB in one request, and stores other than AWS lose the lock of what comes in several. */
+export const LARGEST_OBJECT = 5_000_000_000;
+
+/**
+ * Stores a file by its content: as one object, or as several that follow one another where one would be too large.
+ * Fails as {@link storeObject} does.
+ */
+export async function storeFile(
+  options: ObjectStoreOptions,
+  file: ObjectFile,
+): Promise<readonly [StoredObject, ...StoredObject[]]> {
+  const { largest = LARGEST_OBJECT } = options;
+  const first = { from: 0, length: Math.min(largest, file.size) };
+  if (file.size <= largest) return [await storeObject(options, file, first)];
+  const parts: [StoredObject] = [await storePart(options, file, first)];
+  for (let from = largest; from < file.size; from += largest) {
+    parts.push(await storePart(options, file, { from, length: Math.min(largest, file.size - from) }));
+  }
+  return parts;
+}
+
+interface Range {
+  readonly from: number;
+  readonly length: number;
+}
+
+async function storePart(options: ObjectStoreOptions, file: ObjectFile, range: Range): Promise<StoredObject> {
+  const hash = createHash('sha256');
+  const { from, length } = range;
+  const bytes = createReadStream(file.path, { start: from, end: from + length - 1, highWaterMark: 1 << 20 });
+  for await (const chunk of bytes) hash.update(chunk as Buffer);
+  return await storeObject(options, { ...file, size: length, sha256: hash.digest('hex') }, range);
 }
 
 /**
@@ -37,7 +79,11 @@ export interface ObjectStoreOptions {
  *
  * Fails with `lease-lost`, `sink-conflict`, other `sink-*`, `ledger-unreachable`; the same call again is always safe.
  */
-export async function storeObject(options: ObjectStoreOptions, file: ObjectFile): Promise<StoredFile> {
+async function storeObject(
+  options: ObjectStoreOptions,
+  file: ObjectFile,
+  { from, length }: Range,
+): Promise<StoredObject> {
   const { db, lease, sink, lockFor, now, interrupt } = options;
   const { sha256, size, className } = file;
 
@@ -49,14 +95,14 @@ export async function storeObject(options: ObjectStoreOptions, file: ObjectFile)
     { sha256, size, className, key: objectKey(sha256), lock: lockFor(className, utcDay(now())) },
     now(),
   );
-  if (plan.version !== undefined) return { key: plan.key, version: plan.version };
+  if (plan.version !== undefined) return { key: plan.key, version: plan.version, sha256, size };
 
   // PUT, create-only, lock read back by the sink. A crash right after leaves an object that the row names; the same
   // bytes at the same key are adopted.
   const { object } = await sink.put(
     {
       key: plan.key,
-      body: { path: file.path },
+      body: size === 0 ? new Uint8Array() : { path: file.path, from, length },
       size,
       sha256,
       lock: plan.lock,
@@ -68,5 +114,5 @@ export async function storeObject(options: ObjectStoreOptions, file: ObjectFile)
 
   // COMMIT. Durable: the object is known to be stored.
   await commitObject(db, lease, sha256, object.version, now());
-  return { key: plan.key, version: object.version };
+  return { key: plan.key, version: object.version, sha256, size };
 }

@@ -16,7 +16,11 @@ export interface Measure {
 
 /** A fresh stream over the body; every call starts at its first byte. */
 export function bodyStream(body: Body): Readable {
-  if (!(body instanceof Uint8Array)) return createReadStream(body.path, { highWaterMark: CHUNK_BYTES });
+  if (!(body instanceof Uint8Array)) {
+    const { path, from = 0, length } = body;
+    const end = length === undefined ? {} : { end: from + length - 1 };
+    return createReadStream(path, { highWaterMark: CHUNK_BYTES, start: from, ...end });
+  }
   return Readable.from(slices(body), { objectMode: false });
 }
 

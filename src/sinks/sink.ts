@@ -17,8 +17,8 @@ export interface StoredObject {
   readonly lock: ObjectLock | null;
 }
 
-/** The bytes to store: in memory, or a finished file on local disk. */
-export type Body = Uint8Array | { readonly path: string };
+/** The bytes to store: in memory, or a finished file on local disk, or the part of one that begins at `from`. */
+export type Body = Uint8Array | { readonly path: string; readonly from?: number; readonly length?: number };
 
 export interface PutRequest {
   readonly key: string;

@@ -1,15 +1,26 @@
-import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Agent, type Dispatcher, request } from 'undici';
+import { Agent } from 'undici';
 import type { z } from 'zod';
-import { ArchiverError } from '../errors.ts';
+import { ArchiverError, hasCode } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { mayReceiveCredential } from './hosts.ts';
+import {
+  checkedReply,
+  parseJson,
+  type RawReply,
+  type Reply,
+  readAnswer,
+  refused,
+  type StreamedReply,
+  takeBody,
+  trackingId,
+  unreachable,
+} from './answer.ts';
+import { type ExchangeOptions, exchange } from './exchange.ts';
 import { type Label, PLAN_RATES, type Plan, rateHeaders, retryMoment, TokenBucket } from './limits.ts';
+import { isExpired, linkRefusal, refusal } from './refusal.ts';
 import { DEFAULT_RETRY, decideRetry, type Failure, type RetryOptions } from './retry.ts';
-import { apiError } from './schemas.ts';
 import type { ShapeWatch, UnknownShape } from './shape-watch.ts';
-import { type AccessToken, type Credentials, TokenSource } from './token.ts';
+import { type Credentials, TokenSource } from './token.ts';
 
 /** What one request was for; the name is the metric label, the label the rate limit it falls under. */
 export interface Endpoint {
@@ -17,18 +28,7 @@ export interface Endpoint {
   readonly label: Label;
 }
 
-export interface Reply<T> {
-  readonly body: T;
-  /** Our own id of the request, kept as provenance. */
-  readonly requestId: string;
-  /** Zoom's `x-zm-trackingid`; its support asks for it. Empty when missing. */
-  readonly trackingId: string;
-  /** Milliseconds since the epoch at which the answer was complete. */
-  readonly observedAt: number;
-  /** Seconds from the request to the last byte, and seconds spent reading and checking the JSON. */
-  readonly fetchSeconds: number;
-  readonly parseSeconds: number;
-}
+export type { Reply } from './answer.ts';
 
 export interface RequestFacts {
   readonly endpoint: string;
@@ -57,12 +57,10 @@ export interface ZoomClientOptions {
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly onRequest?: (facts: RequestFacts) => void;
   readonly onRateLimited?: (label: Label, type: 'qps' | 'daily') => void;
-  /** Looks at every answer, also at one that is then refused for what it lacks. */
+  /** Looks at each answer for what Zoom's reference does not name. */
   readonly shapes?: ShapeWatch;
   readonly log: Logger;
 }
-
-const MAX_HOPS = 3;
 
 /** The longest a daily limit may park a label: it cannot be more than a day away, whatever the header says. */
 const PARK_CAP_MS = 25 * 3600_000;
@@ -71,24 +69,32 @@ const LEAST_PARK_MS = 60_000;
 /** When Zoom names no moment. */
 const UNKNOWN_PARK_MS = 3600_000;
 
-interface RawReply {
-  readonly status: number;
-  readonly headers: Record<string, string | string[] | undefined>;
-  readonly text: string;
-  readonly requestId: string;
-  /** Moments on the monotonic clock, ms. */
-  readonly sentAt: number;
-  readonly receivedAt: number;
+/** What is to be streamed: a path below the API's URL, or a link that Zoom gave, which carries a right of its own. */
+export type StreamTarget =
+  | { readonly path: string; readonly query: Readonly<Record<string, string>> }
+  | { readonly url: string };
+
+/** One request: its URL, and who may answer in whose name. */
+interface Ask {
+  readonly endpoint: Endpoint;
+  readonly url: URL;
+  readonly token?: string;
+  readonly dispatcher: Agent;
+  readonly accept: string;
+  readonly foreign: ExchangeOptions['foreign'];
 }
 
-type Settled =
-  | { readonly ok: true; readonly raw: RawReply; readonly json: unknown }
-  | { readonly ok: false; readonly failure: Failure; readonly error: ArchiverError };
+type Settled<T> =
+  | { readonly kind: 'taken'; readonly value: T }
+  | { readonly kind: 'answered'; readonly raw: RawReply; readonly json: unknown }
+  | { readonly kind: 'failed'; readonly failure: Failure; readonly error: ArchiverError };
 
 /** A client of Zoom's REST API with a shared token, one rate budget a label, retries and checked answers. */
 export class ZoomClient {
   readonly #options: ZoomClientOptions;
   readonly #dispatcher: Agent;
+  /** Of its own, or long downloads would take the connections that the reports need. */
+  readonly #downloads: Agent;
   readonly #token: TokenSource;
   readonly #buckets = new Map<Label, TokenBucket>();
   readonly #now: () => number;
@@ -105,6 +111,7 @@ export class ZoomClient {
     this.#retry = options.retry ?? DEFAULT_RETRY;
     this.#origins = [new URL(options.apiUrl).origin, new URL(options.oauthUrl).origin];
     this.#dispatcher = new Agent({ connections: options.parallel, keepAliveTimeout: 30_000, pipelining: 1 });
+    this.#downloads = new Agent({ keepAliveTimeout: 30_000, pipelining: 1 });
     this.#token = new TokenSource({
       credentials: options.credentials,
       oauthUrl: options.oauthUrl,
@@ -129,11 +136,6 @@ export class ZoomClient {
     return [...this.#buckets.values()];
   }
 
-  /** Names in answers so far that the reference does not have. */
-  unknownShapes(): readonly UnknownShape[] {
-    return this.#options.shapes?.seen() ?? [];
-  }
-
   /** Scopes of the current token; asks for one when there is none. */
   async scopes(signal: AbortSignal): Promise<readonly string[]> {
     return (await this.#token.get(signal)).scopes;
@@ -154,38 +156,139 @@ export class ZoomClient {
     schema: z.ZodType<T>,
     signal: AbortSignal,
   ): Promise<Reply<T>> {
-    const url = `${this.#options.apiUrl}${path}?${new URLSearchParams(query).toString()}`;
-    let renewed = false;
-    for (let attempt = 1; ; ) {
-      const token = await this.#token.get(signal);
-      const settled = await this.#try(endpoint, url, token, signal);
-      if (settled.ok) {
-        const { raw, json } = settled;
-        if (raw.status === 200) {
-          this.#options.shapes?.look(endpoint.name, path, json);
-          return this.#checked(endpoint, raw, json, schema);
-        }
-        if (isExpired(raw.status, json) && !renewed) {
-          renewed = true;
-          this.#token.invalidate(token);
-          continue;
-        }
-        throw refusal(endpoint, raw, json, query.next_page_token !== undefined);
-      }
-      const decision = decideRetry(settled.failure, attempt, this.#random(), this.#retry);
-      if (!decision.retry) throw settled.error;
+    const ask = {
+      endpoint,
+      url: this.#apiUrl(path, query),
+      dispatcher: this.#dispatcher,
+      accept: 'application/json',
+      foreign: 'refuse',
+    } as const;
+    const settled = await this.#persist(endpoint, signal, this.#authorised<never>(ask, signal));
+    if (settled.kind === 'taken') return settled.value;
+    const { raw, json } = settled;
+    if (raw.status !== 200)
+      throw refusal(refused(endpoint.name, raw, json), query.next_page_token !== undefined);
+    this.#options.shapes?.look(endpoint.name, path, json);
+    return checkedReply(endpoint.name, raw, json, schema, this.#now());
+  }
+
+  /**
+   * Hands the body of a 200 to `take`, anew with each try; what `take` answers is the result. A path is asked for with
+   * the credential, a link without: only where Zoom's own host then refuses it, once more with it. A redirect may lead
+   * to a foreign host, which never sees the credential.
+   *
+   * Fails as {@link get} does for a path; for a link with `zoom-permission` (401, 403), `zoom-not-found`,
+   * `zoom-request`, `zoom-unreachable` and `zoom-rate-limited`; and with what `take` throws, which must be an error of
+   * ours.
+   */
+  async stream<T>(
+    endpoint: Endpoint,
+    target: StreamTarget,
+    take: (reply: StreamedReply) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> {
+    const isLink = 'url' in target;
+    const ask = {
+      endpoint,
+      url: isLink ? this.#linkUrl(target.url) : this.#apiUrl(target.path, target.query),
+      dispatcher: this.#downloads,
+      accept: '*/*',
+      foreign: 'bare',
+    } as const;
+    const result = await this.#persist(
+      endpoint,
+      signal,
+      isLink ? this.#linked(ask, signal, take) : this.#authorised(ask, signal, take),
+    );
+    if (result.kind === 'taken') return result.value;
+    const facts = refused(endpoint.name, result.raw, result.json);
+    throw isLink ? linkRefusal(facts) : refusal(facts, false);
+  }
+
+  /** Fields and words of Zoom's answers that its reference does not name, seen so far. */
+  unknownShapes(): readonly UnknownShape[] {
+    return this.#options.shapes?.seen() ?? [];
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#dispatcher.destroy(), this.#downloads.destroy()]);
+  }
+
+  #apiUrl(path: string, query: Readonly<Record<string, string>>): URL {
+    return new URL(`${this.#options.apiUrl}${path}?${new URLSearchParams(query).toString()}`);
+  }
+
+  /** What a message calls a link may be anything. */
+  #linkUrl(text: string): URL {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    if (url === undefined || (url.protocol !== 'https:' && !this.#origins.includes(url.origin))) {
+      throw new ArchiverError('zoom-request', 'the link is no address to download from', {
+        ...(url === undefined ? {} : { detail: url.origin }),
+      });
+    }
+    return url;
+  }
+
+  /** Tries until there is an answer, as `retry.ts` decides. */
+  async #persist<T>(
+    endpoint: Endpoint,
+    signal: AbortSignal,
+    attempt: () => Promise<Settled<T>>,
+  ): Promise<Exclude<Settled<T>, { kind: 'failed' }>> {
+    for (let tries = 1; ; tries += 1) {
+      const settled = await attempt();
+      if (settled.kind !== 'failed') return settled;
+      const { failure, error } = settled;
+      const decision = decideRetry(failure, tries, this.#random(), this.#retry);
+      if (!decision.retry) throw error;
       this.#options.log.warn(
-        { endpoint: endpoint.name, attempt, delayMs: decision.delayMs, code: settled.error.code },
-        settled.error.message,
+        { endpoint: endpoint.name, attempt: tries, delayMs: decision.delayMs, code: error.code },
+        error.message,
       );
-      if (settled.failure.kind === 'throttled') this.#bucket(endpoint.label).pause(decision.delayMs);
-      attempt += 1;
+      if (failure.kind === 'throttled') this.#bucket(endpoint.label).pause(decision.delayMs);
       await this.#wait(decision.delayMs, signal);
     }
   }
 
-  async close(): Promise<void> {
-    await this.#dispatcher.destroy();
+  /** Tries with the access token; one that was refused is renewed, once. */
+  #authorised<T>(
+    ask: Ask,
+    signal: AbortSignal,
+    take?: (reply: StreamedReply) => Promise<T>,
+  ): () => Promise<Settled<T>> {
+    let renewed = false;
+    return async () => {
+      for (;;) {
+        const token = await this.#token.get(signal);
+        const settled = await this.#try({ ...ask, token: token.value }, signal, take);
+        if (settled.kind !== 'answered' || renewed || !isExpired(settled.raw.status, settled.json))
+          return settled;
+        renewed = true;
+        this.#token.invalidate(token);
+      }
+    };
+  }
+
+  /**
+   * Tries without the access token, and with it once Zoom asked for it. A token that is refused here is not renewed:
+   * far more likely it is the link's own right that has lapsed.
+   */
+  #linked<T>(
+    ask: Ask,
+    signal: AbortSignal,
+    take: (reply: StreamedReply) => Promise<T>,
+  ): () => Promise<Settled<T>> {
+    let asked = false;
+    return async () => {
+      for (;;) {
+        const credential = asked ? { token: (await this.#token.get(signal)).value } : {};
+        const settled = await this.#try({ ...ask, ...credential }, signal, take);
+        if (settled.kind !== 'answered' || asked) return settled;
+        const { status, ofZoom } = settled.raw;
+        if (!ofZoom || (status !== 401 && status !== 403)) return settled;
+        asked = true;
+      }
+    };
   }
 
   #bucket(label: Label): TokenBucket {
@@ -195,66 +298,61 @@ export class ZoomClient {
     return bucket;
   }
 
-  #checked<T>(endpoint: Endpoint, raw: RawReply, json: unknown, schema: z.ZodType<T>): Reply<T> {
-    const parsed = schema.safeParse(json);
-    if (!parsed.success) {
-      const problems = parsed.error.issues
-        .slice(0, 5)
-        .map((issue) => `${issue.path.map(String).join('.') || 'body'}: ${issue.message}`);
-      throw new ArchiverError('zoom-response', 'answer has an unknown form', {
-        detail: `${endpoint.name}, tracking id ${trackingId(raw)}: ${problems.join('; ')}`,
-      });
-    }
-    return {
-      // The schema accepted it and only adds knowledge about types: the JSON itself is the evidence.
-      body: json as T,
-      requestId: raw.requestId,
-      trackingId: trackingId(raw),
-      observedAt: this.#now(),
-      fetchSeconds: (raw.receivedAt - raw.sentAt) / 1000,
-      parseSeconds: (performance.now() - raw.receivedAt) / 1000,
-    };
-  }
-
   /** One try, sorted into an answer or a reason to try again; a daily limit parks the label and is thrown. */
-  async #try(endpoint: Endpoint, url: string, token: AccessToken, signal: AbortSignal): Promise<Settled> {
+  async #try<T>(
+    ask: Ask,
+    signal: AbortSignal,
+    take?: (reply: StreamedReply) => Promise<T>,
+  ): Promise<Settled<T>> {
+    const { endpoint, url, dispatcher, accept, token, foreign } = ask;
     const bucket = this.#bucket(endpoint.label);
     await bucket.acquire(signal);
     const started = performance.now();
-    const finished = (status: string): void =>
-      this.#options.onRequest?.({
-        endpoint: endpoint.name,
-        status,
-        seconds: (performance.now() - started) / 1000,
-      });
+    let status = 'error';
     let raw: RawReply;
     try {
-      raw = await this.#send(url, token, signal);
+      const answer = await exchange(url, {
+        dispatcher,
+        timeoutMs: this.#options.timeoutMs,
+        origins: this.#origins,
+        accept,
+        ...(token === undefined ? {} : { token }),
+        foreign,
+        signal,
+      });
+      if (answer.ofZoom) bucket.observe(rateHeaders(answer.headers));
+      if (take !== undefined && answer.status === 200) {
+        const value = await takeBody(answer, endpoint.name, take);
+        status = '200';
+        return { kind: 'taken', value };
+      }
+      raw = await readAnswer(answer);
+      status = String(raw.status);
     } catch (cause) {
-      finished('error');
       signal.throwIfAborted();
+      if (hasCode(cause, 'zoom-unreachable'))
+        return { kind: 'failed', failure: { kind: 'network' }, error: cause };
       if (cause instanceof ArchiverError) throw cause;
-      const error = new ArchiverError('zoom-unreachable', 'Zoom did not answer', {
-        cause,
-        detail: `${endpoint.name}: ${cause instanceof Error ? cause.message : String(cause)}`,
-      });
-      return { ok: false, failure: { kind: 'network' }, error };
+      return { kind: 'failed', failure: { kind: 'network' }, error: unreachable(endpoint.name, cause) };
+    } finally {
+      const seconds = (performance.now() - started) / 1000;
+      this.#options.onRequest?.({ endpoint: endpoint.name, status, seconds });
     }
-    finished(String(raw.status));
-    bucket.observe(rateHeaders(raw.headers));
-    if (raw.status === 429) return this.#throttled(endpoint, raw, bucket);
+    // A stranger's 429 says nothing about Zoom's limits.
+    if (raw.status === 429 && raw.ofZoom) return this.#throttled(endpoint, raw, bucket);
     const json = parseJson(raw.text);
-    if (raw.status >= 500 || json === undefined) {
-      const what = raw.status >= 500 ? `status ${raw.status}` : `status ${raw.status} without JSON`;
+    const mustBeJson = take === undefined;
+    if (raw.status >= 500 || raw.status === 429 || (mustBeJson && json === undefined)) {
+      const withoutJson = raw.status < 500 && json === undefined ? ' without JSON' : '';
       const error = new ArchiverError('zoom-unreachable', 'Zoom could not answer', {
-        detail: `${endpoint.name}, ${what}, tracking id ${trackingId(raw)}`,
+        detail: `${endpoint.name}, status ${raw.status}${withoutJson}, tracking id ${trackingId(raw)}`,
       });
-      return { ok: false, failure: { kind: 'server' }, error };
+      return { kind: 'failed', failure: { kind: 'server' }, error };
     }
-    return { ok: true, raw, json };
+    return { kind: 'answered', raw, json };
   }
 
-  #throttled(endpoint: Endpoint, raw: RawReply, bucket: TokenBucket): Settled {
+  #throttled(endpoint: Endpoint, raw: RawReply, bucket: TokenBucket): Settled<never> {
     const now = this.#now();
     const until = retryMoment(raw.headers, now);
     const { daily, perSecond } = rateHeaders(raw.headers);
@@ -275,91 +373,6 @@ export class ZoomClient {
     this.#options.onRateLimited?.(endpoint.label, 'qps');
     const waitMs = until === undefined ? undefined : until - now;
     const error = new ArchiverError('zoom-rate-limited', 'rate limit reached', { detail: endpoint.label });
-    return { ok: false, failure: { kind: 'throttled', waitMs }, error };
-  }
-
-  /** One request, redirects followed within Zoom only: a stranger's answer must never pass for Zoom's. */
-  async #send(start: string, token: AccessToken, signal: AbortSignal): Promise<RawReply> {
-    const requestId = randomUUID();
-    const sentAt = performance.now();
-    let url = new URL(start);
-    for (let hop = 0; ; hop += 1) {
-      const response: Dispatcher.ResponseData = await request(url, {
-        dispatcher: this.#dispatcher,
-        headers: {
-          accept: 'application/json',
-          'x-request-id': requestId,
-          authorization: `Bearer ${token.value}`,
-        },
-        signal,
-        headersTimeout: this.#options.timeoutMs,
-        bodyTimeout: this.#options.timeoutMs,
-      });
-      const { location } = response.headers;
-      if (response.statusCode >= 300 && response.statusCode < 400 && typeof location === 'string') {
-        await response.body.dump();
-        if (hop >= MAX_HOPS) throw new ArchiverError('zoom-request', 'too many redirects');
-        url = new URL(location, url);
-        if (!mayReceiveCredential(url, this.#origins)) {
-          throw new ArchiverError('zoom-request', 'redirect to a foreign host', { detail: url.origin });
-        }
-        continue;
-      }
-      const text = await response.body.text();
-      return {
-        status: response.statusCode,
-        headers: response.headers,
-        text,
-        requestId,
-        sentAt,
-        receivedAt: performance.now(),
-      };
-    }
-  }
-}
-
-function trackingId(raw: RawReply): string {
-  const id = raw.headers['x-zm-trackingid'];
-  return typeof id === 'string' ? id : '';
-}
-
-function isExpired(status: number, json: unknown): boolean {
-  const error = apiError.safeParse(json);
-  return status === 401 || (error.success && error.data.code === 124);
-}
-
-/** Zoom's error body and status as one of our codes (fact sheet sections 0 and 7). */
-function refusal(endpoint: Endpoint, raw: RawReply, json: unknown, paging: boolean): ArchiverError {
-  const parsed = apiError.safeParse(json);
-  const code = parsed.success ? parsed.data.code : undefined;
-  const message = parsed.success ? (parsed.data.message ?? '') : '';
-  const fields = (parsed.success ? (parsed.data.errors ?? []) : [])
-    .map((error) => `${error.field ?? ''}: ${error.message ?? ''}`)
-    .join('; ');
-  const detail = `${endpoint.name}: status ${raw.status}, code ${code ?? 'none'}, ${message} ${fields} (tracking id ${trackingId(raw)})`;
-  const zoomCode = code === undefined ? {} : { zoomCode: code };
-  if (code === 4711 || code === 4700) {
-    return new ArchiverError('zoom-scope', 'the app lacks scopes', {
-      detail: /scopes:\s*\[([^\]]*)\]/.exec(message)?.[1] ?? message,
-    });
-  }
-  if (raw.status === 401 || code === 124) {
-    return new ArchiverError('zoom-credentials', 'Zoom refused a fresh access token', { detail });
-  }
-  if (raw.status === 403 || code === 200)
-    return new ArchiverError('zoom-permission', 'Zoom denied the report', { detail, ...zoomCode });
-  if (paging && raw.status === 400 && code === 300) {
-    return new ArchiverError('zoom-page-token', 'page token lapsed', { detail });
-  }
-  if (raw.status === 404)
-    return new ArchiverError('zoom-not-found', 'Zoom does not have it', { detail, ...zoomCode });
-  return new ArchiverError('zoom-request', 'Zoom refused the request', { detail, ...zoomCode });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
+    return { kind: 'failed', failure: { kind: 'throttled', waitMs }, error };
   }
 }

@@ -13,10 +13,13 @@ import {
 } from '../../src/commands/context.ts';
 import { runCollect, runSeal } from '../../src/commands/work.ts';
 import { parseConfig } from '../../src/config.ts';
+import type { Database } from '../../src/ledger/database.ts';
 import { migrate } from '../../src/ledger/migrate.ts';
 import { silentLog } from '../../src/log.ts';
 import { createMetrics, createRegistry } from '../../src/metrics/metrics.ts';
 import { SegmentBuilder } from '../../src/segments/build.ts';
+import type { Sink } from '../../src/sinks/sink.ts';
+import type { ZoomClient } from '../../src/zoom/client.ts';
 
 /** Sections of a configuration file, laid over {@link settings}. */
 export type Sections = Readonly<Record<string, object>>;
@@ -37,7 +40,7 @@ export function settings(url: string, parts: Sections): Sections {
       clientSecret: 'emulated-secret',
       apiUrl: `${url}/v2`,
       oauthUrl: url,
-      rates: { LIGHT: 5000, MEDIUM: 5000 },
+      rates: { LIGHT: 5000, MEDIUM: 5000, 'RESOURCE-INTENSIVE': 5000 },
       ...parts.zoom,
     },
     collection: { modifications: [{ youngerThan: '365d', every: '1s' }], ...parts.collection },
@@ -54,7 +57,17 @@ export interface Archiver {
   collect(signals?: { drain?: AbortSignal; interrupt?: AbortSignal }): ReturnType<typeof runCollect>;
   /** As `seal`, or `seal --all`. */
   seal(all?: boolean): ReturnType<typeof runSeal>;
+  /** The metrics so far, as Prometheus reads them. */
+  metrics(): Promise<string>;
   close(): Promise<void>;
+}
+
+/** Parts of a test's own in place of those that the configuration makes. */
+export interface OwnParts {
+  /** Not closed here. */
+  readonly client?: ZoomClient;
+  readonly sink?: (sink: Sink) => Sink;
+  readonly db?: (db: Database) => Database;
 }
 
 /** Opens ledger and sink below `folder` and creates the archive where there is none. `parts` has at least a ledger. */
@@ -62,6 +75,7 @@ export async function openArchiver(
   emulator: { readonly url: string; now(): number },
   folder: string,
   parts: Sections,
+  own: OwnParts = {},
 ): Promise<Archiver> {
   const root = join(folder, 'archive');
   const sections = { sink: { directory: { path: root } }, seal: { spool: './spool' }, ...parts };
@@ -78,28 +92,31 @@ export async function openArchiver(
     now: () => emulator.now(),
   };
   if (config.sink.kind === 'directory') await mkdir(root, { recursive: true });
-  const db = await openLedger(context);
-  await migrate(db);
-  const sink = openSink(context);
+  const ledger = await openLedger(context);
+  await migrate(ledger);
+  const db = own.db?.(ledger) ?? ledger;
+  const plainSink = openSink(context);
+  const sink = own.sink?.(plainSink) ?? plainSink;
   await sink.check(config.retention.mode);
   if ((await readIdentity(sink)) === undefined) {
     const today = new Date(context.now()).toISOString().slice(0, 10);
     await writeIdentity(sink, context.account, lockFor(config, context.now)('', today), context.now());
   }
   const builder = await SegmentBuilder.create(config.seal);
-  const metrics = createMetrics(createRegistry(), buildInfo());
+  const registry = createRegistry();
+  const metrics = createMetrics(registry, buildInfo());
   const never = new AbortController().signal;
   return {
     context,
     root,
     async collect({ drain = never, interrupt = new AbortController().signal } = {}) {
-      const client = openZoom(context, metrics);
+      const client = own.client ?? openZoom(context, metrics);
       const { lease, release } = await leadOnce(context, db, interrupt);
       try {
         return await runCollect({ context, db, client, sink, lease, metrics, stop: { drain, interrupt } });
       } finally {
         await release();
-        await client.close();
+        if (own.client === undefined) await client.close();
       }
     },
     async seal(all = false) {
@@ -111,6 +128,7 @@ export async function openArchiver(
         await release();
       }
     },
+    metrics: () => registry.metrics(),
     async close() {
       builder.close();
       await sink.close();

@@ -16,7 +16,7 @@ create table links (
 comment on table links is 'What records point to and has to be fetched one by one: files, forwarded messages, legal-hold zips.';
 comment on column links.account is 'Zoom account id.';
 comment on column links.kind is 'file, forwarded, emoji or hold_file.';
-comment on column links.id is 'What names the thing at Zoom; for a hold file a hash of matter, custodian and file key.';
+comment on column links.id is 'What names the thing at Zoom; for a hold file a hash of matter, custodian, file key and size.';
 comment on column links.detail is 'What is needed to fetch it and to describe it, as the record that pointed to it said.';
 comment on column links.open is 'False once it is archived, or known to be out of reach and on record as such.';
 comment on column links.attempts is 'How often it was tried.';

@@ -1,0 +1,281 @@
+/** Fetches the files of messages, of forwarded messages and of custom emoji. */
+import { rm } from 'node:fs/promises';
+import { z } from 'zod';
+import { ArchiverError, hasCode } from '../errors.ts';
+import type { LinkKind, OpenLink } from '../ledger/links.ts';
+import {
+  canonicalJson,
+  contentHash,
+  instant,
+  type Json,
+  keyMonth,
+  recordKey,
+  type SessionId,
+  scopeTag,
+  sessionId,
+} from '../record.ts';
+import { type Download, type Downloaded, download } from '../zoom/download.ts';
+import { FILE_DOWNLOAD, type FileInfo, readFileInfo } from '../zoom/files.ts';
+import type { Spool } from '../zoom/spool.ts';
+import type { FetchedLink, LinkCollector } from './links.ts';
+import type { PassTools } from './pass.ts';
+import { fileLinkDetail, type LinkedSession } from './row-links.ts';
+import { isPage, type StoreFile, storedObject } from './stored.ts';
+import type { Origin } from './unit.ts';
+
+/** Why there are no bytes, or why they may not be the file. Documented in docs/format.md. */
+export const FILE_REASONS = [
+  'not-found',
+  'restricted',
+  'no-link',
+  'too-large',
+  'html-page',
+  'digest-differs',
+  'size-differs',
+] as const;
+export type FileReason = (typeof FILE_REASONS)[number];
+
+export interface FilesOptions {
+  readonly kinds: readonly LinkKind[];
+  /** Downloads at the same time. */
+  readonly parallel: number;
+  /** Bytes. */
+  readonly largest: number;
+  readonly spool: Spool;
+  readonly store: StoreFile;
+}
+
+const emojiLinkDetail = z.object({
+  fileId: z.string(),
+  name: z.string(),
+  downloadUrl: z.string().optional(),
+});
+
+/** What a link asks for, whatever pointed to it. */
+interface WantedFile {
+  readonly fileId: string;
+  readonly name: string;
+  readonly size: number | undefined;
+  /** Empty where there is none. */
+  readonly url: string;
+  /** Milliseconds. */
+  readonly time: number;
+  readonly session: LinkedSession | undefined;
+  /** What the record says of its origin. */
+  readonly from: { readonly [name: string]: Json };
+}
+
+/** What Zoom says of a file: its answer, or why there is none. */
+type Description =
+  | { readonly outcome: 'told'; readonly info: FileInfo; readonly origin: Origin }
+  | { readonly outcome: 'refused'; readonly reason: FileReason }
+  /** The app may not ask, or there is no id to ask by. */
+  | { readonly outcome: 'unknown'; readonly error: ArchiverError | undefined };
+
+/** One download, judged. */
+type Try =
+  | { readonly outcome: 'good'; readonly file: Downloaded }
+  | { readonly outcome: 'doubtful'; readonly file: Downloaded; readonly reason: FileReason }
+  | { readonly outcome: 'none'; readonly reason: FileReason };
+
+/** Links that Zoom gives and that lead to no file are tried so often before that is taken for its last word. */
+const PATIENCE = 3;
+
+/** Files by their links, into the stream `files`. */
+export function filesCollector(tools: PassTools, options: FilesOptions): LinkCollector {
+  const { client, lease, interrupt, now, log } = tools;
+  const { kinds, parallel, largest, spool, store } = options;
+  const tag = scopeTag(lease.account, 'files');
+  /** Whoever lacks the scope once lacks it for the whole pass. */
+  let mayNotAsk: ArchiverError | undefined;
+
+  async function describe({ fileId }: WantedFile): Promise<Description> {
+    if (fileId === '' || mayNotAsk !== undefined) return { outcome: 'unknown', error: mayNotAsk };
+    try {
+      const reply = await readFileInfo(client, fileId, interrupt);
+      return { outcome: 'told', info: reply.body, origin: reply };
+    } catch (error) {
+      if (hasCode(error, 'zoom-not-found')) return { outcome: 'refused', reason: 'not-found' };
+      if (hasCode(error, 'zoom-permission')) return { outcome: 'refused', reason: 'restricted' };
+      if (!hasCode(error, 'zoom-scope')) throw error;
+      log.warn({ scopes: error.detail }, 'chat files are archived without their descriptions');
+      // Of this file only: most links work without the description, and must not wait for the scope.
+      mayNotAsk = new ArchiverError('zoom-request', 'a file needs a description that the app may not read', {
+        cause: error,
+        ...(error.detail === undefined ? {} : { detail: error.detail }),
+      });
+      return { outcome: 'unknown', error: mayNotAsk };
+    }
+  }
+
+  async function fromLink(url: string, path: string): Promise<Download | FileReason> {
+    try {
+      return await download(client, FILE_DOWNLOAD, { url }, { path, largest }, interrupt);
+    } catch (error) {
+      if (hasCode(error, 'zoom-not-found')) return 'not-found';
+      if (hasCode(error, 'zoom-permission')) return 'restricted';
+      throw error;
+    }
+  }
+
+  /** The bytes by the link that came with the message, by a fresh one, or neither. */
+  async function obtain(
+    wanted: WantedFile,
+    paths: readonly [string, string],
+    attempts: number,
+  ): Promise<{ readonly found: Try; readonly description: Description }> {
+    if ((wanted.size ?? 0) > largest) {
+      return {
+        found: { outcome: 'none', reason: 'too-large' },
+        description: { outcome: 'unknown', error: undefined },
+      };
+    }
+    let early: Download | FileReason = 'no-link';
+    let failure: ArchiverError | undefined;
+    if (isFresh(wanted.url, now())) {
+      try {
+        early = await fromLink(wanted.url, paths[0]);
+      } catch (error) {
+        // A fresh link may lead to another host.
+        if (!hasCode(error, 'zoom-unreachable', 'zoom-request')) throw error;
+        failure = error;
+      }
+    }
+    const description = await describe(wanted);
+    const info = description.outcome === 'told' ? description.info : undefined;
+    let found = judge(early, wanted, info);
+    if (found.outcome === 'good' || (found.outcome === 'none' && found.reason === 'too-large'))
+      return { found, description };
+    const fresh = info?.download_url || (found.outcome === 'doubtful' ? wanted.url : '');
+    if (fresh !== '') {
+      const again = judge(await fromLink(fresh, paths[1]), wanted, info);
+      // Doubtful bytes are better than none.
+      if (again.outcome !== 'none' || found.outcome === 'none') found = again;
+    } else if (found.outcome === 'none') {
+      if (description.outcome === 'refused') found = { outcome: 'none', reason: description.reason };
+      if (description.outcome === 'told') found = { outcome: 'none', reason: 'no-link' };
+      const unsettled = description.outcome === 'unknown' ? (description.error ?? failure) : undefined;
+      if (unsettled !== undefined) throw unsettled;
+    }
+    const mayWorkLater = fresh !== '' || (found.outcome === 'none' && found.reason === 'html-page');
+    if (found.outcome === 'none' && mayWorkLater && attempts < PATIENCE) {
+      throw new ArchiverError('zoom-response', 'a link leads to no file', { detail: found.reason });
+    }
+    return { found, description };
+  }
+
+  async function fetch(link: OpenLink): Promise<FetchedLink> {
+    const wanted = wantedFile(link);
+    const paths = [await spool.path(), await spool.path()] as const;
+    try {
+      const { found, description } = await obtain(wanted, paths, link.attempts);
+      const file = found.outcome === 'none' ? undefined : found.file;
+      const object = file === undefined ? null : await storedObject(store, file);
+      const reason = found.outcome === 'good' ? undefined : found.reason;
+      const told = description.outcome === 'told' ? description : undefined;
+      const { fileId, name, from, session, time } = wanted;
+      const identity = file?.sha256 ?? reason ?? '';
+      return {
+        origin: {
+          requestId: file?.requestId ?? told?.origin.requestId ?? '',
+          trackingId: file?.trackingId || (told?.origin.trackingId ?? ''),
+          observedAt: now(),
+        },
+        page: {
+          rows: 1,
+          candidates: [
+            {
+              stream: 'files',
+              kind: KINDS[found.outcome],
+              key: recordKey(tag, link.foundAt, ['files', link.kind, link.id, identity]),
+              // All that may differ between two looks at the same bytes is how they were asked for.
+              content: contentHash(identity),
+              rule: 'once',
+              time: instant(time),
+              keyMonth: keyMonth(link.foundAt),
+              record: canonicalJson({
+                file_id: fileId,
+                file_name: name,
+                ...from,
+                declared_size: wanted.size ?? null,
+                content_type: file?.contentType ?? null,
+                object,
+                info: (told?.info ?? null) as Json,
+                ...(reason === undefined ? {} : { reason }),
+              }),
+            },
+          ],
+          ...(session === undefined ? {} : { session }),
+        },
+      };
+    } finally {
+      for (const path of paths) await rm(path, { force: true });
+    }
+  }
+
+  return { kinds, stream: 'files', parallel, fetch };
+}
+
+const KINDS = { good: 'stored', doubtful: 'doubtful', none: 'unavailable' } as const;
+
+function wantedFile(link: OpenLink): WantedFile {
+  if (link.kind === 'emoji') {
+    const { fileId, name, downloadUrl = '' } = emojiLinkDetail.parse(link.detail);
+    const from = { origin: 'emoji', message_id: null, session_id: null };
+    return { fileId, name, size: undefined, url: downloadUrl, time: link.foundAt, session: undefined, from };
+  }
+  const { fileId, name, size, downloadUrl, sentAt, messageId, session, forwardId } = fileLinkDetail.parse(
+    link.detail,
+  );
+  const id: SessionId = sessionId(session.id);
+  return {
+    fileId,
+    name,
+    size,
+    url: downloadUrl,
+    time: sentAt,
+    session: { ...session, id },
+    from: {
+      origin: forwardId === undefined ? 'message' : 'forwarded',
+      message_id: messageId,
+      session_id: id,
+      ...(forwardId === undefined ? {} : { forward_id: forwardId }),
+    },
+  };
+}
+
+/** Whether what came is the file, as far as its digest or its length says so. */
+function judge(came: Download | FileReason, wanted: WantedFile, info: FileInfo | undefined): Try {
+  if (typeof came === 'string') return { outcome: 'none', reason: came };
+  if (came.outcome === 'too-large') return { outcome: 'none', reason: 'too-large' };
+  const digest = /^[0-9a-f]{64}$/i.exec(info?.digest ?? '')?.[0].toLowerCase();
+  if (digest === came.sha256) return { outcome: 'good', file: came };
+  if (isPage(came.contentType) && !isPageName(wanted, info)) return { outcome: 'none', reason: 'html-page' };
+  if (digest !== undefined) return { outcome: 'doubtful', file: came, reason: 'digest-differs' };
+  const size = info?.length ?? wanted.size;
+  if (size !== undefined && size !== came.size) {
+    return { outcome: 'doubtful', file: came, reason: 'size-differs' };
+  }
+  return { outcome: 'good', file: came };
+}
+
+function isPageName({ name }: WantedFile, info: FileInfo | undefined): boolean {
+  return [name, info?.file_name ?? '', `.${info?.OS_file_type ?? ''}`].some((text) =>
+    /\.(html?|xhtml)$/i.test(text),
+  );
+}
+
+const EXPIRES = z.object({ exp: z.number() });
+
+/** False for no link, and for one whose token says that it has lapsed. @param now milliseconds */
+function isFresh(link: string, now: number): boolean {
+  if (!URL.canParse(link)) return false;
+  const [, claims = ''] = (new URL(link).searchParams.get('jwt') ?? '').split('.');
+  try {
+    const token = EXPIRES.safeParse(JSON.parse(Buffer.from(claims, 'base64url').toString()));
+    return !token.success || token.data.exp * 1000 > now;
+  } catch {
+    // Not a token as we know them: the host decides.
+    return true;
+  }
+}

@@ -1,0 +1,92 @@
+/** Resolves forwarded messages, once each. */
+import { hasCode } from '../errors.ts';
+import type { OpenLink } from '../ledger/links.ts';
+import {
+  canonicalJson,
+  contentHash,
+  instant,
+  type Json,
+  keyMonth,
+  recordKey,
+  scopeTag,
+  sessionId,
+} from '../record.ts';
+import { type ForwardedMessage, readForwarded } from '../zoom/files.ts';
+import type { FetchedLink, LinkCollector } from './links.ts';
+import type { PassTools } from './pass.ts';
+import { fileLinks, forwardedLinkDetail } from './row-links.ts';
+import type { Origin } from './unit.ts';
+
+const PARALLEL = 4;
+
+/** Messages that others forward, into the stream `forwarded`; their files become links. */
+export function forwardedCollector({ client, lease, now, interrupt }: PassTools): LinkCollector {
+  const tag = scopeTag(lease.account, 'forwarded');
+
+  function fetched(
+    link: OpenLink,
+    origin: Origin,
+    found: { readonly message: ForwardedMessage } | { readonly reason: 'not-found' | 'restricted' },
+  ): FetchedLink {
+    const { session, messageId, sentAt, forwardId } = forwardedLinkDetail.parse(link.detail);
+    const known = { ...session, id: sessionId(session.id) };
+    const message = 'message' in found ? found.message : undefined;
+    const reason = 'reason' in found ? { reason: found.reason } : {};
+    const content = contentHash(canonicalJson({ message: unmoved(message), ...reason }));
+    const from = { session: known, messageId, sentAt, forwardId };
+    return {
+      origin,
+      page: {
+        rows: 1,
+        candidates: [
+          {
+            stream: 'forwarded',
+            kind: message === undefined ? 'unresolved' : 'resolved',
+            key: recordKey(tag, link.foundAt, ['forwarded', link.id, content]),
+            content,
+            rule: 'once',
+            time: instant(sentAt),
+            keyMonth: keyMonth(link.foundAt),
+            record: canonicalJson({
+              forward_id: forwardId,
+              message_id: messageId,
+              session_id: session.id,
+              message: (message ?? null) as Json,
+              ...reason,
+            }),
+          },
+        ],
+        links: fileLinks(message?.files ?? [], from),
+        session: known,
+      },
+    };
+  }
+
+  return {
+    kinds: ['forwarded'],
+    stream: 'forwarded',
+    parallel: PARALLEL,
+    async fetch(link) {
+      try {
+        const reply = await readForwarded(client, link.id, interrupt);
+        return fetched(link, reply, { message: reply.body });
+      } catch (error) {
+        const reason = hasCode(error, 'zoom-not-found')
+          ? 'not-found'
+          : hasCode(error, 'zoom-permission')
+            ? 'restricted'
+            : undefined;
+        if (reason === undefined) throw error;
+        return fetched(link, { requestId: '', trackingId: '', observedAt: now() }, { reason });
+      }
+    },
+  };
+}
+
+/** The message without what moves while it stays the same: download links, reactions. */
+function unmoved(message: ForwardedMessage | undefined): Json {
+  if (message === undefined) return null;
+  const { download_url: _url, reactions: _reactions, files, ...rest } = message;
+  const still = (files ?? []).map(({ download_url: _link, ...file }) => file);
+  return { ...rest, files: still } as Json;
+}

@@ -1,0 +1,169 @@
+/** Fetches the zips of legal holds. */
+import { hash } from 'node:crypto';
+import { readFile, rm } from 'node:fs/promises';
+import { z } from 'zod';
+import { ArchiverError, hasCode } from '../errors.ts';
+import type { Link, OpenLink } from '../ledger/links.ts';
+import { canonicalJson, contentHash, instant, type Json, keyMonth, recordKey, scopeTag } from '../record.ts';
+import { type Download, type Downloaded, download } from '../zoom/download.ts';
+import { HOLD_DOWNLOAD, type HoldFileRow, holdDownload } from '../zoom/legal-hold.ts';
+import type { Spool } from '../zoom/spool.ts';
+import type { Custodian, KnownMatter } from './hold-matters.ts';
+import type { FetchedLink, LinkCollector } from './links.ts';
+import type { PassTools } from './pass.ts';
+import { isPage, type StoreFile, storedObject } from './stored.ts';
+import { type DirectoryProblem, readZipDirectory, type ZipDirectory } from './zip-directory.ts';
+
+/**
+ * What may be wrong with a zip. Documented in docs/format.md. `cut-off`: the connection ended before the body did;
+ * `size-differs`: not the size that the list named; `html-page`: a page came in its place.
+ */
+export type ZipProblem = 'cut-off' | 'size-differs' | 'empty' | 'html-page' | DirectoryProblem;
+
+const holdLinkDetail = z.object({
+  matterId: z.string(),
+  matterName: z.string(),
+  userId: z.string(),
+  email: z.string(),
+  /** The row of the list, as Zoom sent it. */
+  file: z.looseObject({ file_key: z.string(), total_file_size: z.number().optional() }),
+});
+
+/** A zip that is ready. One whose size changes under its key is another one. */
+export function holdFileLink(
+  { id: matterId, name: matterName }: KnownMatter,
+  { userId, email }: Custodian,
+  row: HoldFileRow,
+): Link {
+  const parts = [matterId, userId || email, row.file_key, String(row.total_file_size ?? '')];
+  const id = hash('sha256', parts.map((part) => `${part.length}:${part}`).join(''), 'hex');
+  return { kind: 'hold_file', id, detail: { matterId, matterName, userId, email, file: row as Json } };
+}
+
+export interface HoldFilesOptions {
+  /** Downloads at the same time. */
+  readonly parallel: number;
+  readonly spool: Spool;
+  readonly store: StoreFile;
+  /** A zip was archived: whole, or as found. */
+  readonly archived: (outcome: 'stored' | 'broken') => void;
+}
+
+/** Failed attempts at a zip, hours apart in the end, before what comes is archived as found. */
+const PATIENCE = 3;
+/** A longer list of entries becomes an object of its own, so that a record stays small. Bytes. */
+const LONGEST_LIST = 256 * 1024;
+
+/** Zips that are ready, into the stream `hold_files`. */
+export function holdFilesCollector(tools: PassTools, options: HoldFilesOptions): LinkCollector {
+  const { client, lease, now, interrupt, log } = tools;
+  const { parallel, spool, store, archived } = options;
+  const tag = scopeTag(lease.account, 'hold_files');
+
+  /** The zip, or undefined when Zoom does not have it and was asked often enough. */
+  async function obtain(link: OpenLink, path: string): Promise<Download | undefined> {
+    const { matterId, file } = holdLinkDetail.parse(link.detail);
+    const last = link.attempts >= PATIENCE;
+    const target = holdDownload(matterId, file.file_key);
+    const limits = { path, largest: Number.POSITIVE_INFINITY, keepPart: last };
+    try {
+      return await download(client, HOLD_DOWNLOAD, target, limits, interrupt);
+    } catch (error) {
+      // Zoom answers so for a zip that is not made yet, for one that is gone, and for a matter that was closed.
+      if (hasCode(error, 'zoom-not-found') && last) return undefined;
+      throw error;
+    }
+  }
+
+  async function fetch(link: OpenLink): Promise<FetchedLink> {
+    const paths = { zip: await spool.path(), listing: await spool.path() };
+    try {
+      const zip = await obtain(link, paths.zip);
+      if (zip === undefined || zip.outcome === 'too-large') {
+        return fetched(link, undefined, { object: null, zip: null, problems: [], reason: 'not-found' });
+      }
+      const directory = await readZipDirectory(paths.zip, paths.listing);
+      const problems = problemsOf(link, zip, directory);
+      if (problems.length > 0 && link.attempts < PATIENCE) {
+        throw new ArchiverError('zoom-response', 'a legal-hold zip is broken', {
+          detail: `${link.id}: ${problems.join(', ')}`,
+        });
+      }
+      const object = await storedObject(store, zip);
+      const result = fetched(link, zip, { object, zip: await described(directory), problems });
+      if (problems.length > 0) {
+        log.error(
+          { link: link.id, problems, size: zip.size },
+          'a broken legal-hold zip is archived as found',
+        );
+      }
+      archived(problems.length > 0 ? 'broken' : 'stored');
+      return result;
+    } finally {
+      await rm(paths.zip, { force: true });
+      await rm(paths.listing, { force: true });
+    }
+  }
+
+  async function described({
+    entries,
+    unpackedSize,
+    unsafeNames,
+    listing,
+  }: ZipDirectory): Promise<{ readonly [name: string]: Json }> {
+    const facts = { entry_count: entries, unpacked_size: unpackedSize, unsafe_names: unsafeNames };
+    if (listing.size > LONGEST_LIST) return { ...facts, listing: await storedObject(store, listing) };
+    const lines = (await readFile(listing.path, 'utf8')).split('\n').filter((line) => line !== '');
+    return { ...facts, entries: lines.map((line) => JSON.parse(line) as Json) };
+  }
+
+  function fetched(
+    link: OpenLink,
+    zip: Downloaded | undefined,
+    found: { readonly [name: string]: Json } & { readonly problems: readonly string[] },
+  ): FetchedLink {
+    const { matterId, matterName, userId, email, file } = holdLinkDetail.parse(link.detail);
+    const identity = zip?.sha256 ?? String(found.reason);
+    const time = instant(link.foundAt);
+    return {
+      origin: {
+        requestId: zip?.requestId ?? '',
+        trackingId: zip?.trackingId ?? '',
+        observedAt: now(),
+      },
+      page: {
+        rows: 1,
+        candidates: [
+          {
+            stream: 'hold_files',
+            kind: zip === undefined ? 'unavailable' : found.problems.length > 0 ? 'broken' : 'stored',
+            key: recordKey(tag, time, ['hold_files', link.id, identity]),
+            content: contentHash(identity),
+            rule: 'once',
+            time,
+            keyMonth: keyMonth(time),
+            record: canonicalJson({
+              matter_id: matterId,
+              matter_name: matterName,
+              custodian: { user_id: userId, email },
+              file: file as Json,
+              ...found,
+            }),
+          },
+        ],
+      },
+    };
+  }
+
+  return { kinds: ['hold_file'], stream: 'hold_files', parallel, fetch };
+}
+
+function problemsOf(link: OpenLink, zip: Downloaded, directory: ZipDirectory): readonly ZipProblem[] {
+  const { file } = holdLinkDetail.parse(link.detail);
+  const problems: ZipProblem[] = [];
+  if (zip.outcome === 'part') problems.push('cut-off');
+  if (file.total_file_size !== undefined && file.total_file_size !== zip.size) problems.push('size-differs');
+  if (zip.size === 0) return [...problems, 'empty'];
+  if (isPage(zip.contentType)) problems.push('html-page');
+  return [...problems, ...directory.problems];
+}

@@ -1,0 +1,272 @@
+/** Lists Zoom's legal-hold matters and the zips of their custodians. */
+import { hash } from 'node:crypto';
+import { ArchiverError, hasCode } from '../errors.ts';
+import type { Database } from '../ledger/database.ts';
+import { accountCoverage, otherCoverage } from '../ledger/registry.ts';
+import {
+  type Candidate,
+  canonicalJson,
+  contentHash,
+  type Instant,
+  type Interval,
+  instant,
+  type Json,
+  LASTING,
+  recordKey,
+  scopeTag,
+  utcDay,
+} from '../record.ts';
+import { holdFilePages, type MatterRow, matterPages } from '../zoom/legal-hold.ts';
+import { type Collector, isOwnFault } from './collector.ts';
+import { holdFileLink } from './hold-files.ts';
+import {
+  type Custodian,
+  type KnownMatter,
+  readMatters,
+  readWaiting,
+  type Waiting,
+  writeMatters,
+  writeWaiting,
+} from './hold-matters.ts';
+import type { PassTools } from './pass.ts';
+import type { Unit } from './unit.ts';
+import { DAY_MS, startOfDay } from './windows.ts';
+
+/** What planning needs: no lease, and a clock that may be late. */
+export interface PlanningTools {
+  readonly db: Database;
+  readonly account: string;
+  readonly now: () => number;
+}
+
+export interface HoldPolicy {
+  /** Matters, and the zips of each custodian, are listed so often; milliseconds. */
+  readonly everyMs: number;
+}
+
+/** Zips that are being made are looked at after so long, then each time twice as late, within `everyMs`. */
+const FIRST_LOOK_MS = 2 * 60_000;
+
+interface HoldUnit extends Unit {
+  readonly matter: KnownMatter;
+  readonly custodian: Custodian;
+}
+
+/** A day's window up to now; what is listed now was there all the time since it was listed last. */
+function listingWindow(covered: readonly Interval[], now: number): Pick<Unit, 'window' | 'covers'> {
+  const from = startOfDay(now);
+  const day = utcDay(now);
+  return {
+    window: { from, to: from + DAY_MS, fromDate: day, toDate: day },
+    covers: { from: Math.min(covered.at(-1)?.to ?? from, now), to: now },
+  };
+}
+
+/** True when what was asked at `askedAt` is to be asked again. A moment in the future is of a clock since set back. */
+function isDue(askedAt: number, everyMs: number, now: number): boolean {
+  return now - askedAt >= everyMs || askedAt > now;
+}
+
+export async function dueMatters(
+  { db, account, now }: PlanningTools,
+  { everyMs }: HoldPolicy,
+): Promise<readonly Unit[]> {
+  const { covered, askedAt } = await accountCoverage(db, account, 'matters', 'list');
+  const at = now();
+  if (!isDue(askedAt, everyMs, at)) return [];
+  return [{ stream: 'matters', scope: '', mode: 'list', ...listingWindow(covered, at) }];
+}
+
+export async function dueHoldFiles(
+  { db, account, now }: PlanningTools,
+  { everyMs }: HoldPolicy,
+): Promise<readonly HoldUnit[]> {
+  const coverage = new Map(
+    (await otherCoverage(db, account, 'hold_files')).map((row) => [row.scope, row] as const),
+  );
+  const waiting = await readWaiting(db, account);
+  const at = now();
+  const units: HoldUnit[] = [];
+  for (const matter of await readMatters(db, account)) {
+    for (const custodian of matter.custodians) {
+      const scope = holdScope(matter.id, custodian);
+      const { covered = [], askedAt = 0 } = coverage.get(scope) ?? {};
+      const nextAt = waiting[scope]?.nextAt;
+      const sooner = nextAt !== undefined && nextAt <= at;
+      if (!sooner && !isDue(askedAt, everyMs, at)) continue;
+      units.push({
+        stream: 'hold_files',
+        scope,
+        mode: 'list',
+        ...listingWindow(covered, at),
+        matter,
+        custodian,
+      });
+    }
+  }
+  return units;
+}
+
+/** Names what is listed of a custodian. An e-mail address would reach the log, so it stands hashed. */
+function holdScope(matterId: string, { userId, email }: Custodian): string {
+  return `${matterId} ${userId || hash('sha256', email, 'hex').slice(0, 16)}`;
+}
+
+/** The two collectors; the second waits for the first, so that a new matter is looked into at once. */
+export function legalHoldCollectors(
+  tools: PassTools,
+  policy: HoldPolicy,
+  report: (notReady: number) => void,
+): { readonly matters: Collector; readonly files: Collector } {
+  const { db, client, lease, now, interrupt, drain, log } = tools;
+  const { account } = lease;
+  const planning = { db, account, now };
+  let listed: () => void = () => undefined;
+  const listing = new Promise<void>((resolve) => {
+    listed = resolve;
+    // A pass that ends early may never come to the listing's end.
+    drain.addEventListener('abort', () => resolve(), { once: true });
+    if (drain.aborted) resolve();
+  });
+
+  const matters: Collector = {
+    stream: 'matters',
+    parallel: 1,
+    async plan() {
+      const units = await dueMatters(planning, policy);
+      if (units.length === 0) listed();
+      return units;
+    },
+    async collect(_unit, attempt) {
+      const before = await readMatters(db, account);
+      const found = new Map<string, KnownMatter>();
+      let last: Parameters<typeof attempt.admit>[0] | undefined;
+      for await (const reply of matterPages(client, interrupt)) {
+        const rows = reply.body.legal_hold_matters;
+        for (const row of rows) found.set(row.matter_id, knownMatter(row));
+        const candidates = rows.map((row) => matterCandidate(row, account, instant(reply.observedAt)));
+        await attempt.admit(reply, { rows: rows.length, candidates });
+        last = reply;
+      }
+      const gone = before.filter(({ id }) => !found.has(id));
+      if (last !== undefined && gone.length > 0) {
+        const observedAt = instant(last.observedAt);
+        const candidates = gone.map((matter) => goneCandidate(matter, account, observedAt));
+        await attempt.admit(last, { rows: 0, candidates });
+      }
+      // Last: a crash before asks again, and finds the same.
+      await writeMatters(db, lease, [...found.values()]);
+      return undefined;
+    },
+    async settle() {
+      listed();
+    },
+    isOwn: (_unit, error) => isOwnFault(error),
+  };
+
+  let waiting: Waiting = {};
+  const planned = new Map<string, HoldUnit>();
+  const files: Collector = {
+    stream: 'hold_files',
+    parallel: 2,
+    async plan() {
+      await listing;
+      const units = await dueHoldFiles(planning, policy);
+      waiting = await stillHeld(await readWaiting(db, account));
+      report(notReady(waiting));
+      for (const unit of units) planned.set(unit.scope, unit);
+      return units;
+    },
+    async collect({ scope, covers }, attempt) {
+      const unit = planned.get(scope);
+      if (unit === undefined)
+        throw new ArchiverError('internal', 'a unit was not planned', { detail: scope });
+      const { matter, custodian } = unit;
+      let left = 0;
+      const identifier = custodian.userId || custodian.email;
+      for await (const reply of holdFilePages(client, matter.id, identifier, interrupt)) {
+        const rows = reply.body.data;
+        const ready = rows.filter((row) => row.ready_for_download);
+        left += rows.length - ready.length;
+        const links = ready.map((row) => holdFileLink(matter, custodian, row));
+        await attempt.admit(reply, { rows: rows.length, candidates: [], links });
+      }
+      const known = waiting[scope];
+      if (left === 0) delete waiting[scope];
+      else {
+        const asks = (known?.asks ?? 0) + 1;
+        const wait = Math.min(FIRST_LOOK_MS * 2 ** Math.min(asks - 1, 20), policy.everyMs);
+        waiting[scope] = { files: left, asks, since: known?.since ?? now(), nextAt: now() + wait };
+        if (now() - (known?.since ?? now()) > DAY_MS) {
+          log.warn({ scope, files: left, asks }, 'Zoom has not made legal-hold files for more than a day');
+        }
+      }
+      if (left > 0 || known !== undefined) await writeWaiting(db, lease, waiting);
+      report(notReady(waiting));
+      // What is not made yet is not collected.
+      return left === 0 ? undefined : { from: covers.from, to: covers.from };
+    },
+    // One custodian may be denied while the others are served.
+    isOwn: (_unit, error) => isOwnFault(error) || hasCode(error, 'zoom-permission'),
+  };
+  return { matters, files };
+
+  /** Without the zips of matters that were closed: nobody will make them. */
+  async function stillHeld(state: Waiting): Promise<Waiting> {
+    const scopes = new Set(
+      (await readMatters(db, account)).flatMap((matter) =>
+        matter.custodians.map((custodian) => holdScope(matter.id, custodian)),
+      ),
+    );
+    return Object.fromEntries(Object.entries(state).filter(([scope]) => scopes.has(scope)));
+  }
+}
+
+function notReady(waiting: Waiting): number {
+  return Object.values(waiting).reduce((sum, { files }) => sum + files, 0);
+}
+
+function knownMatter({ matter_id, matter_name, matter_users }: MatterRow): KnownMatter {
+  const custodians = matter_users.map(({ user_id, email }) => ({
+    userId: user_id ?? '',
+    email: email ?? '',
+  }));
+  return { id: matter_id, name: matter_name ?? '', custodians };
+}
+
+function matterCandidate(row: MatterRow, account: string, observedAt: Instant): Candidate {
+  const who = ({ user_id, email }: MatterRow['matter_users'][number]): string =>
+    `${user_id ?? ''} ${email ?? ''}`;
+  // Their order says nothing.
+  const custodians = [...row.matter_users].sort((one, other) => (who(one) < who(other) ? -1 : 1));
+  return {
+    ...matterState(row.matter_id, account, observedAt),
+    kind: 'matter',
+    content: contentHash(canonicalJson({ ...row, matter_users: custodians } as Json)),
+    record: canonicalJson(row as Json),
+  };
+}
+
+/** A matter that was listed before and is not any more: Zoom tells nothing of its end. */
+function goneCandidate({ id, name }: KnownMatter, account: string, observedAt: Instant): Candidate {
+  return {
+    ...matterState(id, account, observedAt),
+    kind: 'gone',
+    content: contentHash('gone'),
+    record: canonicalJson({ matter_id: id, matter_name: name }),
+  };
+}
+
+function matterState(
+  id: string,
+  account: string,
+  observedAt: Instant,
+): Omit<Candidate, 'kind' | 'content' | 'record'> {
+  return {
+    stream: 'matters',
+    key: recordKey(scopeTag(account, 'matters'), 0, ['matters', id]),
+    rule: 'state',
+    time: observedAt,
+    keyMonth: LASTING,
+  };
+}

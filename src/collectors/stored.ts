@@ -1,0 +1,38 @@
+/** What collectors of bytes hand over and get back: the archive's objects as a record names them. */
+import type { Json } from '../record.ts';
+
+/** A finished local file. */
+export interface SpooledFile {
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Lower-case hex. */
+  readonly sha256: string;
+}
+
+/** An object of the archive. */
+export interface ObjectPart {
+  readonly key: string;
+  readonly version: string;
+  readonly sha256: string;
+  readonly size: number;
+}
+
+/** Stores bytes once by their content; several objects, which follow one another, where they are too many for one. */
+export type StoreFile = (file: SpooledFile) => Promise<readonly [ObjectPart, ...ObjectPart[]]>;
+
+/** Member `object` of a record: size and hash of the whole, and the object that holds it, or its parts in order. */
+export async function storedObject(
+  store: StoreFile,
+  { path, size, sha256 }: SpooledFile,
+): Promise<{ readonly [name: string]: Json }> {
+  const [first, ...rest] = await store({ path, size, sha256 });
+  if (rest.length === 0) return { key: first.key, version: first.version, sha256, size };
+  const parts = [first, ...rest].map(({ key, version, ...part }) => ({ key, version, ...part }));
+  return { sha256, size, parts };
+}
+
+/** True for an HTML page, by what the answer says of itself. */
+export function isPage(contentType: string): boolean {
+  return /^\s*(text\/html|application\/xhtml\+xml)\b/i.test(contentType);
+}

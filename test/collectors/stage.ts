@@ -1,0 +1,80 @@
+/** An account with files and legal holds, and an archiver whose waits take no time. */
+import { onTestFinished } from 'vitest';
+import type { Emulator, EmulatorOptions, TruthFile, TruthHoldFile } from '../../emulator/server.ts';
+import type { Database } from '../../src/ledger/database.ts';
+import { workFolder } from '../e2e/campaign.ts';
+import { type ArchivedRow, readRows } from '../support/archived-rows.ts';
+import { type Archiver, type OwnParts, openArchiver, type Sections } from '../support/archiver.ts';
+import { createSchema } from '../support/postgres.ts';
+import { emulate } from '../zoom/connect.ts';
+
+export interface Stage {
+  readonly emulator: Emulator;
+  readonly archiver: Archiver;
+  /** The ledger, as the archiver sees it. */
+  readonly db: Database;
+  /** Waits between tries, milliseconds. */
+  readonly waits: number[];
+  /** Seals all there is; the rows of a stream. */
+  rows(stream: string): Promise<readonly ArchivedRow[]>;
+}
+
+export const SOURCE = { kind: 'generated', seed: 11, sessions: 2, messages: 40 } as const;
+
+/** @param streams the section of the configuration, laid over: nothing but messages */
+export async function stage(
+  emulated: Partial<EmulatorOptions>,
+  streams: object,
+  own: OwnParts = {},
+  parts: Sections = {},
+): Promise<Stage> {
+  const rates = { LIGHT: 1e6, MEDIUM: 1e6, 'RESOURCE-INTENSIVE': 1e6 };
+  const { emulator, client, waits } = await emulate({ source: SOURCE, ...emulated }, { rates });
+  const off = { enabled: false };
+  const { url } = await createSchema();
+  let ledger: Database | undefined;
+  const db = (opened: Database): Database => {
+    ledger = own.db?.(opened) ?? opened;
+    return ledger;
+  };
+  const archiver = await openArchiver(
+    emulator,
+    await workFolder(),
+    {
+      ledger: { url },
+      streams: { files: off, forwarded: off, legalHold: off, context: off, activities: off, ...streams },
+      ...parts,
+    },
+    { client, ...own, db },
+  );
+  onTestFinished(() => archiver.close());
+  if (ledger === undefined) throw new Error('no ledger');
+  return {
+    emulator,
+    archiver,
+    db: ledger,
+    waits,
+    async rows(stream) {
+      await archiver.seal(true);
+      return await readRows(archiver.root, stream);
+    },
+  };
+}
+
+/** Sends a message with one file that has nothing wrong with it. */
+export async function sendFile(emulator: Emulator, size: number, name = 'minutes.pdf'): Promise<TruthFile> {
+  const sessionId = emulator.sessions()[0]?.id ?? '';
+  emulator.perform({ verb: 'send', sessionId, text: 'see this', files: [{ name, size }] });
+  const files: TruthFile[] = [];
+  for await (const file of emulator.files()) files.push(file);
+  const [sent] = files.slice(-1);
+  if (sent?.fileSize !== size) throw new Error('the file sent is not the last one');
+  return sent;
+}
+
+/** Zips of the account. */
+export async function zips(emulator: Emulator): Promise<readonly TruthHoldFile[]> {
+  const found: TruthHoldFile[] = [];
+  for await (const zip of emulator.holdFiles()) found.push(zip);
+  return found;
+}
