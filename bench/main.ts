@@ -7,9 +7,10 @@ import { cpus, totalmem } from 'node:os';
 import { budget } from './budget.ts';
 import { memory } from './memory.ts';
 import { seen } from './seen.ts';
+import { shapes } from './shapes.ts';
 import { throughput } from './throughput.ts';
 
-const scenarios: Record<string, () => Promise<string>> = { budget, throughput, memory, seen };
+const scenarios: Record<string, () => Promise<string>> = { budget, throughput, memory, seen, shapes };
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => scenarios[name] === undefined);

@@ -42,7 +42,6 @@ const ROOT = new URL('..', import.meta.url).pathname;
 /** The program as it is shipped, with the flags of its first line. */
 const PROGRAM = [
   '--max-semi-space-size=32',
-  '--heap-growing-percent=50',
   '--import',
   join(ROOT, 'bench/usage.mjs'),
   join(ROOT, 'dist/main.js'),

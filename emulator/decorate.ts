@@ -34,7 +34,8 @@ export function decorate(session: Session, message: Message, textJson: string, r
     extrasOf(message).files = Array.from({ length: 1 + (odds % 7 === 0 ? random.below(3) : 0) }, () => ({
       fileId: random.hex(22),
       fileName: random.pick(FILES),
-      fileSize: 1 + random.below(5_000_000),
+      // Small, so that a whole account of files is served in seconds; larger ones are made by deeds.
+      fileSize: 1 + random.below(60_000),
     }));
   } else if (odds < 700) {
     const parent = session.messages[session.messages.length - 2 - random.below(20)];

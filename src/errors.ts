@@ -132,6 +132,8 @@ export interface ErrorDetails {
   readonly detail?: string;
   /** The moment, in milliseconds since the epoch, before which trying again is useless. */
   readonly retryAt?: number;
+  /** The code in Zoom's answer, which is finer than ours. */
+  readonly zoomCode?: number;
 }
 
 /**
@@ -144,6 +146,7 @@ export class ArchiverError extends Error {
   readonly phrase: string;
   readonly detail: string | undefined;
   readonly retryAt: number | undefined;
+  readonly zoomCode: number | undefined;
 
   constructor(code: ErrorCode, phrase: string, details: ErrorDetails = {}) {
     super(
@@ -154,6 +157,7 @@ export class ArchiverError extends Error {
     this.phrase = phrase;
     this.detail = details.detail;
     this.retryAt = details.retryAt;
+    this.zoomCode = details.zoomCode;
   }
 
   get exitCode(): number {

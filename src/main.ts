@@ -1,4 +1,5 @@
-#!/usr/bin/env -S node --max-semi-space-size=32 --heap-growing-percent=50
+#!/usr/bin/env -S node --max-semi-space-size=32
+import { setFlagsFromString } from 'node:v8';
 import { Command, CommanderError } from 'commander';
 import { checkConfigCommand } from './commands/check-config.ts';
 import { collectCommand } from './commands/collect.ts';
@@ -14,6 +15,9 @@ import { statusCommand } from './commands/status.ts';
 import { ArchiverError, asArchiverError } from './errors.ts';
 import { redactSecrets } from './log.ts';
 import { installStopSignals } from './scheduler/stop.ts';
+
+// Left to itself V8 lets garbage lie for as long as the machine has memory.
+setFlagsFromString('--heap-growing-percent=50');
 
 const DEFAULT_DRAIN_MS = 25_000;
 

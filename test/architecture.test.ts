@@ -33,6 +33,7 @@ const STAGES = [
   'query',
   'scheduler',
   'metrics',
+  'webhooks',
 ];
 
 /** Data moves from Zoom to the archive and never back, and so do imports. Nothing may import what has no row. */
@@ -49,6 +50,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   segments: { may: [...LEAVES, 'ledger', 'proof'], not: ['proof/verify'], types: ['sinks'] },
   query: { may: [...LEAVES, 'proof', 'segments/format', 'segments/layout'], types: ['sinks'] },
   scheduler: { may: [...LEAVES, 'ledger/lease'] },
+  webhooks: { may: LEAVES },
   config: { may: LEAVES, types: STAGES },
   commands: { may: [...LEAVES, ...STAGES, 'config'] },
   main: { may: [...LEAVES, ...STAGES, 'config', 'commands'] },
@@ -140,6 +142,7 @@ describe('the check itself', () => {
       'src/commands/run.ts',
       `import { x } from '../../test/support/postgres.ts';`,
     ],
+    ['webhooks know no ledger', 'src/webhooks/event.ts', `import { q } from '../ledger/registry.ts';`],
     ['a new part needs a row', 'src/cache/cache.ts', `import { log } from '../log.ts';`],
     ['re-exports count', 'src/ledger/staging.ts', `export { put } from '../sinks/s3.ts';`],
     ['so do bare imports', 'src/ledger/staging.ts', `import '../sinks/s3.ts';`],

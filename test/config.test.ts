@@ -126,7 +126,14 @@ describe('a valid file', () => {
           { youngerThan: 200 * day, every: 7 * day },
         ],
       },
-      ledger: { directory: '/etc/archiver/ledger', connections: 12, lease: 30_000 },
+      streams: {
+        activities: { enabled: true, every: 3_600_000, lookBack: 180 * day },
+        context: { enabled: true, every: day },
+        legalHold: { enabled: true, every: 3_600_000, parallel: 2 },
+        files: { enabled: true, parallel: 8, largest: 5e9 },
+        forwarded: { enabled: true },
+      },
+      ledger: { directory: '/etc/archiver/ledger', connections: 12, lease: 20_000 },
       sink: { kind: 'directory', path: '/etc/archiver/archive' },
       retention: { class: 'default', keep: '7y', mode: 'governance' },
       seal: {
@@ -142,6 +149,14 @@ describe('a valid file', () => {
       },
       metrics: { host: '127.0.0.1', port: 9464 },
       log: { level: 'info' },
+      webhooks: {
+        enabled: false,
+        host: '127.0.0.1',
+        port: 9465,
+        path: '/webhooks/zoom',
+        secret: '',
+        pause: 30_000,
+      },
       replicas: 1,
       drain: 25_000,
     });
@@ -335,6 +350,17 @@ secrets: none
     expect(problemsOf(SMALLEST.replace('{ directory: { path: archive } }', sink))).toEqual(expected);
   });
 
+  test('webhooks need a secret once they are on', () => {
+    expect(problemsOf(`${SMALLEST}webhooks: { enabled: true }`)).toEqual([
+      'webhooks.secret: is missing; without it nobody can tell who sent a webhook',
+    ]);
+    expect(configOf(`${SMALLEST}webhooks: { enabled: true, secret: hush }`).webhooks).toMatchObject({
+      enabled: true,
+      secret: 'hush',
+    });
+    expect(configOf(`${SMALLEST}webhooks: { secret: hush }`).webhooks).toMatchObject({ enabled: false });
+  });
+
   test('the embedded ledger refuses replicas', () => {
     expect(problemsOf(`${SMALLEST}replicas: 2`)).toEqual([
       'ledger.directory: the embedded ledger serves one process; use ledger.url with replicas above 1',
@@ -480,6 +506,7 @@ describe('the JSON schema', () => {
       'sink.s3.endpoint',
       'sink.s3.accessKeyId',
       'sink.s3.secretAccessKey',
+      'webhooks.secret',
     ]);
   });
 });

@@ -1,20 +1,28 @@
 /** One stream's collector, run from its first due unit to its last. */
 import { type ArchiverError, hasCode } from '../errors.ts';
 import { failingUnits } from '../ledger/units.ts';
-import type { Stream } from '../record.ts';
+import type { Interval, Stream } from '../record.ts';
 import type { PassTools } from './pass.ts';
 import { runExclusive } from './pool.ts';
-import { type CollectUnit, runUnit, type Unit, unitName } from './unit.ts';
+import { type Attempt, runUnit, type Unit, unitName } from './unit.ts';
 import { DAY_MS } from './windows.ts';
 
 /** Brings one stream; the pass runs what it plans. */
 export interface Collector<U extends Unit = Unit> {
   readonly stream: Stream;
-  /** Units at the same time; of one scope always one. */
+  /** Units at the same time; of one lane always one. */
   readonly parallel: number;
-  /** Units due now, most urgent first, at most {@link PLAN_LIMIT}. */
-  plan(): Promise<readonly U[]>;
-  readonly collect: CollectUnit<U>;
+  /** What a unit has to itself while it runs: its scope, unless said otherwise. */
+  lane?(unit: U): string;
+  /** The units of a plan may bring others: it is planned anew until nothing is due. */
+  readonly unfolds?: boolean;
+  /**
+   * Units due now, most urgent first, at most {@link PLAN_LIMIT}.
+   * @param ran names of units that this pass ran and would run again: they count as not due
+   */
+  plan(ran?: ReadonlySet<string>): Promise<readonly U[]>;
+  /** Answers what the unit proves when that is less than planned. */
+  collect(unit: U, attempt: Attempt): Promise<Interval | undefined>;
   /** Whether an error says something about this unit only; any other ends the collector. */
   isOwn(unit: U, error: ArchiverError): boolean;
   /** After the units of a plan have ended, however they did. */
@@ -74,20 +82,29 @@ export async function runCollector<U extends Unit>(
 ): Promise<CollectorEnd> {
   const { now, drain, events } = tools;
   const startedAt = now();
-  /** Names of the units of this pass that a new plan would hold again: those that reach to now, and failed ones. */
+  /** Names of the units of this pass that a new plan could hold again: those that reach to now, and failed ones. */
   const ran = new Set<string>();
   let done = 0;
   let failed = 0;
   let unanswered = 0;
   const run = async (unit: U): Promise<void> => {
-    const error = await runUnit(tools, unit, collector.collect, (thrown) => collector.isOwn(unit, thrown));
-    if (error !== undefined || unit.covers.to < unit.window.to) ran.add(unitName(unit));
+    const error = await runUnit(
+      tools,
+      unit,
+      (one, attempt) => collector.collect(one, attempt),
+      (thrown) => collector.isOwn(unit, thrown),
+    );
+    if (error !== undefined || collector.unfolds === true || unit.covers.to < unit.window.to) {
+      ran.add(unitName(unit));
+    }
     if (error === undefined) {
       done += 1;
       unanswered = 0;
     } else {
       failed += 1;
-      unanswered = hasCode(error, 'zoom-unreachable', 'zoom-permission') ? unanswered + 1 : 0;
+      // A unit of the whole account is one of a kind: that it is denied says nothing about the others.
+      const denied = hasCode(error, 'zoom-permission') && unit.scope !== '';
+      unanswered = denied || hasCode(error, 'zoom-unreachable') ? unanswered + 1 : 0;
     }
     events.unitEnded(unit, error === undefined ? 'done' : 'failed');
     if (error !== undefined && (unanswered >= UNANSWERED_LIMIT || (unanswered > 0 && done === 0)))
@@ -96,17 +113,18 @@ export async function runCollector<U extends Unit>(
   try {
     for (;;) {
       const later = await notBefore(tools, collector.stream);
-      const units = (await collector.plan()).filter(
+      const units = (await collector.plan(ran)).filter(
         (unit) => !ran.has(unitName(unit)) && (later.get(unitKey(unit)) ?? 0) <= now(),
       );
       events.planned(units.length);
       if (units.length === 0 || drain.aborted) break;
       try {
-        await runExclusive(units, (unit) => unit.scope, collector.parallel, drain, run);
+        const lane = (unit: U): string => collector.lane?.(unit) ?? unit.scope;
+        await runExclusive(units, lane, collector.parallel, drain, run);
       } finally {
         await collector.settle?.();
       }
-      if (units.length < PLAN_LIMIT) break;
+      if (units.length < PLAN_LIMIT && collector.unfolds !== true) break;
     }
   } catch (error) {
     if (!endsStream(error)) throw error;

@@ -9,7 +9,7 @@ import type { Collector } from './collector.ts';
 import type { CollectionPolicy } from './planner.ts';
 import { expectedSince, keptSince, MODES } from './source-retention.ts';
 import { type Hole, sessionHoles } from './survey.ts';
-import { DAY_MS, startOfDay } from './windows.ts';
+import { DAY_MS, missing, startOfDay } from './windows.ts';
 
 /** Something that is not collected though it should be, by name. */
 export interface NamedHole {
@@ -50,9 +50,17 @@ export interface CoverageQuestion {
   readonly session?: string;
   readonly window: Interval;
   readonly policy: CollectionPolicy;
-  /** Collectors of the other streams, whose clock is as late as a stream may be: what they plan is overdue. */
-  readonly overdue: readonly Collector[];
+  readonly others: readonly Expected[];
 }
+
+/** A collector of units of another stream, which tells what is due, and how often it asks again for what is new. */
+export interface Expected {
+  readonly collector: Collector;
+  readonly everyMs: number;
+}
+
+/** How late what is new may be before it counts as a hole. */
+const GRACE_MS = 3_600_000;
 
 const MOST_NAMED = 10_000;
 
@@ -133,26 +141,42 @@ async function reportMessages(
 async function reportOthers(
   db: Database,
   account: string,
-  { window, overdue }: CoverageQuestion,
+  { window, policy, others }: CoverageQuestion,
   now: number,
   name: Name,
 ): Promise<readonly StreamReport[]> {
   const coverage = await otherCoverage(db, account);
   const reports: StreamReport[] = [];
-  for (const collector of overdue) {
+  for (const { collector, everyMs } of others) {
     const { stream } = collector;
-    let missing = 0;
-    for (const unit of await collector.plan()) {
-      const part = intersection({ from: unit.covers.from, to: Math.min(unit.covers.to, now) }, window);
-      if (part === undefined) continue;
-      missing += daysOf(part, part);
-      name({ stream, kind: 'missing', mode: unit.mode, scope: unit.scope, name: '', window: part });
+    const late = now - everyMs - policy.settleMs - GRACE_MS;
+    let absent = 0;
+    const named = new Set<string>();
+    const open = (await collector.plan()).flatMap(({ mode, scope, covers }) => {
+      const rows = coverage.filter(
+        (row) => row.stream === stream && row.scope === scope && (row.mode === mode || stream === 'sessions'),
+      );
+      const isNew = rows.every(({ covered }) => covered.length === 0);
+      return rows
+        .reduce((gaps, { covered }) => gaps.flatMap((gap) => missing(gap, covered)), [covers])
+        .filter(({ from }) => isNew || from < late)
+        .map((gap) => ({ mode, scope, ...gap }));
+    });
+    // A failed unit waits for its next try, and is then not planned; it is a hole all the same.
+    const failed = await failingUnits(db, account, MOST_NAMED, stream);
+    for (const { mode, scope, from, to } of [...open, ...failed]) {
+      const part = intersection({ from, to: Math.min(to, now) }, window);
+      const key = `${mode} ${scope} ${startOfDay(from)}`;
+      if (part === undefined || named.has(key)) continue;
+      named.add(key);
+      absent += daysOf(part, part);
+      name({ stream, kind: 'missing', mode, scope, name: '', window: part });
     }
     let collected = 0;
     for (const row of coverage.filter((candidate) => candidate.stream === stream)) {
       for (const part of row.covered) collected += daysOf(part, window);
     }
-    reports.push({ stream, expected: collected + missing, collected, missing, lost: 0 });
+    reports.push({ stream, expected: collected + absent, collected, missing: absent, lost: 0 });
   }
   return reports;
 }

@@ -113,3 +113,42 @@ export function lostRecord(
     record,
   };
 }
+
+/** Days that Zoom turned out not to serve. */
+export interface Refusal {
+  /** Milliseconds. */
+  readonly window: Interval;
+  /** The first date that it does serve, `yyyy-mm-dd`. */
+  readonly firstServed: string;
+  readonly finishedAt: number;
+}
+
+/** The coverage record of a window that lies before everything Zoom serves: it was asked for, and is not again. */
+export function refusedRecord(
+  account: string,
+  run: string,
+  unit: Pick<UnitKey, 'stream' | 'scope' | 'mode'>,
+  { window: { from, to }, firstServed, finishedAt }: Refusal,
+): Candidate {
+  const { stream, scope, mode } = unit;
+  const record = canonicalJson({
+    account,
+    run,
+    unit: { stream, scope, mode, from: iso(from), to: iso(to) },
+    covers: null,
+    outcome: 'refused',
+    first_served: firstServed,
+    rows: 0,
+    finished_at: iso(finishedAt),
+  });
+  return {
+    stream: 'coverage',
+    kind: 'refused',
+    key: recordKey(scopeTag(account, scope), finishedAt, ['refused', stream, scope, mode, String(from)]),
+    content: contentHash(record),
+    rule: 'once',
+    time: instant(finishedAt),
+    keyMonth: LASTING,
+    record,
+  };
+}

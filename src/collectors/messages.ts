@@ -18,7 +18,7 @@ import { byUrgency, type CollectionPolicy, dueUnits, type MessagesUnit } from '.
 import { pageCandidates } from './revisions.ts';
 import { keptSince, lostWindows, MODES, type Mode, type SourceRetention } from './source-retention.ts';
 import { type SessionsState, Survey } from './survey.ts';
-import type { Attempt } from './unit.ts';
+import { type Attempt, unitName } from './unit.ts';
 import { DAY_MS } from './windows.ts';
 
 /** Name of the evidence in the ledger. */
@@ -85,7 +85,7 @@ export class MessagesCollector implements Collector<MessagesUnit> {
   }
 
   /** The most urgent due units of all known sessions; what Zoom deleted meanwhile goes on record as lost. */
-  async plan(): Promise<readonly MessagesUnit[]> {
+  async plan(ran: ReadonlySet<string> = new Set()): Promise<readonly MessagesUnit[]> {
     const { db, lease, now } = this.#tools;
     const at = now();
     const retention = await readSourceRetention(db, lease.account);
@@ -106,7 +106,8 @@ export class MessagesCollector implements Collector<MessagesUnit> {
           for (const window of lostWindows(session, mode, kept, at))
             await this.#lose(session, mode, window, kept);
         }
-        due.push(...dueUnits(session, this.#policy, kept, at));
+        // Before the cut: hinted units that ran would otherwise stand in front of what did not.
+        due.push(...dueUnits(session, this.#policy, kept, at).filter((unit) => !ran.has(unitName(unit))));
       }
       urgent = byUrgency([...urgent, ...due]).slice(0, PLAN_LIMIT);
     }

@@ -21,8 +21,12 @@ export interface CollectEvents {
   streamComplete(stream: string, at: number): void;
   /** A window went on record as lost. */
   windowLost(stream: string): void;
+  /** The oldest moment of a stream that is to be collected still; undefined when nothing is. */
+  oldestUncollected(stream: string, at: number | undefined): void;
   /** How complete what is known of a stream's sessions is. */
   surveyed(stream: string, state: SessionsState): void;
+  /** A setting of the account was read: whether it allows a complete archive. */
+  sourceSetting(setting: string, ok: boolean): void;
 }
 
 export interface PassTools {

@@ -103,7 +103,8 @@ const LONGEST_RETRY_MS = DAY_MS;
 
 /**
  * Units of one session that are due now, oldest first. Holes are always due. The newest part is due for `sent`
- * when a listing showed a message since (or the sweep is), for `modified` when its cadence says so.
+ * when a listing showed a message since (or the sweep is), for `modified` when its cadence says so, and for both when
+ * a webhook named the session since.
  * @param kept the moment before which Zoom may have deleted what the session held
  */
 export function dueUnits(
@@ -125,8 +126,10 @@ export function dueUnits(
         ...part,
       })),
     );
+  // A hint of the future was left by a clock that was set back since.
+  const hinted = (gap: Interval): boolean => session.hintedAt >= gap.from && session.hintedAt <= now;
   const sent = missing(whole, session.sent).filter((gap) => {
-    if (gap.to < now || session.sent.length === 0) return true;
+    if (gap.to < now || session.sent.length === 0 || hinted(gap)) return true;
     // Listings give whole seconds, so a message in the second of the coverage's end may be new.
     return (
       session.lastMessageAt >= Math.floor(gap.from / 1000) * 1000 ||
@@ -135,16 +138,32 @@ export function dueUnits(
   });
   const cadence = askEvery(modificationCadence(now - session.lastActivityAt, policy), kept, now);
   const modified = missing(whole, session.modified).filter(
-    (gap) => gap.to < now || session.modified.length === 0 || now - gap.from >= cadence + policy.settleMs,
+    (gap) =>
+      gap.to < now ||
+      session.modified.length === 0 ||
+      hinted(gap) ||
+      now - gap.from >= cadence + policy.settleMs,
   );
   return byUrgency([...due('sent', sent), ...due('modified', modified)]);
 }
 
-/** What Zoom deletes first comes first; within the same moment messages before their modifications. */
+/**
+ * When the unit is wanted, for the order among units: by the time that Zoom may delete what it covers, and where its
+ * window holds the moment at which a webhook named its session, as if that were a day after.
+ */
+function wantedBy({ session: { hintedAt }, covers, window, deletedAt }: MessagesUnit): number {
+  const isHinted = hintedAt >= covers.from && hintedAt < window.to;
+  return isHinted ? Math.min(deletedAt, hintedAt + DAY_MS) : deletedAt;
+}
+
+/**
+ * What Zoom deletes first comes first, and after what it may delete within a day what webhooks named; within the same
+ * moment messages before their modifications.
+ */
 export function byUrgency(units: readonly MessagesUnit[]): readonly MessagesUnit[] {
   return [...units].sort(
     (a, b) =>
-      a.deletedAt - b.deletedAt ||
+      wantedBy(a) - wantedBy(b) ||
       a.covers.from - b.covers.from ||
       (a.mode === b.mode ? 0 : a.mode === 'sent' ? -1 : 1) ||
       (a.scope < b.scope ? -1 : a.scope > b.scope ? 1 : 0),

@@ -176,7 +176,8 @@ export async function runUnit<U extends Unit>(
     } catch (thrown) {
       if (interrupt.aborted) throw thrown;
       // Zoom's six months begin later than ours where its day is ahead of UTC, or midnight passed since planning.
-      if (hasCode(thrown, 'zoom-request') && attempt.dates.from <= utcDay(reportHorizon(now()))) {
+      const ofReport = stream === 'sessions' || stream === 'messages';
+      if (ofReport && hasCode(thrown, 'zoom-request') && attempt.dates.from <= utcDay(reportHorizon(now()))) {
         attempt.skipFirstDate();
         continue;
       }

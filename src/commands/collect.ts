@@ -16,7 +16,7 @@ import {
 } from './context.ts';
 import { warnAboutSettings } from './preflight.ts';
 import { createProgress } from './progress.ts';
-import { runCollect } from './work.ts';
+import { type CollectJob, runCollect } from './work.ts';
 
 /** `collect`: one bounded pass over everything that is due. Interrupted, the next one goes on. */
 export function collectCommand(io: CommandIo): Command {
@@ -79,12 +79,19 @@ export function collectCommand(io: CommandIo): Command {
     });
 }
 
-/** One pass with its numbers, and a progress bar on a terminal. @param before done once this process leads */
+/** What a pass by hand does beyond what is due. */
+export interface CollectMore {
+  /** Done once this process leads. */
+  readonly before?: () => Promise<void>;
+  readonly also?: CollectJob['also'];
+}
+
+/** One pass with its numbers, and a progress bar on a terminal. */
 export async function collectOnce(
   io: CommandIo,
   context: Context,
   db: Database,
-  before: () => Promise<void> = async () => undefined,
+  { before, also }: CollectMore = {},
 ): Promise<Awaited<ReturnType<typeof runCollect>> & { readonly seconds: number }> {
   const sink = openSink(context);
   const metrics = createMetrics(createRegistry(), buildInfo());
@@ -94,8 +101,8 @@ export async function collectOnce(
     const leadership = await leadOnce(context, db, io.interrupt);
     const progress = createProgress(io, 'collecting');
     try {
-      await before();
-      await warnAboutSettings(client, context.log, io.interrupt);
+      await before?.();
+      await warnAboutSettings(context, client, metrics, io.interrupt);
       const started = performance.now();
       const result = await runCollect({
         context,
@@ -106,6 +113,7 @@ export async function collectOnce(
         metrics,
         stop: { drain: io.drain, interrupt: AbortSignal.any([io.interrupt, leadership.lost]) },
         progress,
+        ...(also === undefined ? {} : { also }),
       });
       return { ...result, seconds: (performance.now() - started) / 1000 };
     } finally {

@@ -14,6 +14,7 @@ import { createDirectorySink } from '../sinks/directory.ts';
 import { createS3Sink } from '../sinks/s3.ts';
 import type { Sink } from '../sinks/sink.ts';
 import { ZoomClient } from '../zoom/client.ts';
+import { ShapeWatch } from '../zoom/shape-watch.ts';
 
 /** Where a command writes and how it is stopped; `main` provides the process's own. */
 export interface CommandIo {
@@ -114,6 +115,7 @@ export function openZoom({ config, log, now }: Context, metrics: Metrics): ZoomC
       }
     },
     onRateLimited: (label, type) => metrics.rateLimited({ label, type }),
+    shapes: new ShapeWatch(({ endpoint, name }, count) => metrics.unknownShape({ endpoint, name, count })),
   });
   return client;
 }

@@ -11,11 +11,11 @@ import {
   openContext,
   withLedger,
 } from './context.ts';
-import { overdueCollectors } from './streams.ts';
+import { planningCollectors } from './streams.ts';
 import { renderTable } from './table.ts';
 
 /** What a coverage report is asked for. */
-export interface CoverageFlags extends CommonFlags {
+export interface CoverageFlags extends Partial<CommonFlags> {
   readonly session?: string;
   /** Milliseconds. */
   readonly from?: number;
@@ -38,7 +38,7 @@ export function coverageCommand(io: CommandIo): Command {
       '\nA period that was looked at and was empty is covered; one never looked at is a hole.\n\nExample:\n  $ zoom-chat-archiver coverage --session general --from 2026-06-01 --to 2026-06-30',
     )
     .action(async (_flags: unknown, command: Command) => {
-      const flags = command.optsWithGlobals<CoverageFlags>();
+      const flags = command.optsWithGlobals<CoverageFlags & CommonFlags>();
       const context = openContext(flags, 'warn');
       const report = await withLedger(context, (db) => gatherCoverage(context, db, flags));
       printCoverage(io, report, flags.json === true, context.now());
@@ -65,7 +65,7 @@ export async function gatherCoverage(
       ...(session === undefined ? {} : { session }),
       window: { from: from ?? 0, to: to === undefined ? now : Math.min(to + DAY_MS, now) },
       policy: collectionPolicy(context.config),
-      overdue: overdueCollectors(context, db),
+      others: planningCollectors(context, db),
     },
     now,
   );
@@ -145,7 +145,8 @@ function minute(time: number): string {
   return `${new Date(time).toISOString().slice(0, 16)}Z`;
 }
 
-function startOfDate(text: string): number {
+/** Midnight UTC of a date in a flag, milliseconds. */
+export function startOfDate(text: string): number {
   const time = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
   if (Number.isNaN(time)) throw new InvalidArgumentError('must be a date, as in 2026-06-30');
   return time;

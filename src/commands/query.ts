@@ -15,7 +15,7 @@ import { renderTable } from './table.ts';
 /** `query`: SQL over the sealed segments, from the archive alone. */
 export function queryCommand(io: CommandIo): Command {
   return new Command('query')
-    .description('run SQL over the archive: views messages, reactions, sessions, coverage')
+    .description('run SQL over the archive: a view for each stream, as messages, sessions, context, coverage')
     .argument('<sql>', 'one SQL statement, in DuckDB’s dialect')
     .option('--json', 'print the rows as a JSON array of objects')
     .addHelpText(

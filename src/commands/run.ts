@@ -4,16 +4,17 @@ import { ArchiverError, asArchiverError } from '../errors.ts';
 import { dropOldKeys } from '../ledger/admit.ts';
 import type { Database } from '../ledger/database.ts';
 import { dropOldLinks } from '../ledger/links.ts';
+import { hintSession } from '../ledger/registry.ts';
 import { dropOldUnits } from '../ledger/units.ts';
 import type { Logger } from '../log.ts';
 import { createMetrics, createRegistry, type Metrics } from '../metrics/metrics.ts';
 import { startMetricsServer } from '../metrics/server.ts';
-import type { Stream } from '../record.ts';
 import { STREAMS } from '../record.ts';
 import { type Leadership, takeLeadership } from '../scheduler/leadership.ts';
 import { createScheduler, type Job } from '../scheduler/scheduler.ts';
 import { SegmentBuilder } from '../segments/build.ts';
 import type { Sink } from '../sinks/sink.ts';
+import { startWebhooks, type WebhookServer } from '../webhooks/receiver.ts';
 import type { ZoomClient } from '../zoom/client.ts';
 import { checkIdentity } from './archive.ts';
 import {
@@ -28,13 +29,11 @@ import {
   withLedger,
 } from './context.ts';
 import { warnAboutSettings } from './preflight.ts';
+import { collectedStreams } from './streams.ts';
 import { runCollect, runSeal } from './work.ts';
 
 /** Errors after which the state of the archive or the ledger is unknown: stop, and let start-up recover. */
 const FATAL = new Set(['internal', 'sink-conflict', 'archive-mismatch', 'ledger-ahead', 'ledger-behind']);
-
-/** The streams of which a pass collects all that is due. */
-const COLLECTED: readonly Stream[] = ['sessions', 'messages'];
 
 interface Parts {
   readonly context: Context;
@@ -43,6 +42,8 @@ interface Parts {
   readonly client: ZoomClient;
   readonly builder: SegmentBuilder;
   readonly metrics: Metrics;
+  /** Where they are asked for. */
+  readonly webhooks: WebhookServer | undefined;
 }
 
 /** `run`: the daemon. Collects and seals on schedule while it holds the account's lease; otherwise stands by. */
@@ -59,7 +60,7 @@ export function runCommand(io: CommandIo): Command {
       const metrics = createMetrics(registry, build, {
         now: context.now,
         streams: STREAMS,
-        collected: COLLECTED,
+        collected: collectedStreams(config),
         jobs: Object.keys(config.schedule),
       });
       await withLedger(context, async (db) => {
@@ -67,6 +68,7 @@ export function runCommand(io: CommandIo): Command {
         const client = openZoom(context, metrics);
         const builder = await SegmentBuilder.create({ spool: config.seal.spool });
         let leadership: Leadership | undefined;
+        let webhooks: WebhookServer | undefined;
         const server = await startMetricsServer({
           ...config.metrics,
           registry,
@@ -93,6 +95,7 @@ export function runCommand(io: CommandIo): Command {
         log.info({ version: build.version, account, port: server.port }, 'archiver started');
         tellStops(io, log);
         try {
+          webhooks = await listenForWebhooks(context, db, metrics);
           await checkIdentity(sink, account);
           await sink.check(config.retention.mode);
           while (!io.drain.aborted) {
@@ -109,13 +112,14 @@ export function runCommand(io: CommandIo): Command {
             const { generation } = leadership.lease;
             log.info({ generation }, 'leading');
             metrics.lease({ held: true, generation });
-            await warnAboutSettings(client, log, io.interrupt).catch((error: unknown) =>
+            await warnAboutSettings(context, client, metrics, io.interrupt).catch((error: unknown) =>
               log.warn({ err: String(error) }, 'the chat settings of the account cannot be checked'),
             );
-            await lead({ context, db, sink, client, builder, metrics }, leadership, io);
+            await lead({ context, db, sink, client, builder, metrics, webhooks }, leadership, io);
             await leadership.release();
           }
         } finally {
+          await webhooks?.stop();
           await leadership?.release();
           await server.stop();
           builder.close();
@@ -129,7 +133,7 @@ export function runCommand(io: CommandIo): Command {
 
 /** Runs the jobs until asked to stop or the lease is lost. Throws what start-up has to recover from. */
 async function lead(parts: Parts, leadership: Leadership, io: CommandIo): Promise<void> {
-  const { context, db, sink, client, builder, metrics } = parts;
+  const { context, db, sink, client, builder, metrics, webhooks } = parts;
   const { schedule } = context.config;
   const { lease, lost } = leadership;
   let fatal: ArchiverError | undefined;
@@ -139,6 +143,7 @@ async function lead(parts: Parts, leadership: Leadership, io: CommandIo): Promis
     cron: schedule[name].cron,
     timezone: schedule[name].timezone,
     jitterSeconds: schedule[name].jitter / 1000,
+    pauseSeconds: context.config.webhooks.pause / 1000,
     runAtStart,
     run,
   });
@@ -195,10 +200,38 @@ async function lead(parts: Parts, leadership: Leadership, io: CommandIo): Promis
     },
   });
   scheduler.start();
+  webhooks?.whenHinted(() => scheduler.trigger('collect'));
   await aborted(AbortSignal.any([io.drain, lost, over.signal]));
   if (lost.aborted || over.signal.aborted) await scheduler.stop();
   else await scheduler.drain();
   if (fatal !== undefined) throw fatal;
+}
+
+/** A standby listens too: what it notes, the leader finds in the ledger. */
+async function listenForWebhooks(
+  { config, account, now, log }: Context,
+  db: Database,
+  metrics: Metrics,
+): Promise<WebhookServer | undefined> {
+  const { enabled, ...listening } = config.webhooks;
+  if (!enabled) return undefined;
+  const webhooks = await startWebhooks({
+    ...listening,
+    account,
+    now,
+    hint: (name) => hintSession(db, account, name, now()),
+    onReceived: (receipt) => metrics.webhookReceived({ receipt }),
+    onRefused: (reason) => metrics.webhookRefused({ reason }),
+    onHinted: (hint) => metrics.webhookHinted({ hint }),
+    log,
+  }).catch((cause: unknown) => {
+    throw new ArchiverError('config-invalid', 'the webhook address cannot be listened on', {
+      cause,
+      detail: `${listening.host}:${listening.port}`,
+    });
+  });
+  log.info({ port: webhooks.port, path: listening.path }, 'listening for webhooks');
+  return webhooks;
 }
 
 /** The signal handlers are older than the log; whoever waits for the process wants to see that it was heard. */

@@ -6,6 +6,7 @@ import { leaseHolder } from '../ledger/lease.ts';
 import { stagedTotals } from '../ledger/staging.ts';
 import { ledgerStatus } from '../ledger/status.ts';
 import { type CommandIo, type CommonFlags, collectionPolicy, openContext, withLedger } from './context.ts';
+import { readUnknownShapes } from './shapes.ts';
 import { renderTable } from './table.ts';
 
 const iso = (time: number | undefined): string | null =>
@@ -49,6 +50,10 @@ export function statusCommand(io: CommandIo): Command {
             ['segments planned', status.segments.planned],
             ['records sealed', status.segments.records],
             ['bytes sealed', status.segments.bytes],
+            ...status.unknownShapes.map(({ endpoint, name, type }) => [
+              'unknown to this version',
+              `${endpoint}: ${name} (${type})`,
+            ]),
           ],
         ),
       );
@@ -67,6 +72,7 @@ async function gather(db: Database, account: string, policy: CollectionPolicy, n
     lost,
     oldestUncollected: iso(oldestUncollected),
     retentionGapSeconds: untilLoss === undefined ? null : Math.round(untilLoss / 1000),
+    unknownShapes: await readUnknownShapes(db, account),
     lease:
       holder === undefined || holder.expired
         ? null

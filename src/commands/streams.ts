@@ -1,13 +1,19 @@
 /** The collectors of the streams beside sessions and messages, as the configuration asks for them. */
+import { activitiesCollector } from '../collectors/activities.ts';
 import type { OtherCollectors } from '../collectors/collect.ts';
 import type { Collector } from '../collectors/collector.ts';
+import { contextCollector } from '../collectors/context.ts';
+import type { Expected } from '../collectors/coverage-report.ts';
 import { filesCollector } from '../collectors/files.ts';
 import { forwardedCollector } from '../collectors/forwarded.ts';
 import { holdFilesCollector } from '../collectors/hold-files.ts';
-import { dueHoldFiles, dueMatters, legalHoldCollectors } from '../collectors/legal-hold.ts';
+import { legalHoldCollectors } from '../collectors/legal-hold.ts';
 import type { LinkCollector } from '../collectors/links.ts';
+import { sessionsCollector } from '../collectors/listings.ts';
 import type { PassTools } from '../collectors/pass.ts';
 import type { StoreFile } from '../collectors/stored.ts';
+import type { Config } from '../config.ts';
+import { ArchiverError } from '../errors.ts';
 import type { Database } from '../ledger/database.ts';
 import type { LinkKind } from '../ledger/links.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -15,7 +21,8 @@ import { type Stream, scopeTag } from '../record.ts';
 import { storeFile } from '../segments/objects.ts';
 import type { Sink } from '../sinks/sink.ts';
 import { Spool } from '../zoom/spool.ts';
-import { type Context, lockFor } from './context.ts';
+import { type Context, collectionPolicy, lockFor } from './context.ts';
+import { leastRetention } from './preflight.ts';
 
 export function otherCollectors(
   context: Context,
@@ -23,49 +30,110 @@ export function otherCollectors(
   metrics: Metrics,
   tools: PassTools,
 ): OtherCollectors {
-  const { streams, retention, seal } = context.config;
-  const units: Collector[] = [];
-  const links: LinkCollector[] = [];
+  return {
+    units: unitCollectors(context, tools, (files) => metrics.holdFilesNotReady({ files })),
+    links: linkCollectors(context, sink, metrics, tools),
+  };
+}
+
+function linkCollectors(
+  { config }: Context,
+  sink: Sink,
+  metrics: Metrics,
+  tools: PassTools,
+): readonly LinkCollector[] {
+  const { streams, retention, seal } = config;
   const { db, lease, now, interrupt } = tools;
   const spool = new Spool(seal.spool, scopeTag(lease.account, ''));
-  const lock = lockFor(context.config, now);
+  const lock = lockFor(config, now);
   const store: StoreFile = (file) =>
     storeFile({ db, lease, sink, lockFor: lock, now, interrupt }, { ...file, className: retention.class });
+  const links: LinkCollector[] = [];
   const kinds: LinkKind[] = [];
   if (streams.files.enabled) kinds.push('file');
   if (streams.context.enabled) kinds.push('emoji');
   if (kinds.length > 0) links.push(filesCollector(tools, { ...streams.files, kinds, spool, store }));
   if (streams.forwarded.enabled) links.push(forwardedCollector(tools));
   if (streams.legalHold.enabled) {
-    const { every, parallel } = streams.legalHold;
-    const holds = legalHoldCollectors(tools, { everyMs: every }, (files) =>
-      metrics.holdFilesNotReady({ files }),
-    );
-    units.push(holds.matters, holds.files);
+    const { parallel } = streams.legalHold;
     const archived = (outcome: 'stored' | 'broken'): void => metrics.holdZipArchived({ outcome });
     links.push(holdFilesCollector(tools, { parallel, spool, store, archived }));
   }
-  return { units, links };
+  return links;
 }
 
-/** How late a stream may be before what it has not collected is a hole. */
-export const GRACE_MS = 3_600_000;
+function unitCollectors(
+  { config }: Context,
+  tools: PassTools,
+  notReady: (files: number) => void,
+): readonly Collector[] {
+  const units: Collector[] = [];
+  const { activities } = config.streams;
+  if (activities.enabled) {
+    const { every: everyMs, lookBack: lookBackMs } = activities;
+    const policy = { settleMs: config.collection.settle, everyMs, lookBackMs };
+    units.push(activitiesCollector(tools, policy, config.zoom.parallel));
+  }
+  if (config.streams.context.enabled) {
+    const policy = { everyMs: config.streams.context.every, leastRetentionMs: leastRetention(config) };
+    units.push(contextCollector(tools, policy));
+  }
+  if (config.streams.legalHold.enabled) {
+    const { every: everyMs } = config.streams.legalHold;
+    units.push(...legalHoldCollectors(tools, { everyMs }, notReady));
+  }
+  return units;
+}
 
-/** The same collectors with a clock that is late: what they plan is overdue. They only plan, and hold no lease. */
-export function overdueCollectors({ config, account, now }: Context, db: Database): readonly Collector[] {
-  const { legalHold } = config.streams;
-  const planning = { db, account, now: () => now() - GRACE_MS };
-  const onlyPlans = (stream: Stream, plan: Collector['plan']): Collector => ({
-    stream,
-    parallel: 1,
-    plan,
-    collect: async () => undefined,
-    isOwn: () => true,
-  });
-  if (!legalHold.enabled) return [];
-  const policy = { everyMs: legalHold.every };
+/**
+ * The collectors of units as the coverage report needs them: they read the ledger to plan, and do nothing else. They
+ * hold no lease, so it would refuse a write, and are given nothing to ask Zoom with.
+ */
+export function planningCollectors(context: Context, db: Database): readonly Expected[] {
+  const never = new AbortController().signal;
+  const unable = (): never => {
+    throw new ArchiverError('internal', 'a plan tried to do more than planning');
+  };
+  const tools: PassTools = {
+    db,
+    lease: { account: context.account, holder: '', generation: -1 },
+    get client(): never {
+      return unable();
+    },
+    classOf: unable,
+    now: context.now,
+    drain: never,
+    interrupt: never,
+    log: context.log,
+    get events(): never {
+      return unable();
+    },
+    run: '',
+    admit: unable,
+    linksFound: unable,
+  };
+  const { streams } = context.config;
+  const everyMs: Partial<Record<Stream, number>> = {
+    channel_activities: streams.activities.every,
+    context: streams.context.every,
+    matters: streams.legalHold.every,
+    hold_files: streams.legalHold.every,
+  };
   return [
-    onlyPlans('matters', () => dueMatters(planning, policy)),
-    onlyPlans('hold_files', () => dueHoldFiles(planning, policy)),
+    sessionsCollector(tools, collectionPolicy(context.config)),
+    ...unitCollectors(context, tools, unable),
+  ].map((collector) => ({ collector, everyMs: everyMs[collector.stream] ?? 0 }));
+}
+
+/** The streams of which a pass collects all that is due. */
+export function collectedStreams({ streams }: Config): readonly Stream[] {
+  return [
+    'sessions',
+    'messages',
+    ...(streams.activities.enabled ? (['channel_activities'] as const) : []),
+    ...(streams.context.enabled ? (['context'] as const) : []),
+    ...(streams.files.enabled || streams.context.enabled ? (['files'] as const) : []),
+    ...(streams.forwarded.enabled ? (['forwarded'] as const) : []),
+    ...(streams.legalHold.enabled ? (['matters', 'hold_files'] as const) : []),
   ];
 }

@@ -1,11 +1,14 @@
 /** Collecting and sealing, as one-shot commands and the daemon alike run them. */
 import { setMaxListeners } from 'node:events';
 import { type CollectSummary, collect } from '../collectors/collect.ts';
+import type { Collector } from '../collectors/collector.ts';
+import type { PassTools } from '../collectors/pass.ts';
 import type { Database } from '../ledger/database.ts';
 import type { Lease } from '../ledger/lease.ts';
 import { linkTotals } from '../ledger/links.ts';
 import { objectTotals } from '../ledger/objects.ts';
 import { stagedTotals } from '../ledger/staging.ts';
+import { countFailing } from '../ledger/units.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { StopSignals } from '../scheduler/stop.ts';
 import type { SegmentBuilder } from '../segments/build.ts';
@@ -14,6 +17,7 @@ import type { Sink } from '../sinks/sink.ts';
 import type { ZoomClient } from '../zoom/client.ts';
 import { type Context, collectionPolicy, lockFor, sealLimits } from './context.ts';
 import type { Progress } from './progress.ts';
+import { rememberUnknownShapes } from './shapes.ts';
 import { otherCollectors } from './streams.ts';
 
 export interface Counts {
@@ -34,11 +38,13 @@ export interface CollectJob {
   readonly metrics: Metrics;
   readonly stop: StopSignals;
   readonly progress?: Progress;
+  /** Collectors of this pass alone. */
+  readonly also?: (tools: PassTools) => readonly Collector[];
 }
 
 /** One collection pass, with its numbers in `metrics` and in what it returns. */
 export async function runCollect(job: CollectJob): Promise<CollectSummary & Counts> {
-  const { context, db, client, sink, lease, metrics, stop, progress } = job;
+  const { context, db, client, sink, lease, metrics, stop, progress, also } = job;
   const admitted = new Map<string, number>();
   let sightings = 0;
   let drift = 0;
@@ -52,7 +58,10 @@ export async function runCollect(job: CollectJob): Promise<CollectSummary & Coun
     policy: collectionPolicy(context.config),
     classOf: () => context.config.retention.class,
     parallel: context.config.zoom.parallel,
-    others: (tools) => otherCollectors(context, sink, metrics, tools),
+    others: (tools) => {
+      const others = otherCollectors(context, sink, metrics, tools);
+      return { ...others, units: [...others.units, ...(also?.(tools) ?? [])] };
+    },
     now: context.now,
     drain: stop.drain,
     interrupt: stop.interrupt,
@@ -89,6 +98,7 @@ export async function runCollect(job: CollectJob): Promise<CollectSummary & Coun
         progress?.finish(`${records.toLocaleString('en-US')} records`);
       },
       streamComplete: (stream, at) => metrics.streamComplete({ stream, at }),
+      oldestUncollected: (stream, at) => metrics.oldestUncollected({ stream, at }),
       windowLost: (stream) => metrics.windowLost({ stream }),
       surveyed(stream, state) {
         metrics.oldestUncollected({ stream, at: state.oldestUncollected });
@@ -97,8 +107,12 @@ export async function runCollect(job: CollectJob): Promise<CollectSummary & Coun
           ...(state.untilLoss === undefined ? {} : { untilLossSeconds: state.untilLoss / 1000 }),
         });
       },
+      sourceSetting: (setting, ok) => metrics.sourceSetting({ setting, ok }),
     },
-  }).finally(() => reportLedger(db, lease.account, metrics));
+  }).finally(async () => {
+    await rememberUnknownShapes(db, lease, client.unknownShapes(), context);
+    await reportBacklog(db, lease.account, metrics);
+  });
   return { ...summary, admitted, sightings, drift, pages, stages };
 }
 
@@ -147,16 +161,20 @@ export async function runSeal(
         progress?.finish(`${(bytes / 1e6).toFixed(1)} MB`);
       },
     },
-  }).finally(() => reportLedger(db, lease.account, metrics));
+  }).finally(() => reportBacklog(db, lease.account, metrics));
   return { ...summary, stages };
 }
 
-/** Keeps the gauges of what the ledger holds true; that they cannot be read is not the job's failure. */
-async function reportLedger(db: Database, account: string, metrics: Metrics): Promise<void> {
+/** After so many failures in a row a unit is worth an alert. */
+const KEEPS_FAILING = 3;
+
+/** Keeps the gauges of what waits and of what keeps failing true; that they cannot be read is not the job's failure. */
+async function reportBacklog(db: Database, account: string, metrics: Metrics): Promise<void> {
   try {
     metrics.staged(await stagedTotals(db, account));
     metrics.objects(await objectTotals(db, account));
     for (const totals of await linkTotals(db, account)) metrics.links(totals);
+    metrics.unitsFailing(await countFailing(db, account, KEEPS_FAILING));
   } catch {
     // The job itself met the same ledger and reports it.
   }

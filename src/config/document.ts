@@ -78,10 +78,22 @@ export function relations(input: unknown): readonly Problem[] {
       what: 'the embedded ledger serves one process; use ledger.url with replicas above 1',
     });
   }
+  if (at(input, ['webhooks', 'enabled']) === true && !given('webhooks', 'secret')) {
+    problems.push({
+      where: 'webhooks.secret',
+      what: 'is missing; without it nobody can tell who sent a webhook',
+    });
+  }
   return problems;
 }
 
-const SECRETS = ['zoom.clientSecret', 'ledger.url', 'sink.s3.accessKeyId', 'sink.s3.secretAccessKey'];
+const SECRETS = [
+  'zoom.clientSecret',
+  'ledger.url',
+  'sink.s3.accessKeyId',
+  'sink.s3.secretAccessKey',
+  'webhooks.secret',
+];
 
 /** The texts of all secrets that are files, by their place; also says what is wrong with a ledger URL. */
 export function readSecrets(

@@ -179,7 +179,11 @@ const ledger = z.strictObject({
   url: secret.optional().describe('Postgres 14 or later: postgres://user:password@host/database.'),
   directory: z.string().min(1).optional().describe('Directory of the embedded ledger, for evaluation.'),
   connections: z.number().int().min(2).max(200).default(12).describe('Connections to Postgres.'),
-  lease: positiveDuration.prefault('30s').describe('A replica that falls silent loses its lease after this.'),
+  lease: positiveDuration
+    .prefault('20s')
+    .describe(
+      'A replica that falls silent loses its lease after this; a standby has it a third of this later at most.',
+    ),
 });
 
 const sink = z.strictObject({
@@ -241,6 +245,38 @@ const seal = z
   })
   .prefault({});
 
+const webhooks = z
+  .strictObject({
+    enabled: z
+      .boolean()
+      .default(false)
+      .describe(
+        "Listen for Zoom's webhooks, so that a session is asked sooner when something happens in it.",
+      ),
+    host: z.string().default('127.0.0.1').describe('Address to listen on; 0.0.0.0 in a container.'),
+    port: z
+      .number()
+      .int()
+      .min(0)
+      .max(65535)
+      .default(9465)
+      .describe(
+        'Port to listen on, plain HTTP behind what ends TLS; 0 takes a free one, which the log names.',
+      ),
+    path: z
+      .string()
+      .regex(/^\/[\w./-]*$/, 'must begin with / and have letters, digits, and _ . / - only')
+      .default('/webhooks/zoom')
+      .describe('Path of the URL that the app names as its event notification endpoint.'),
+    secret: secret
+      .optional()
+      .describe('Secret token of the app, as its page in the Marketplace shows it; needed once enabled.'),
+    pause: positiveDuration
+      .prefault('30s')
+      .describe('Least time between two passes that webhooks ask for; schedule.collect goes on beside them.'),
+  })
+  .prefault({});
+
 /** The whole file. */
 export const configSchema = z.strictObject({
   zoom,
@@ -279,6 +315,7 @@ export const configSchema = z.strictObject({
         ),
     })
     .prefault({}),
+  webhooks,
   replicas: z.number().int().min(1).default(1).describe('How many run; more than one needs Postgres.'),
   drain: duration.prefault('25s').describe('After a stop signal, how long work in hand may take to finish.'),
 });

@@ -27,6 +27,8 @@ export interface KnownSession extends ListedSession {
   readonly expectedFrom: number | undefined;
   /** Not asked before this moment, because it failed; 0 when it did not. */
   readonly retryAt: number;
+  /** When a webhook last named it; 0 when none did. */
+  readonly hintedAt: number;
 }
 
 /** Adds or updates sessions of a listing page; what is known is never forgotten. Fails with `lease-lost`. */
@@ -82,6 +84,7 @@ interface SessionRow extends Record<string, unknown> {
   readonly sent_lost: string | null;
   readonly modified_lost: string | null;
   readonly retry_at: Date | null;
+  readonly hinted_at: Date | null;
 }
 
 const BATCH = 5_000;
@@ -108,7 +111,7 @@ async function knownSessions(
 ): Promise<readonly KnownSession[]> {
   const rows = await db.query<SessionRow>(
     `select r.session_id as id, r.type, r.name, r.channel_id, r.last_message_at, r.last_activity_at,
-       r.first_seen_at, r.expected_from, s.covered::text as sent, m.covered::text as modified,
+       r.first_seen_at, r.expected_from, r.hinted_at, s.covered::text as sent, m.covered::text as modified,
        s.lost::text as sent_lost, m.lost::text as modified_lost,
        (select max(u.retry_at) from units u where u.account = r.account and u.stream = 'messages'
           and u.scope = r.session_id and u.outcome = 'failed') as retry_at
@@ -135,7 +138,29 @@ async function knownSessions(
     modified: parseMultirange(row.modified),
     lost: { sent: parseMultirange(row.sent_lost), modified: parseMultirange(row.modified_lost) },
     retryAt: row.retry_at?.getTime() ?? 0,
+    hintedAt: row.hinted_at?.getTime() ?? 0,
   }));
+}
+
+/**
+ * Notes that something seems to have happened in the session that `name` stands for, its id or its channel's. Anyone
+ * may, without the lease: a hint changes when Zoom is asked, never what is archived.
+ * @param now milliseconds
+ * @returns false when no known session is named so
+ */
+export async function hintSession(
+  db: Database,
+  account: string,
+  name: string,
+  now: number,
+): Promise<boolean> {
+  // One session a statement: with several it could wait for a listing that waits for it.
+  const rows = await db.query(
+    `update registry set hinted_at = greatest(hinted_at, $3::timestamptz)
+     where account = $1 and (session_id = $2 or (channel_id <> '' and channel_id = $2)) returning 1`,
+    [account, storableText(name), new Date(now)],
+  );
+  return rows.length > 0;
 }
 
 /**
@@ -166,19 +191,27 @@ export async function fixExpected(
   if (rows.length === 0) throw leaseLost(lease);
 }
 
-/** What a stream of the whole account was collected for, and when it was asked last (0: never). */
+/** What a stream of the whole account was collected for, what is lost, and when it was asked last (0: never). */
 export async function accountCoverage(
   db: Database,
   account: string,
   stream: string,
   mode: string,
-): Promise<{ readonly covered: readonly Interval[]; readonly askedAt: number }> {
-  const [row] = await db.query<{ covered: string; asked_at: Date }>(
-    `select covered::text as covered, asked_at from coverage
+): Promise<{
+  readonly covered: readonly Interval[];
+  readonly lost: readonly Interval[];
+  readonly askedAt: number;
+}> {
+  const [row] = await db.query<{ covered: string; lost: string; asked_at: Date }>(
+    `select covered::text as covered, lost::text as lost, asked_at from coverage
      where account = $1 and stream = $2 and scope = '' and mode = $3`,
     [account, stream, mode],
   );
-  return { covered: parseMultirange(row?.covered ?? null), askedAt: row?.asked_at.getTime() ?? 0 };
+  return {
+    covered: parseMultirange(row?.covered ?? null),
+    lost: parseMultirange(row?.lost ?? null),
+    askedAt: row?.asked_at.getTime() ?? 0,
+  };
 }
 
 /** What one stream was collected for, in one scope and mode. */

@@ -166,12 +166,25 @@ export async function failingUnits(
   }));
 }
 
+/** How many units of each stream failed at least so many times in a row. */
+export async function countFailing(
+  db: Database,
+  account: string,
+  atLeast: number,
+): Promise<ReadonlyMap<string, number>> {
+  const rows = await db.query<{ stream: string; units: number }>(
+    'select stream, count(*) as units from units where account = $1 and failures >= $2 group by stream',
+    [account, atLeast],
+  );
+  return new Map(rows.map(({ stream, units }) => [stream, units]));
+}
+
 /** Lets failed units be tried at once. */
 export async function retryUnits(db: Database, account: string): Promise<void> {
   await db.query('update units set retry_at = null where account = $1 and retry_at is not null', [account]);
 }
 
-/** A window that Zoom deleted before it was collected, as it goes on record. */
+/** A window that Zoom deleted before it was collected, or never served, as it goes on record. */
 export interface LostWindow {
   readonly stream: string;
   readonly scope: string;

@@ -28,6 +28,8 @@ export interface Metrics {
   rateLimited(limit: { label: string; type: string }): void;
   /** Requests that a rate-limit class may still send at once. */
   tokensLeft(limit: { label: string; tokens: number }): void;
+  /** A field or word in answers of Zoom that its reference does not name. */
+  unknownShape(shape: { endpoint: string; name: string; count: number }): void;
   /** A rate-limit class sends nothing before this moment. */
   parkedUntil(limit: { label: string; at: number }): void;
   recordsAdmitted(page: { stream: string; kind: string; count: number }): void;
@@ -55,6 +57,10 @@ export interface Metrics {
     untilLossRatio: number | undefined;
     within: ReadonlyMap<string, number>;
   }): void;
+  /** Units that failed at least three times in a row, by stream; streams that are not named have none. */
+  unitsFailing(counts: ReadonlyMap<string, number>): void;
+  /** Whether a setting of the Zoom account allows a complete archive. */
+  sourceSetting(setting: { setting: string; ok: boolean }): void;
   /** Records waiting in the ledger to be sealed. */
   staged(waiting: { records: number; bytes: number }): void;
   /** Stored by their content so far, each once. */
@@ -68,6 +74,12 @@ export interface Metrics {
   /** Seconds that one of the collecting workers spent: waiting for Zoom, reading and hashing, waiting for the ledger. */
   collectStage(stage: { stage: 'fetch' | 'parse' | 'admit'; seconds: number }): void;
   sealStep(step: { step: SealStep; seconds: number }): void;
+  /** A webhook that Zoom signed, and what became of it. */
+  webhookReceived(webhook: { receipt: string }): void;
+  /** A request to the webhook endpoint that was turned away. */
+  webhookRefused(webhook: { reason: string }): void;
+  /** A name in webhooks: of a known session, of none, or not noted because the ledger failed. */
+  webhookHinted(hint: { hint: string }): void;
   lease(lease: { held: boolean; generation: number }): void;
   /** `seconds` is left out for a run that never began. */
   jobFinished(run: { job: string; outcome: JobOutcome; seconds?: number }): void;
@@ -135,6 +147,11 @@ export function createMetrics(
     'Unix time before which a rate-limit class sends nothing.',
     ['label'],
   );
+  const unknownShapes = counter(
+    'zoom_unknown_shape_total',
+    'Fields and words in answers of Zoom that its reference does not name; they are archived all the same.',
+    ['endpoint', 'name'],
+  );
 
   const records = counter('records_admitted_total', 'Records stored for the first time.', ['stream', 'kind']);
   const sightings = counter('sightings_total', 'Records seen again unchanged.', ['stream']);
@@ -193,6 +210,17 @@ export function createMetrics(
     ['within'],
   );
 
+  const failing = gauge(
+    'units_failing',
+    'Units that failed at least three times in a row; the coverage report names them.',
+    ['stream'],
+  );
+  const settings = gauge(
+    'source_setting_ok',
+    '1 while a setting of the Zoom account allows a complete archive, else 0; absent until it was read.',
+    ['setting'],
+  );
+
   const stagedRecords = gauge('staged_records', 'Records in the ledger that no segment holds yet.', []);
   const stagedBytes = gauge(
     'staged_bytes',
@@ -241,17 +269,43 @@ export function createMetrics(
   const jobs = counter('job_runs_total', 'Runs of a scheduled job by how they ended.', ['job', 'outcome']);
   for (const job of jobNames) for (const outcome of JOB_OUTCOMES) jobs.inc({ job, outcome }, 0);
   const jobSeconds = histogram('job_seconds', 'Time of each run of a scheduled job.', ['job'], JOB_SECONDS);
+  const webhooks = counter('webhooks_received_total', 'Webhooks of Zoom by what became of them.', [
+    'receipt',
+  ]);
+  const webhookRefusals = counter(
+    'webhooks_refused_total',
+    'Requests to the webhook endpoint that were turned away, by reason.',
+    ['reason'],
+  );
+  const webhookHints = counter(
+    'webhook_hints_total',
+    'Names in webhooks by whether they moved a known session up.',
+    ['hint'],
+  );
   const errors = counter('errors_total', 'Errors by code and by the constant phrase of their origin.', [
     'code',
     'phrase',
   ]);
 
   // prom-client starts a gauge without labels at 0, which would claim an empty ledger before anyone has looked.
-  for (const unknown of [stagedRecords, stagedBytes, leaseGeneration, objects, objectBytes, holdNotReady])
+  for (const unknown of [
+    stagedRecords,
+    stagedBytes,
+    leaseGeneration,
+    knownSessions,
+    holes,
+    lostWindows,
+    untilLoss,
+    untilLossRatio,
+    objects,
+    objectBytes,
+    holdNotReady,
+  ])
     unknown.remove();
 
   const endpointLabel = ceiling();
   const limitLabel = ceiling();
+  const shapeLabel = ceiling();
   const kindLabel = ceiling();
   const classLabel = ceiling();
   const phraseLabel = ceiling();
@@ -267,6 +321,9 @@ export function createMetrics(
     },
     tokensLeft({ label, tokens: left }) {
       tokens.set({ label: limitLabel(label) }, left);
+    },
+    unknownShape({ endpoint, name, count }) {
+      unknownShapes.inc({ endpoint: endpointLabel(endpoint), name: shapeLabel(name) }, count);
     },
     parkedUntil({ label, at }) {
       parked.set({ label: limitLabel(label) }, at / 1000);
@@ -298,9 +355,16 @@ export function createMetrics(
       if (state.untilLossRatio !== undefined) untilLossRatio.set(state.untilLossRatio);
       for (const [within, count] of state.within) gapSessions.set({ within }, count);
     },
+    unitsFailing(counts) {
+      failing.reset();
+      for (const [stream, count] of counts) failing.set({ stream }, count);
+    },
     oldestUncollected({ stream, at }) {
       if (at === undefined) oldest.remove({ stream });
       else oldest.set({ stream }, at / 1000);
+    },
+    sourceSetting({ setting, ok }) {
+      settings.set({ setting }, ok ? 1 : 0);
     },
     staged(waiting) {
       stagedRecords.set(waiting.records);
@@ -329,6 +393,15 @@ export function createMetrics(
     },
     sealStep({ step, seconds }) {
       sealSeconds.observe({ step }, seconds);
+    },
+    webhookReceived({ receipt }) {
+      webhooks.inc({ receipt });
+    },
+    webhookRefused({ reason }) {
+      webhookRefusals.inc({ reason });
+    },
+    webhookHinted({ hint }) {
+      webhookHints.inc({ hint });
     },
     lease({ held, generation }) {
       if (held) {

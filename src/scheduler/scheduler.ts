@@ -12,6 +12,8 @@ export interface Job {
   readonly timezone: string;
   /** Each run waits between 0 and so many seconds first, so that replicas and tenants do not act at once. */
   readonly jitterSeconds?: number;
+  /** Least time from the beginning of a run to the beginning of one that {@link Scheduler.trigger} asked for. */
+  readonly pauseSeconds?: number;
   /** Also run as soon as the scheduler starts. */
   readonly runAtStart?: boolean;
   run(stop: StopSignals): Promise<void>;
@@ -44,18 +46,26 @@ export interface SchedulerOptions {
 export interface Scheduler {
   /** Begins to tick. Does nothing the second time, nor after a drain or stop: a stopped scheduler stays so. */
   start(): void;
+  /**
+   * Runs a job outside its schedule: without jitter, after its pause. Does nothing while a run waits to begin, nor
+   * outside start and drain.
+   */
+  trigger(job: string): void;
   /** Begins no new run and asks the running ones to finish their unit. Resolves when all have returned. */
   drain(): Promise<void>;
   /** As `drain`, and asks the running ones to stop now. */
   stop(): Promise<void>;
 }
 
-/** `waiting` is the jitter before a run, `again` a tick that fell into one. */
+/** `waiting` is the time before a run, `again` a tick that fell into one, `asked` a trigger that did. */
 interface Entry {
   readonly job: Job;
   readonly clock: ScheduledTask;
   state: 'idle' | 'waiting' | 'running';
   again: boolean;
+  asked: boolean;
+  /** When the last run began, milliseconds. */
+  beganAt: number;
   ended: Promise<void>;
 }
 
@@ -77,14 +87,22 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
 
   const entries: Entry[] = options.jobs.map((job) => {
     const clock = createClock(job.cron, job.timezone, () => tick(entry), log);
-    const entry: Entry = { job, clock, state: 'idle', again: false, ended: Promise.resolve() };
+    const entry: Entry = {
+      job,
+      clock,
+      state: 'idle',
+      again: false,
+      asked: false,
+      beganAt: Number.NEGATIVE_INFINITY,
+      ended: Promise.resolve(),
+    };
     return entry;
   });
 
   function tick(entry: Entry): void {
     if (drain.signal.aborted) return;
     if (entry.state === 'idle') {
-      entry.ended = runUntilQuiet(entry);
+      entry.ended = runUntilQuiet(entry, jitter(entry));
     } else if (entry.state === 'running' && !entry.again) {
       entry.again = true;
     } else {
@@ -92,17 +110,37 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     }
   }
 
-  async function runUntilQuiet(entry: Entry): Promise<void> {
-    const { job } = entry;
+  function trigger(name: string): void {
+    const entry = entries.find(({ job }) => job.name === name);
+    if (entry === undefined || !started || drain.signal.aborted) return;
+    if (entry.state === 'idle') entry.ended = runUntilQuiet(entry, pauseLeft(entry));
+    else if (entry.state === 'running') entry.asked = true;
+  }
+
+  function jitter({ job }: Entry): number {
+    return random() * (job.jitterSeconds ?? 0) * 1000;
+  }
+
+  function pauseLeft({ job, beganAt }: Entry): number {
+    const pause = (job.pauseSeconds ?? 0) * 1000;
+    // A clock that was set back must not make the pause longer.
+    return Math.min(Math.max(beganAt + pause - now(), 0), pause);
+  }
+
+  async function runUntilQuiet(entry: Entry, milliseconds: number): Promise<void> {
+    let delay = milliseconds;
     do {
       entry.state = 'waiting';
       entry.again = false;
-      await wait(random() * (job.jitterSeconds ?? 0) * 1000, drain.signal);
+      entry.asked = false;
+      await wait(delay, drain.signal);
       if (drain.signal.aborted) break;
       entry.state = 'running';
-      report(await runOnce(job));
-    } while (entry.again);
-    // In the same turn as the look at `again`, so that no tick can fall between the two and be lost.
+      entry.beganAt = now();
+      report(await runOnce(entry.job));
+      delay = entry.again ? jitter(entry) : pauseLeft(entry);
+    } while (entry.again || entry.asked);
+    // In the same turn as the look at both, so that no tick can fall between the two and be lost.
     entry.state = 'idle';
   }
 
@@ -157,6 +195,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   if (options.stop !== undefined) follow(options.stop, beginDrain, beginInterrupt);
   return {
     start,
+    trigger,
     drain: () => {
       beginDrain();
       return allReturned();

@@ -172,6 +172,8 @@ const OWN: Record<Stream, readonly Column[]> = {
     text('session_id', '$.unit.scope'),
     text('mode', '$.unit.mode'),
     text('outcome', '$.outcome'),
+    date('window_from', '$.unit.from'),
+    date('window_to', '$.unit.to'),
     date('covers_from', '$.covers.from'),
     date('covers_to', '$.covers.to'),
     number('rows', '$.rows'),

@@ -19,6 +19,7 @@ import { type ExchangeOptions, exchange } from './exchange.ts';
 import { type Label, PLAN_RATES, type Plan, rateHeaders, retryMoment, TokenBucket } from './limits.ts';
 import { isExpired, linkRefusal, refusal } from './refusal.ts';
 import { DEFAULT_RETRY, decideRetry, type Failure, type RetryOptions } from './retry.ts';
+import type { ShapeWatch, UnknownShape } from './shape-watch.ts';
 import { type Credentials, TokenSource } from './token.ts';
 
 /** What one request was for; the name is the metric label, the label the rate limit it falls under. */
@@ -56,6 +57,8 @@ export interface ZoomClientOptions {
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly onRequest?: (facts: RequestFacts) => void;
   readonly onRateLimited?: (label: Label, type: 'qps' | 'daily') => void;
+  /** Looks at every answer, also at one that is then refused for what it lacks. */
+  readonly shapes?: ShapeWatch;
   readonly log: Logger;
 }
 
@@ -133,6 +136,11 @@ export class ZoomClient {
     return [...this.#buckets.values()];
   }
 
+  /** Names in answers so far that the reference does not have. */
+  unknownShapes(): readonly UnknownShape[] {
+    return this.#options.shapes?.seen() ?? [];
+  }
+
   /** Scopes of the current token; asks for one when there is none. */
   async scopes(signal: AbortSignal): Promise<readonly string[]> {
     return (await this.#token.get(signal)).scopes;
@@ -165,6 +173,7 @@ export class ZoomClient {
     const { raw, json } = settled;
     if (raw.status !== 200)
       throw refusal(refused(endpoint.name, raw, json), query.next_page_token !== undefined);
+    this.#options.shapes?.look(endpoint.name, path, json);
     return checkedReply(endpoint.name, raw, json, schema, this.#now());
   }
 

@@ -19,7 +19,7 @@ export const apiError = z.looseObject({
   errors: z.array(z.looseObject({ field: z.string().optional(), message: z.string().optional() })).optional(),
 });
 
-const pageFields = {
+export const pageFields = {
   next_page_token: z.string().optional(),
 };
 
@@ -40,7 +40,7 @@ export const sessionsPage = z.looseObject({ ...pageFields, sessions: z.array(ses
 export type SessionsPage = z.infer<typeof sessionsPage>;
 
 /** Milliseconds since the epoch until the end of the year 9999: beyond, neither dates nor Postgres follow. */
-const timestamp = z.number().int().nonnegative().max(253_402_300_799_999);
+export const timestamp = z.number().int().nonnegative().max(253_402_300_799_999);
 
 const messageFile = z.looseObject({
   file_id: z.string().optional(),
@@ -94,7 +94,13 @@ export const accountSettings = z.looseObject({
   chat: z
     .looseObject({
       store_revise_chat: z.boolean().optional(),
-      set_retention_period_in_cloud: z.looseObject({ enable: z.boolean().optional() }).optional(),
+      set_retention_period_in_cloud: z
+        .looseObject({
+          enable: z.boolean().optional(),
+          retention_period_of_direct_messages_and_group_conversation: z.string().optional(),
+          retention_period_of_channels: z.string().optional(),
+        })
+        .optional(),
     })
     .optional(),
 });

@@ -21,8 +21,10 @@ const SILENT: CollectOptions['events'] = {
   spent: () => undefined,
   unitEnded: () => undefined,
   streamComplete: () => undefined,
+  oldestUncollected: () => undefined,
   windowLost: () => undefined,
   surveyed: () => undefined,
+  sourceSetting: () => undefined,
 };
 
 const row = (id: string) => ({ id, timestamp: NOON - 2 * DAY_MS, action_timestamp: NOON - DAY_MS });

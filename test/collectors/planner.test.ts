@@ -45,6 +45,7 @@ function sessionOf(facts: Partial<KnownSession>): KnownSession {
     firstSeenAt: 0,
     expectedFrom: undefined,
     retryAt: 0,
+    hintedAt: 0,
     ...facts,
   };
 }
@@ -233,6 +234,53 @@ describe('holes', () => {
     expect(oldestUncollected(session, NOW)).toBe(hole.from);
     expect(oldestUncollected(sessionOf({ lastMessageAt: NOW }), NOW)).toBe(reportHorizon(NOW));
     expect(oldestUncollected(sessionOf({ lastMessageAt: NOW - 300 * DAY_MS }), NOW)).toBeUndefined();
+  });
+});
+
+describe('a session that a webhook named', () => {
+  const covered = [{ from: 0, to: NOW - 10 * MINUTE }];
+  const quiet = sessionOf({ lastMessageAt: NOW - 40 * DAY_MS, sent: covered, modified: covered });
+  const due = (hintedAt: number, now = NOW): string[] =>
+    dueUnits({ ...quiet, hintedAt }, POLICY, now).map(({ mode }) => mode);
+
+  test('is due in both modes, though no listing and no cadence says so', () => {
+    expect(due(0)).toEqual([]);
+    expect(due(NOW - 5 * MINUTE)).toEqual(['sent', 'modified']);
+  });
+
+  test('is due until that moment is covered, and not before its retry', () => {
+    expect(due(NOW - 10 * MINUTE)).toEqual(['sent', 'modified']);
+    expect(due(NOW - 11 * MINUTE)).toEqual([]);
+    const failed = { ...quiet, hintedAt: NOW - MINUTE, retryAt: NOW + MINUTE };
+    expect(dueUnits(failed, POLICY, NOW)).toEqual([]);
+  });
+
+  test('is not due for ever after a clock was set back', () => {
+    expect(due(NOW + HOUR)).toEqual([]);
+    expect(due(NOW + HOUR, NOW + 2 * HOUR)).toEqual(['sent', 'modified']);
+  });
+
+  test('comes next after what Zoom may delete within a day, with the days of that moment only', () => {
+    const old = sessionOf({ id: sessionId('old'), lastMessageAt: NOW, hintedAt: NOW - HOUR });
+    const other = sessionOf({ id: sessionId('other'), lastMessageAt: NOW });
+    const hinted = { ...quiet, id: sessionId('hinted'), hintedAt: NOW - MINUTE };
+    const order = byUrgency([other, old, hinted].flatMap((session) => dueUnits(session, POLICY, NOW)));
+    const named = order.map(({ scope, mode, window }) => `${scope} ${mode} ${window.to > NOW}`);
+    expect(named.slice(0, 4).toSorted()).toEqual([
+      'old modified false',
+      'old sent false',
+      'other modified false',
+      'other sent false',
+    ]);
+    expect(order.slice(0, 4).every(({ deletedAt }) => deletedAt < NOW + DAY_MS)).toBe(true);
+    expect(named.slice(4, 8)).toEqual([
+      'old sent true',
+      'old modified true',
+      'hinted sent true',
+      'hinted modified true',
+    ]);
+    const ends = order.slice(8).map(({ deletedAt }) => deletedAt);
+    expect(ends).toEqual(ends.toSorted((a, b) => a - b));
   });
 });
 

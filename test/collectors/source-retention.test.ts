@@ -38,6 +38,7 @@ function session(facts: Partial<KnownSession> = {}): KnownSession {
     modified: [{ from: HORIZON, to: NOW }],
     lost: { sent: [], modified: [] },
     retryAt: 0,
+    hintedAt: 0,
     ...facts,
   };
 }

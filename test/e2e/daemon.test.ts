@@ -89,3 +89,28 @@ test('a standby takes over from a leader that was killed', async () => {
   expect((await standby.ended).code).toBe(0);
   await comeToRest(stage);
 });
+
+test('a leader that froze in the middle of a pass finds its lease gone when it wakes, and stands by', async () => {
+  const stage = await scene(24, '20s');
+  const frozen = startArchiver(['run', '--config', stage.config]);
+  await message(frozen, 'leading');
+  const standby = startArchiver(['run', '--config', stage.config]);
+  await message(standby, 'another process holds the lease; waiting');
+  await message(frozen, 'collected');
+  // Requests in flight and admissions underway are held as they are.
+  const moment = requests(stage.emulator) + 4;
+  await until(() => requests(stage.emulator) >= moment);
+  frozen.signal('SIGSTOP');
+  await message(standby, 'leading');
+  await message(standby, 'collected');
+  frozen.signal('SIGCONT');
+  await message(frozen, 'the lease is lost');
+  await message(frozen, 'another process holds the lease; waiting');
+  standby.signal('SIGTERM');
+  expect((await standby.ended).code).toBe(0);
+  // The one that woke leads again, with a generation of its own.
+  await frozen.line((line) => line.includes('"msg":"leading"') && line.includes('"generation":3'));
+  frozen.signal('SIGTERM');
+  expect((await frozen.ended).code).toBe(0);
+  await comeToRest(stage);
+});

@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { admit } from '../../src/ledger/admit.ts';
-import { accountCoverage, eachKnownSession, registerSessions } from '../../src/ledger/registry.ts';
-import { endUnit, startUnit } from '../../src/ledger/units.ts';
+import {
+  accountCoverage,
+  eachKnownSession,
+  hintSession,
+  registerSessions,
+} from '../../src/ledger/registry.ts';
+import { endUnit, failingUnits, startUnit } from '../../src/ledger/units.ts';
 import { sessionId } from '../../src/record.ts';
 import { DAY, message, page, stagedRecords, unitCounters } from './candidates.ts';
 import { ACCOUNT, ENGINES, type Ledger, NOW, openLedger, UNIT } from './ledgers.ts';
@@ -79,6 +84,7 @@ describe.each(ENGINES)('units on $name', (engine) => {
     expect(await covered()).toEqual([[10, 17]]);
     expect(await accountCoverage(ledger.db, ACCOUNT, 'sessions', 'sweep')).toEqual({
       covered: [],
+      lost: [],
       askedAt: 0,
     });
   });
@@ -92,10 +98,17 @@ describe.each(ENGINES)('units on $name', (engine) => {
     expect(await knownSession(ledger)).toEqual({
       ...LISTED,
       lastActivityAt: LISTED.lastMessageAt,
+      firstSeenAt: NOW,
+      expectedFrom: undefined,
       sent: [],
       modified: [],
+      lost: { sent: [], modified: [] },
       retryAt: NOW + 60_000,
+      hintedAt: 0,
     });
+    expect(await failingUnits(db, lease.account, 10)).toMatchObject([
+      { stream: UNIT.stream, scope: UNIT.scope, error: 'zoom-response', failures: 1, retryAt: NOW + 60_000 },
+    ]);
     const again = await startUnit(db, lease, UNIT, NOW);
     expect((await knownSession(ledger))?.retryAt).toBe(0);
     await endUnit(db, lease, again, unitEnd(again, { latestAction: NOW - 1_000 }));
@@ -122,6 +135,7 @@ describe.each(ENGINES)('units on $name', (engine) => {
     await list(ledger, 13, 12);
     expect(await accountCoverage(ledger.db, ACCOUNT, 'sessions', 'recent')).toEqual({
       covered: [],
+      lost: [],
       askedAt: NOW + 13,
     });
   });
@@ -136,6 +150,26 @@ describe.each(ENGINES)('units on $name', (engine) => {
       lastMessageAt: LISTED.lastMessageAt,
     });
     await registerSessions(db, lease, [], NOW);
+  });
+
+  test('a hint names a session by its id or its channel, lasts, and needs no lease', async () => {
+    const ledger = await openLedger(engine);
+    const { db, lease } = ledger;
+    await registerSessions(db, lease, [LISTED, { ...LISTED, id: sessionId('direct'), channelId: '' }], NOW);
+    const hintedAt = async (): Promise<number | undefined> => {
+      for await (const sessions of eachKnownSession(db, ACCOUNT))
+        return sessions.find(({ id }) => id === LISTED.id)?.hintedAt;
+      return undefined;
+    };
+    expect(await hintSession(db, ACCOUNT, LISTED.channelId, NOW + 5)).toBe(true);
+    expect(await hintedAt()).toBe(NOW + 5);
+    expect(await hintSession(db, ACCOUNT, LISTED.id, NOW + 3)).toBe(true);
+    await registerSessions(db, lease, [LISTED], NOW + 9);
+    expect(await hintedAt()).toBe(NOW + 5);
+    for (const name of ['', 'memberA:memberB', 'half \ud83d and \0'])
+      expect(await hintSession(db, ACCOUNT, name, NOW + 7)).toBe(false);
+    expect(await hintSession(db, 'another account', LISTED.id, NOW + 7)).toBe(false);
+    expect(await hintedAt()).toBe(NOW + 5);
   });
 
   test('a session may have any text for name, type and channel', async () => {

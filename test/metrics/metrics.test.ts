@@ -39,6 +39,7 @@ test('each report of a stage arrives under its name, in base units', async () =>
   metrics.rateLimited({ label: 'heavy', type: 'per-second' });
   metrics.tokensLeft({ label: 'heavy', tokens: 12 });
   metrics.parkedUntil({ label: 'heavy', at: AT + 500 });
+  metrics.unknownShape({ endpoint: 'report_chat_messages', name: 'messages[].topic', count: 50 });
   metrics.recordsAdmitted({ stream: 'messages', kind: 'sent', count: 100 });
   metrics.recordsAdmitted({ stream: 'messages', kind: 'sent', count: 20 });
   metrics.sightings({ stream: 'messages', count: 7 });
@@ -46,9 +47,22 @@ test('each report of a stage arrives under its name, in base units', async () =>
   metrics.unitFinished({ stream: 'messages', mode: 'window', outcome: 'complete' });
   metrics.streamComplete({ stream: 'messages', at: AT });
   metrics.oldestUncollected({ stream: 'messages', at: AT - 1000 });
+  metrics.windowLost({ stream: 'messages' });
+  metrics.sessionsSurveyed({
+    sessions: 9,
+    holes: 2,
+    lost: 1,
+    untilLossSeconds: 7200,
+    untilLossRatio: 0.25,
+    within: new Map([['6h', 3]]),
+  });
+  metrics.unitsFailing(new Map([['messages', 2]]));
   metrics.staged({ records: 5, bytes: 4096 });
   metrics.segmentPut({ stream: 'messages', class: 'default', bytes: 1000 });
   metrics.sealStep({ step: 'put', seconds: 0.3 });
+  metrics.webhookReceived({ receipt: 'queued' });
+  metrics.webhookRefused({ reason: 'signature' });
+  metrics.webhookHinted({ hint: 'unknown' });
   metrics.lease({ held: true, generation: 4 });
   metrics.jobFinished({ job: 'collect', outcome: 'done', seconds: 12 });
   metrics.jobFinished({ job: 'collect', outcome: 'skipped' });
@@ -62,6 +76,7 @@ test('each report of a stage arrives under its name, in base units', async () =>
     'zoom_rate_limited_total{label="heavy",type="per-second"} 1',
     'zoom_tokens_left{label="heavy"} 12',
     `zoom_parked_until_timestamp_seconds{label="heavy"} ${AT / 1000 + 0.5}`,
+    'zoom_unknown_shape_total{endpoint="report_chat_messages",name="messages[].topic"} 50',
     'records_admitted_total{stream="messages",kind="sent"} 120',
     'sightings_total{stream="messages"} 7',
     'drift_total{stream="messages"} 1',
@@ -69,6 +84,14 @@ test('each report of a stage arrives under its name, in base units', async () =>
     `stream_last_complete_timestamp_seconds{stream="messages"} ${AT / 1000}`,
     'stream_seconds_since_complete{stream="messages"} 0',
     `oldest_uncollected_timestamp_seconds{stream="messages"} ${AT / 1000 - 1}`,
+    'windows_lost_total{stream="messages"} 1',
+    'sessions_known 9',
+    'coverage_holes 2',
+    'coverage_lost_windows 1',
+    'retention_gap_seconds 7200',
+    'retention_gap_ratio 0.25',
+    'retention_gap_sessions{within="6h"} 3',
+    'units_failing{stream="messages"} 2',
     'staged_records 5',
     'staged_bytes 4096',
     'segments_total{stream="messages",class="default"} 1',
@@ -79,6 +102,9 @@ test('each report of a stage arrives under its name, in base units', async () =>
     'job_runs_total{job="collect",outcome="done"} 1',
     'job_runs_total{job="collect",outcome="skipped"} 1',
     'job_seconds_count{job="collect"} 1',
+    'webhooks_received_total{receipt="queued"} 1',
+    'webhooks_refused_total{reason="signature"} 1',
+    'webhook_hints_total{hint="unknown"} 1',
     'errors_total{code="zoom-unreachable",phrase="zoom did not answer"} 1',
   ]);
 });
@@ -99,6 +125,8 @@ describe('what is not known is not claimed', () => {
     expect(counters).toEqual([
       'drift_total{stream="messages"} 0',
       'drift_total{stream="sessions"} 0',
+      'windows_lost_total{stream="messages"} 0',
+      'windows_lost_total{stream="sessions"} 0',
       'job_runs_total{job="seal",outcome="done"} 0',
       'job_runs_total{job="seal",outcome="failed"} 0',
       'job_runs_total{job="seal",outcome="interrupted"} 0',

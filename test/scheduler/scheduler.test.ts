@@ -136,6 +136,55 @@ describe('overlap', () => {
   });
 });
 
+describe('triggers', () => {
+  test('run a job between its ticks, the first at once and all others after the pause', async () => {
+    const { job, calls } = instantJob({ cron: '0 * * * *', jitterSeconds: 60, pauseSeconds: 30 });
+    const { scheduler, runs } = create([job], { random: () => 1 });
+    scheduler.trigger('instant');
+    scheduler.start();
+    scheduler.trigger('nobody');
+    for (let second = 0; second < 45; second += 1) {
+      scheduler.trigger('instant');
+      await vi.advanceTimersByTimeAsync(1000);
+    }
+    await vi.advanceTimersByTimeAsync(5 * MINUTE);
+    expect(calls).toEqual(['00:00:30', '00:01:00', '00:01:30']);
+    expect(outcomes(runs)).toEqual(['done', 'done', 'done']);
+    vi.setSystemTime(new Date('2026-02-28T12:00:00Z'));
+    scheduler.trigger('instant');
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(calls.at(3)).toBe('12:00:30');
+    await scheduler.stop();
+  });
+
+  test('that fall into a run are one run after it and its pause; a tick that falls into it does not wait', async () => {
+    const held = heldJob({ cron: '* * * * *', pauseSeconds: 45 });
+    const { scheduler } = create([held.job]);
+    scheduler.start();
+    scheduler.trigger('held');
+    await vi.advanceTimersByTimeAsync(10_000);
+    scheduler.trigger('held');
+    scheduler.trigger('held');
+    held.finish();
+    await vi.advanceTimersByTimeAsync(34_999);
+    expect(held.begun).toBe(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(held.begun).toBe(2);
+    scheduler.trigger('held');
+    await vi.advanceTimersByTimeAsync(15_000);
+    held.finish();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(held.begun).toBe(2);
+    await vi.advanceTimersByTimeAsync(MINUTE);
+    held.finish();
+    await vi.advanceTimersByTimeAsync(0);
+    const stopped = scheduler.drain();
+    scheduler.trigger('held');
+    held.finish();
+    await stopped;
+  });
+});
+
 describe('failures', () => {
   test('are reported with their error and leave the schedule as it is', async () => {
     const error = new ArchiverError('zoom-unreachable', 'zoom did not answer');

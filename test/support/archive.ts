@@ -37,7 +37,7 @@ export interface ArchivedCoverage {
   readonly scope: string;
   readonly mode: string;
   readonly outcome: string;
-  /** Milliseconds; undefined when nothing was proved. */
+  /** Milliseconds: what was proved, or lost; undefined when nothing was. */
   readonly from: number | undefined;
   readonly to: number | undefined;
 }
@@ -102,14 +102,15 @@ export async function readArchive(root: string): Promise<Archive> {
     );
     const sessions = new Set((await rows('sessions')).map((row) => String(row.session_id)));
     const coverage = (await rows('coverage')).map((row): ArchivedCoverage => {
-      const { unit, covers, outcome } = recordOf(row);
+      const { unit, covers = null, outcome } = recordOf(row);
+      const window = outcome === 'lost' ? unit : covers;
       return {
         stream: unit.stream,
         scope: unit.scope,
         mode: unit.mode,
         outcome,
-        from: covers === null ? undefined : Date.parse(covers.from),
-        to: covers === null ? undefined : Date.parse(covers.to),
+        from: window === null ? undefined : Date.parse(window.from),
+        to: window === null ? undefined : Date.parse(window.to),
       };
     });
     return { segments: files.length, messages, reactions, sessions, coverage, problems };
@@ -287,7 +288,10 @@ export function coverageHoles(
   for (const scope of sessions) {
     for (const mode of ['sent', 'modified']) {
       const covers = archive.coverage
-        .filter((one) => one.stream === 'messages' && one.scope === scope && one.mode === mode)
+        .filter(
+          (one) =>
+            one.outcome === 'done' && one.stream === 'messages' && one.scope === scope && one.mode === mode,
+        )
         .flatMap(({ from, to }) => (from === undefined || to === undefined ? [] : [{ from, to }]))
         .sort((a, b) => a.from - b.from);
       const wanted = mode === 'sent' ? limits.sentTo : limits.modifiedTo;

@@ -24,6 +24,15 @@ import type { ZoomClient } from '../../src/zoom/client.ts';
 /** Sections of a configuration file, laid over {@link settings}. */
 export type Sections = Readonly<Record<string, object>>;
 
+/** Streams beside sessions and messages are on where a test is about them. */
+const NO_OTHER_STREAMS = {
+  activities: { enabled: false },
+  context: { enabled: false },
+  files: { enabled: false },
+  forwarded: { enabled: false },
+  legalHold: { enabled: false },
+};
+
 /** A configuration for the emulator at `url`: no pacing, modifications asked for as often as the clock allows. */
 export function settings(url: string, parts: Sections): Sections {
   return {
@@ -38,6 +47,7 @@ export function settings(url: string, parts: Sections): Sections {
       ...parts.zoom,
     },
     collection: { modifications: [{ youngerThan: '365d', every: '1s' }], ...parts.collection },
+    streams: { ...NO_OTHER_STREAMS, ...parts.streams },
     retention: { mode: 'none', ...parts.retention },
   };
 }

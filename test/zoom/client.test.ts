@@ -159,7 +159,7 @@ describe('a refusal', () => {
     [
       'of an unknown session',
       { status: 404, body: { code: 300, message: 'No such session.' } },
-      'zoom-request',
+      'zoom-not-found',
       'status 404, code 300',
     ],
     ['without a code', { status: 418, body: {} }, 'zoom-request', 'code none'],

@@ -76,4 +76,5 @@ create index units_failing on units (account, stream) where failures > 0;
 alter table registry add column expected_from timestamptz;
 comment on column registry.expected_from is 'From when on the session had to be collected: what Zoom still held when it was planned first with Zoom''s retention known.';
 alter table registry add column hinted_at timestamptz;
+create index registry_channel on registry (account, channel_id) where channel_id <> '';
 comment on column registry.hinted_at is 'When a webhook last named the session; it is asked for sooner. Null without one.';

@@ -1,0 +1,107 @@
+import { describe, expect, test } from 'vitest';
+import {
+  addLinks,
+  dropOldLinks,
+  dueLinks,
+  endLink,
+  failingLinks,
+  type Link,
+  linkTotals,
+  retryLinks,
+} from '../../src/ledger/links.ts';
+import { commitObject, objectTotals, planObject } from '../../src/ledger/objects.ts';
+import { DAY } from './candidates.ts';
+import { ENGINES, NOW, openLedger } from './ledgers.ts';
+
+const file = (id: string, url = 'first'): Link => ({ kind: 'file', id, detail: { url } });
+const ids = (links: readonly { id: string }[]): string[] => links.map(({ id }) => id);
+
+describe.each(ENGINES)('links on %o', (engine) => {
+  test('are due until settled, longest known first, each with its latest details', async () => {
+    const { db, lease } = await openLedger(engine);
+    const due = () => dueLinks(db, lease.account, ['file'], NOW + 10, 100);
+    await addLinks(db, lease, [file('b'), file('b', 'twice in one page')], NOW);
+    await addLinks(db, lease, [file('a'), file('b', 'fresh'), { ...file('f'), kind: 'forwarded' }], NOW + 1);
+    expect((await due()).map(({ id, detail }) => [id, detail.url])).toEqual([
+      ['b', 'fresh'],
+      ['a', 'first'],
+    ]);
+    await endLink(db, lease, file('b'), { outcome: 'settled' }, NOW);
+    await addLinks(db, lease, [file('b', 'seen again')], NOW + 2);
+    expect(ids(await due())).toEqual(['a']);
+    expect(await linkTotals(db, lease.account)).toEqual([
+      { kind: 'file', open: 1, settled: 1, failing: 0, oldest: NOW + 1 },
+      { kind: 'forwarded', open: 1, settled: 0, failing: 0, oldest: NOW + 1 },
+    ]);
+  });
+
+  test('that fail wait, are named, and can be hurried', async () => {
+    const { db, lease } = await openLedger(engine);
+    await addLinks(db, lease, [file('a')], NOW);
+    const failed = { outcome: 'failed', error: 'zoom-unreachable', retryAt: NOW + DAY } as const;
+    await endLink(db, lease, file('a'), failed, NOW);
+    await endLink(db, lease, file('a'), failed, NOW);
+    const due = (at: number) => dueLinks(db, lease.account, ['file'], at, 100);
+    expect(await due(NOW + DAY - 1)).toEqual([]);
+    expect(await due(NOW + DAY)).toMatchObject([{ id: 'a', attempts: 2, foundAt: NOW }]);
+    expect(await failingLinks(db, lease.account, 10)).toEqual([
+      { kind: 'file', id: 'a', error: 'zoom-unreachable', attempts: 2, foundAt: NOW },
+    ]);
+    await retryLinks(db, lease.account);
+    expect(ids(await due(NOW))).toEqual(['a']);
+  });
+
+  test('go long after they were settled, open ones never', async () => {
+    const { db, lease } = await openLedger(engine);
+    await addLinks(db, lease, [file('old'), file('open')], NOW);
+    await endLink(db, lease, file('old'), { outcome: 'settled' }, NOW);
+    expect(await dropOldLinks(db, lease, NOW + 200 * DAY)).toBe(0);
+    expect(await dropOldLinks(db, lease, NOW + 220 * DAY)).toBe(1);
+    expect(ids(await dueLinks(db, lease.account, ['file'], NOW, 9))).toEqual(['open']);
+  });
+
+  test('may have any name and any text', async () => {
+    const { db, lease } = await openLedger(engine);
+    const odd = file('nul \0 and half \ud83d', 'nul \0 and half \ud83d');
+    await addLinks(db, lease, [odd], NOW);
+    await endLink(db, lease, odd, { outcome: 'settled' }, NOW);
+    expect(await linkTotals(db, lease.account)).toMatchObject([{ open: 0, settled: 1 }]);
+  });
+
+  test('and objects are refused to a process that lost the lease', async () => {
+    const { db, lease } = await openLedger(engine);
+    const old = { ...lease, generation: lease.generation - 1 };
+    const lost = { code: 'lease-lost' };
+    await expect(addLinks(db, old, [file('a')], NOW)).rejects.toMatchObject(lost);
+    await expect(endLink(db, old, file('a'), { outcome: 'settled' }, NOW)).rejects.toMatchObject(lost);
+    await expect(planObject(db, old, PLAN, NOW)).rejects.toMatchObject(lost);
+    await planObject(db, lease, PLAN, NOW);
+    await expect(commitObject(db, old, PLAN.sha256, 'v', NOW)).rejects.toMatchObject(lost);
+    expect(await objectTotals(db, lease.account)).toEqual({ objects: 0, bytes: 0 });
+  });
+});
+
+const PLAN = {
+  sha256: 'ab'.repeat(32),
+  size: 7,
+  className: 'default',
+  key: 'objects/sha256/ab/…',
+  lock: { mode: 'governance', retainUntil: new Date(NOW + DAY) },
+} as const;
+
+test.each(ENGINES)(
+  'an object keeps the lock of its first plan, and its version once stored, on %o',
+  async (engine) => {
+    const { db, lease } = await openLedger(engine);
+    expect(await planObject(db, lease, PLAN, NOW)).toEqual({ ...PLAN, version: undefined });
+    const later = { ...PLAN, lock: { mode: 'compliance', retainUntil: new Date(NOW + 9 * DAY) } } as const;
+    expect(await planObject(db, lease, later, NOW + 1)).toEqual({ ...PLAN, version: undefined });
+    await commitObject(db, lease, PLAN.sha256, 'v1', NOW);
+    await commitObject(db, lease, PLAN.sha256, 'v1', NOW);
+    expect(await planObject(db, lease, later, NOW + 2)).toEqual({ ...PLAN, version: 'v1' });
+    expect(await objectTotals(db, lease.account)).toEqual({ objects: 1, bytes: 7 });
+    await expect(planObject(db, lease, { ...PLAN, size: 8 }, NOW)).rejects.toMatchObject({
+      code: 'internal',
+    });
+  },
+);

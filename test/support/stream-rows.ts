@@ -1,0 +1,48 @@
+/** Rows of one stream of an archive in a folder, read with DuckDB alone, as an auditor without our program would. */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DuckDBInstance, type JS } from '@duckdb/node-api';
+
+// biome-ignore lint/suspicious/noExplicitAny: records of several streams
+type Json = any;
+
+export interface StreamRow {
+  readonly kind: string;
+  readonly drift: boolean;
+  /** Milliseconds. */
+  readonly eventAt: number;
+  /** Milliseconds. */
+  readonly observedAt: number;
+  /** All columns, as DuckDB gives them. */
+  readonly columns: Readonly<Record<string, JS>>;
+  readonly record: Json;
+}
+
+/** All rows of a stream, in the order in which they were observed. */
+export async function readStream(root: string, stream: string): Promise<readonly StreamRow[]> {
+  const folder = join(root, 'segments', `stream=${stream}`);
+  const files = (await readdir(folder, { recursive: true }).catch(() => []))
+    .filter((name) => name.endsWith('.parquet'))
+    .map((name) => `'${join(folder, name).replaceAll("'", "''")}'`);
+  if (files.length === 0) return [];
+  const instance = await DuckDBInstance.create(':memory:');
+  const connection = await instance.connect();
+  try {
+    await connection.run(`set TimeZone = 'UTC'`);
+    const reader = await connection.runAndReadAll(
+      `select *, epoch_ms(event_at)::double as event_ms, epoch_ms(observed_at)::double as observed_ms
+       from read_parquet([${files.join(', ')}], hive_partitioning = true) order by observed_at`,
+    );
+    return reader.getRowObjectsJS().map((columns) => ({
+      kind: String(columns.kind),
+      drift: columns.drift === true,
+      eventAt: Number(columns.event_ms),
+      observedAt: Number(columns.observed_ms),
+      columns,
+      record: JSON.parse(String(columns.record)),
+    }));
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
+}
