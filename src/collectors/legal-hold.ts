@@ -1,7 +1,6 @@
 /** Lists Zoom's legal-hold matters and the zips of their custodians. */
 import { hash } from 'node:crypto';
 import { ArchiverError, hasCode } from '../errors.ts';
-import type { Database } from '../ledger/database.ts';
 import { accountCoverage, otherCoverage } from '../ledger/registry.ts';
 import {
   type Candidate,
@@ -32,13 +31,6 @@ import type { PassTools } from './pass.ts';
 import type { Unit } from './unit.ts';
 import { DAY_MS, startOfDay } from './windows.ts';
 
-/** What planning needs: no lease, and a clock that may be late. */
-export interface PlanningTools {
-  readonly db: Database;
-  readonly account: string;
-  readonly now: () => number;
-}
-
 export interface HoldPolicy {
   /** Matters, and the zips of each custodian, are listed so often; milliseconds. */
   readonly everyMs: number;
@@ -67,20 +59,18 @@ function isDue(askedAt: number, everyMs: number, now: number): boolean {
   return now - askedAt >= everyMs || askedAt > now;
 }
 
-export async function dueMatters(
-  { db, account, now }: PlanningTools,
-  { everyMs }: HoldPolicy,
-): Promise<readonly Unit[]> {
-  const { covered, askedAt } = await accountCoverage(db, account, 'matters', 'list');
+async function dueMatters({ db, lease, now }: PassTools, { everyMs }: HoldPolicy): Promise<readonly Unit[]> {
+  const { covered, askedAt } = await accountCoverage(db, lease.account, 'matters', 'list');
   const at = now();
   if (!isDue(askedAt, everyMs, at)) return [];
   return [{ stream: 'matters', scope: '', mode: 'list', ...listingWindow(covered, at) }];
 }
 
-export async function dueHoldFiles(
-  { db, account, now }: PlanningTools,
+async function dueHoldFiles(
+  { db, lease, now }: PassTools,
   { everyMs }: HoldPolicy,
 ): Promise<readonly HoldUnit[]> {
+  const { account } = lease;
   const coverage = new Map(
     (await otherCoverage(db, account, 'hold_files')).map((row) => [row.scope, row] as const),
   );
@@ -112,15 +102,17 @@ function holdScope(matterId: string, { userId, email }: Custodian): string {
   return `${matterId} ${userId || hash('sha256', email, 'hex').slice(0, 16)}`;
 }
 
-/** The two collectors; the second waits for the first, so that a new matter is looked into at once. */
+/**
+ * Two collectors, of matters and of the lists of zips; the second waits for the first, so that a new matter is looked into at once.
+ * @param report told how many zips Zoom has not made yet
+ */
 export function legalHoldCollectors(
   tools: PassTools,
   policy: HoldPolicy,
   report: (notReady: number) => void,
-): { readonly matters: Collector; readonly files: Collector } {
-  const { db, client, lease, now, interrupt, drain, log } = tools;
+): readonly Collector[] {
+  const { db, lease, now, interrupt, drain, log } = tools;
   const { account } = lease;
-  const planning = { db, account, now };
   let listed: () => void = () => undefined;
   const listing = new Promise<void>((resolve) => {
     listed = resolve;
@@ -133,7 +125,7 @@ export function legalHoldCollectors(
     stream: 'matters',
     parallel: 1,
     async plan() {
-      const units = await dueMatters(planning, policy);
+      const units = await dueMatters(tools, policy);
       if (units.length === 0) listed();
       return units;
     },
@@ -141,7 +133,7 @@ export function legalHoldCollectors(
       const before = await readMatters(db, account);
       const found = new Map<string, KnownMatter>();
       let last: Parameters<typeof attempt.admit>[0] | undefined;
-      for await (const reply of matterPages(client, interrupt)) {
+      for await (const reply of matterPages(tools.client, interrupt)) {
         const rows = reply.body.legal_hold_matters;
         for (const row of rows) found.set(row.matter_id, knownMatter(row));
         const candidates = rows.map((row) => matterCandidate(row, account, instant(reply.observedAt)));
@@ -169,9 +161,11 @@ export function legalHoldCollectors(
   const files: Collector = {
     stream: 'hold_files',
     parallel: 2,
-    async plan() {
+    async plan(ran) {
+      // Whoever only plans has no listing to wait for.
+      if (ran === undefined) return await dueHoldFiles(tools, policy);
       await listing;
-      const units = await dueHoldFiles(planning, policy);
+      const units = await dueHoldFiles(tools, policy);
       waiting = await stillHeld(await readWaiting(db, account));
       report(notReady(waiting));
       for (const unit of units) planned.set(unit.scope, unit);
@@ -184,7 +178,7 @@ export function legalHoldCollectors(
       const { matter, custodian } = unit;
       let left = 0;
       const identifier = custodian.userId || custodian.email;
-      for await (const reply of holdFilePages(client, matter.id, identifier, interrupt)) {
+      for await (const reply of holdFilePages(tools.client, matter.id, identifier, interrupt)) {
         const rows = reply.body.data;
         const ready = rows.filter((row) => row.ready_for_download);
         left += rows.length - ready.length;
@@ -209,7 +203,7 @@ export function legalHoldCollectors(
     // One custodian may be denied while the others are served.
     isOwn: (_unit, error) => isOwnFault(error) || hasCode(error, 'zoom-permission'),
   };
-  return { matters, files };
+  return [matters, files];
 
   /** Without the zips of matters that were closed: nobody will make them. */
   async function stillHeld(state: Waiting): Promise<Waiting> {

@@ -1,5 +1,4 @@
 /** The collectors of the streams beside sessions and messages, as the configuration asks for them. */
-
 import { activitiesCollector } from '../collectors/activities.ts';
 import type { OtherCollectors } from '../collectors/collect.ts';
 import type { Collector } from '../collectors/collector.ts';
@@ -8,7 +7,7 @@ import type { Expected } from '../collectors/coverage-report.ts';
 import { filesCollector } from '../collectors/files.ts';
 import { forwardedCollector } from '../collectors/forwarded.ts';
 import { holdFilesCollector } from '../collectors/hold-files.ts';
-import { dueHoldFiles, dueMatters, legalHoldCollectors } from '../collectors/legal-hold.ts';
+import { legalHoldCollectors } from '../collectors/legal-hold.ts';
 import type { LinkCollector } from '../collectors/links.ts';
 import { sessionsCollector } from '../collectors/listings.ts';
 import type { PassTools } from '../collectors/pass.ts';
@@ -25,40 +24,49 @@ import { Spool } from '../zoom/spool.ts';
 import { type Context, collectionPolicy, lockFor } from './context.ts';
 import { leastRetention } from './preflight.ts';
 
-/** All of them, for a pass. */
 export function otherCollectors(
   context: Context,
   sink: Sink,
   metrics: Metrics,
   tools: PassTools,
 ): OtherCollectors {
-  const { streams, retention, seal } = context.config;
-  const units: Collector[] = [...unitCollectors(context, tools)];
-  const links: LinkCollector[] = [];
+  return {
+    units: unitCollectors(context, tools, (files) => metrics.holdFilesNotReady({ files })),
+    links: linkCollectors(context, sink, metrics, tools),
+  };
+}
+
+function linkCollectors(
+  { config }: Context,
+  sink: Sink,
+  metrics: Metrics,
+  tools: PassTools,
+): readonly LinkCollector[] {
+  const { streams, retention, seal } = config;
   const { db, lease, now, interrupt } = tools;
   const spool = new Spool(seal.spool, scopeTag(lease.account, ''));
-  const lock = lockFor(context.config, now);
+  const lock = lockFor(config, now);
   const store: StoreFile = (file) =>
     storeFile({ db, lease, sink, lockFor: lock, now, interrupt }, { ...file, className: retention.class });
+  const links: LinkCollector[] = [];
   const kinds: LinkKind[] = [];
   if (streams.files.enabled) kinds.push('file');
   if (streams.context.enabled) kinds.push('emoji');
   if (kinds.length > 0) links.push(filesCollector(tools, { ...streams.files, kinds, spool, store }));
   if (streams.forwarded.enabled) links.push(forwardedCollector(tools));
   if (streams.legalHold.enabled) {
-    const { every, parallel } = streams.legalHold;
-    const holds = legalHoldCollectors(tools, { everyMs: every }, (files) =>
-      metrics.holdFilesNotReady({ files }),
-    );
-    units.push(holds.matters, holds.files);
+    const { parallel } = streams.legalHold;
     const archived = (outcome: 'stored' | 'broken'): void => metrics.holdZipArchived({ outcome });
     links.push(holdFilesCollector(tools, { parallel, spool, store, archived }));
   }
-  return { units, links };
+  return links;
 }
 
-/** Those of units that need nothing but the ledger to plan. */
-function unitCollectors({ config }: Context, tools: PassTools): readonly Collector[] {
+function unitCollectors(
+  { config }: Context,
+  tools: PassTools,
+  notReady: (files: number) => void,
+): readonly Collector[] {
   const units: Collector[] = [];
   const { activities } = config.streams;
   if (activities.enabled) {
@@ -69,6 +77,10 @@ function unitCollectors({ config }: Context, tools: PassTools): readonly Collect
   if (config.streams.context.enabled) {
     const policy = { everyMs: config.streams.context.every, leastRetentionMs: leastRetention(config) };
     units.push(contextCollector(tools, policy));
+  }
+  if (config.streams.legalHold.enabled) {
+    const { every: everyMs } = config.streams.legalHold;
+    units.push(...legalHoldCollectors(tools, { everyMs }, notReady));
   }
   return units;
 }
@@ -107,24 +119,9 @@ export function planningCollectors(context: Context, db: Database): readonly Exp
     matters: streams.legalHold.every,
     hold_files: streams.legalHold.every,
   };
-  const onlyPlans = (stream: Stream, plan: Collector['plan']): Collector => ({
-    stream,
-    parallel: 1,
-    plan,
-    collect: unable,
-    isOwn: unable,
-  });
-  const planning = { db, account: context.account, now: context.now };
-  const holds = { everyMs: streams.legalHold.every };
   return [
     sessionsCollector(tools, collectionPolicy(context.config)),
-    ...unitCollectors(context, tools),
-    ...(streams.legalHold.enabled
-      ? [
-          onlyPlans('matters', () => dueMatters(planning, holds)),
-          onlyPlans('hold_files', () => dueHoldFiles(planning, holds)),
-        ]
-      : []),
+    ...unitCollectors(context, tools, unable),
   ].map((collector) => ({ collector, everyMs: everyMs[collector.stream] ?? 0 }));
 }
 
@@ -135,8 +132,8 @@ export function collectedStreams({ streams }: Config): readonly Stream[] {
     'messages',
     ...(streams.activities.enabled ? (['channel_activities'] as const) : []),
     ...(streams.context.enabled ? (['context'] as const) : []),
-    ...(streams.legalHold.enabled ? (['matters', 'hold_files'] as const) : []),
-    ...(streams.files.enabled ? (['files'] as const) : []),
+    ...(streams.files.enabled || streams.context.enabled ? (['files'] as const) : []),
     ...(streams.forwarded.enabled ? (['forwarded'] as const) : []),
+    ...(streams.legalHold.enabled ? (['matters', 'hold_files'] as const) : []),
   ];
 }

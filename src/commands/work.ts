@@ -172,9 +172,9 @@ const KEEPS_FAILING = 3;
 async function reportBacklog(db: Database, account: string, metrics: Metrics): Promise<void> {
   try {
     metrics.staged(await stagedTotals(db, account));
-    metrics.unitsFailing(await countFailing(db, account, KEEPS_FAILING));
     metrics.objects(await objectTotals(db, account));
     for (const totals of await linkTotals(db, account)) metrics.links(totals);
+    metrics.unitsFailing(await countFailing(db, account, KEEPS_FAILING));
   } catch {
     // The job itself met the same ledger and reports it.
   }

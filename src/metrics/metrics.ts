@@ -240,7 +240,7 @@ export function createMetrics(
     'Legal-hold zips archived: whole, or broken and archived as found.',
     ['outcome'],
   );
-  for (const outcome of ZIP_OUTCOMES) holdZips.inc({ outcome }, 0);
+  if (streams.includes('hold_files')) for (const outcome of ZIP_OUTCOMES) holdZips.inc({ outcome }, 0);
   const holdNotReady = gauge(
     'hold_files_not_ready',
     'Legal-hold zips that Zoom lists and has not made yet.',

@@ -27,7 +27,7 @@ export function refusal({ endpoint, status, trackingId, json }: Refused, paging:
     .map((error) => `${error.field ?? ''}: ${error.message ?? ''}`)
     .join('; ');
   const detail = `${endpoint}: status ${status}, code ${code ?? 'none'}, ${message} ${fields} (tracking id ${trackingId})`;
-  const facts = { detail, ...(code === undefined ? {} : { zoomCode: code }) };
+  const zoomCode = code === undefined ? {} : { zoomCode: code };
   if (code === 4711 || code === 4700) {
     return new ArchiverError('zoom-scope', 'the app lacks scopes', {
       detail: /scopes:\s*\[([^\]]*)\]/.exec(message)?.[1] ?? message,
@@ -37,12 +37,13 @@ export function refusal({ endpoint, status, trackingId, json }: Refused, paging:
     return new ArchiverError('zoom-credentials', 'Zoom refused a fresh access token', { detail });
   }
   if (status === 403 || code === 200)
-    return new ArchiverError('zoom-permission', 'Zoom denied the report', facts);
+    return new ArchiverError('zoom-permission', 'Zoom denied the report', { detail, ...zoomCode });
   if (paging && status === 400 && code === 300) {
     return new ArchiverError('zoom-page-token', 'page token lapsed', { detail });
   }
-  if (status === 404) return new ArchiverError('zoom-not-found', 'Zoom does not have it', facts);
-  return new ArchiverError('zoom-request', 'Zoom refused the request', facts);
+  if (status === 404)
+    return new ArchiverError('zoom-not-found', 'Zoom does not have it', { detail, ...zoomCode });
+  return new ArchiverError('zoom-request', 'Zoom refused the request', { detail, ...zoomCode });
 }
 
 /** A refusal by the host of a link, which carries a right of its own: what it denies says nothing about our token. */

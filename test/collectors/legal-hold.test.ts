@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { TruthHoldFile, ZipCondition } from '../../emulator/server.ts';
-import { dueHoldFiles } from '../../src/collectors/legal-hold.ts';
+import { planningCollectors } from '../../src/commands/streams.ts';
 import { compareHolds } from '../e2e/content.ts';
-import { readObjects } from '../support/archived-rows.ts';
+import { readObjects } from '../support/stream-rows.ts';
 import { type Stage, stage, zips } from './stage.ts';
 
 const MINUTE = 60_000;
@@ -246,12 +246,20 @@ describe('a zip', () => {
   });
 });
 
-test('planning needs no lease', async () => {
+test('what is overdue is planned without lease and without asking Zoom', async () => {
   const set = await stage(READY, HOLDS);
-  await set.archiver.collect();
-  const { db } = set;
-  const planning = { db, account: 'emulated-account', now: () => set.emulator.now() };
-  expect(await dueHoldFiles(planning, { everyMs: HOUR })).toEqual([]);
-  const late = { ...planning, now: () => set.emulator.now() + 2 * HOUR };
-  expect(await dueHoldFiles(late, { everyMs: HOUR })).not.toEqual([]);
+  const { emulator, archiver, db } = set;
+  const planned = async (later: number): Promise<number> => {
+    const context = { ...archiver.context, now: () => emulator.now() + later };
+    const holds = planningCollectors(context, db).filter(({ collector }) =>
+      ['matters', 'hold_files'].includes(collector.stream),
+    );
+    expect(holds).toHaveLength(2);
+    const plans = await Promise.all(holds.map(({ collector }) => collector.plan()));
+    return plans.flat().length;
+  };
+  expect(await planned(0)).toBe(1);
+  await archiver.collect();
+  expect(await planned(0)).toBe(0);
+  expect(await planned(2 * HOUR)).toBeGreaterThan(3);
 });

@@ -8,6 +8,7 @@ import { compareContent } from './content.ts';
 
 const SOURCE = { kind: 'generated', seed: 11, sessions: 8, messages: 900 } as const;
 const MINUTE = 60_000;
+const ON = { files: { enabled: true }, forwarded: { enabled: true }, legalHold: { enabled: true } };
 
 const CASES: readonly { readonly name: string; readonly switches: EmulatorOptions['switches'] }[] = [
   { name: 'as a matter of course', switches: {} },
@@ -24,7 +25,7 @@ describe('everything that messages and matters point to', () => {
   test.each(CASES)('$name', async ({ switches }) => {
     const emulator = await emulate({ now: NOON, source: SOURCE, switches });
     const { url } = await createSchema();
-    const archiver = await openArchiver(emulator, await workFolder(), { ledger: { url } });
+    const archiver = await openArchiver(emulator, await workFolder(), { ledger: { url }, streams: ON });
     expect(await archiver.collect()).toMatchObject({ complete: true, failed: 0 });
     emulator.act(200);
     emulator.moveClock(20 * MINUTE);

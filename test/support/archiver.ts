@@ -28,6 +28,9 @@ export type Sections = Readonly<Record<string, object>>;
 const NO_OTHER_STREAMS = {
   activities: { enabled: false },
   context: { enabled: false },
+  files: { enabled: false },
+  forwarded: { enabled: false },
+  legalHold: { enabled: false },
 };
 
 /** A configuration for the emulator at `url`: no pacing, modifications asked for as often as the clock allows. */

@@ -48,8 +48,10 @@ interface FileLink {
 
 /** A file that has nothing wrong with it, and a link to it. */
 async function someFile(emulator: Emulator): Promise<FileLink> {
+  const sessionId = emulator.sessions()[0]?.id ?? '';
+  emulator.perform({ verb: 'send', sessionId, text: '', files: [{ name: 'x.bin', size: 300_000 }] });
   for await (const { fileId, sha256, fileSize: size, condition } of emulator.files()) {
-    if (condition !== 'normal' || size < 200_000) continue;
+    if (condition !== 'normal' || size !== 300_000) continue;
     const token = await fetch(`${emulator.url}/oauth/token`, {
       method: 'POST',
       headers: {
