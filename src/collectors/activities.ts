@@ -86,9 +86,10 @@ export function activitiesCollector(
     stream: STREAM,
     parallel,
     lane: unitName,
-    async plan() {
+    async plan(ran) {
       const state = await readState();
       const due = dueDays(state, policy, now());
+      if (ran === undefined) return due;
       const [oldest] = due;
       const today = startOfDay(now());
       if (oldest === undefined || oldest.window.from >= today - DAY_MS) return due;

@@ -18,7 +18,8 @@ export interface Collector<U extends Unit = Unit> {
   readonly unfolds?: boolean;
   /**
    * Units due now, most urgent first, at most {@link PLAN_LIMIT}.
-   * @param ran names of units that this pass ran and would run again: they count as not due
+   * @param ran names of units that this pass ran and would run again: they count as not due. Left out by whoever only
+   *   wants to know what is due: then the ledger alone is read, nothing asked for and nothing written.
    */
   plan(ran?: ReadonlySet<string>): Promise<readonly U[]>;
   /** Answers what the unit proves when that is less than planned. */
