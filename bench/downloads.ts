@@ -1,5 +1,7 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { silentLog } from '../src/log.ts';
 import { ZoomClient } from '../src/zoom/client.ts';
 import { download } from '../src/zoom/download.ts';
@@ -14,6 +16,19 @@ interface Zip {
 }
 
 const GIGABYTE = 1_000_000_000;
+const ROUNDS = 5;
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+}
+
+/** Runs on a disk that has written everything; what was downloaded goes again. */
+async function settled(folder: string, work: () => Promise<number>): Promise<number> {
+  execFileSync('sync');
+  const seconds = await work();
+  for (const name of readdirSync(folder)) if (/^(curl|spooled)-/.test(name)) rmSync(join(folder, name));
+  return seconds;
+}
 
 /** Seconds that `curl` takes for the URLs, `parallel` at a time, each into a file. */
 async function curl(
@@ -34,7 +49,14 @@ async function curl(
   const started = performance.now();
   const child = spawn(
     'curl',
-    ['--parallel', '--parallel-max', String(parallel), '--parallel-immediate', ...args],
+    [
+      '--no-progress-meter',
+      '--parallel',
+      '--parallel-max',
+      String(parallel),
+      '--parallel-immediate',
+      ...args,
+    ],
     { stdio: 'inherit' },
   );
   const [code] = (await once(child, 'close')) as [number | null];
@@ -82,7 +104,7 @@ async function spool(
   return (performance.now() - started) / 1000;
 }
 
-/** (e) Legal-hold zips and chat files against `curl` of the same URLs, on the same loopback in the same run. */
+/** (e) Legal-hold zips and chat files against `curl` of the same URLs, on the same loopback in the same run; medians. */
 export async function downloads(): Promise<string> {
   const rows: (string | number)[][] = [];
   for (const what of ['legal-hold zips', 'chat files'] as const) {
@@ -158,16 +180,20 @@ export async function downloads(): Promise<string> {
         for (const { fileId } of files) urls.push(String((await api(`/chat/files/${fileId}`)).download_url));
       }
       const parallel = hold ? 2 : 8;
-      const bare = await curl(rig.folder, token, urls, parallel);
-      const spooling = await spool(rig, urls, parallel);
+      const bare: number[] = [];
+      const spooled: number[] = [];
+      for (let round = 0; round < ROUNDS; round += 1) {
+        bare.push(await settled(rig.folder, () => curl(rig.folder, token, urls, parallel)));
+        spooled.push(await settled(rig.folder, () => spool(rig, urls, parallel)));
+      }
       const run = await rig.command(['collect', '--json']);
       rows.push([
         what,
         urls.length,
         mb(bytes),
-        `${mb(bytes / bare)}/s`,
-        `${mb(bytes / spooling)}/s`,
-        `${((100 * bare) / spooling).toFixed(0)}%`,
+        `${mb(bytes / median(bare))}/s`,
+        `${mb(bytes / median(spooled))}/s`,
+        `${((100 * median(bare)) / median(spooled)).toFixed(0)}%`,
         `${mb(bytes / run.seconds)}/s`,
         mb(run.maxRss),
       ]);
