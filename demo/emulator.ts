@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import type { Stats, TruthMessage, TruthSession } from '../emulator/server.ts';
+import type { StreamTruth } from './compare-streams.ts';
 
 /** What the emulator says when it is ready. */
 export interface EmulatorAddress {
@@ -32,11 +33,34 @@ export function readSessions(url: string): Promise<readonly TruthSession[]> {
 
 /** Every message that ever existed in the account, with its history. */
 export async function* readTruth(url: string): AsyncGenerator<TruthMessage> {
-  const { body } = await fetch(`${url}/_emulator/truth`);
+  yield* readLines<TruthMessage>(`${url}/_emulator/truth`);
+}
+
+/** What there is to archive beside messages. */
+export async function readStreamTruth(url: string): Promise<StreamTruth> {
+  const truth = `${url}/_emulator/truth`;
+  return {
+    changes: await all(readLines(`${truth}/membership-changes`)),
+    files: await all(readLines(`${truth}/files`)),
+    forwarded: await all(readLines(`${truth}/forwarded`)),
+    matters: await readJson(`${truth}/matters`),
+    holdFiles: await all(readLines(`${truth}/hold-files`)),
+    context: await readJson(`${truth}/context`),
+  };
+}
+
+async function all<T>(lines: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const line of lines) list.push(line);
+  return list;
+}
+
+async function* readLines<T>(address: string): AsyncGenerator<T> {
+  const { body } = await fetch(address);
   if (body === null) throw new Error('the emulator sent no truth');
   const input = Readable.fromWeb(body as ReadableStream<Uint8Array>);
   for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
-    if (line !== '') yield JSON.parse(line) as TruthMessage;
+    if (line !== '') yield JSON.parse(line) as T;
   }
 }
 

@@ -25,7 +25,7 @@ export interface Collector<U extends Unit = Unit> {
   collect(unit: U, attempt: Attempt): Promise<Interval | undefined>;
   /** Whether an error says something about this unit only; any other ends the collector. */
   isOwn(unit: U, error: ArchiverError): boolean;
-  /** After the units of a plan have ended, however they did. */
+  /** After the units of a plan have ended, however they did, also when there were none. */
   settle?(): Promise<void>;
 }
 
@@ -117,7 +117,10 @@ export async function runCollector<U extends Unit>(
         (unit) => !ran.has(unitName(unit)) && (later.get(unitKey(unit)) ?? 0) <= now(),
       );
       events.planned(units.length);
-      if (units.length === 0 || drain.aborted) break;
+      if (units.length === 0 || drain.aborted) {
+        await collector.settle?.();
+        break;
+      }
       try {
         const lane = (unit: U): string => collector.lane?.(unit) ?? unit.scope;
         await runExclusive(units, lane, collector.parallel, drain, run);

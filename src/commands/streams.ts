@@ -91,23 +91,16 @@ function unitCollectors(
  */
 export function planningCollectors(context: Context, db: Database): readonly Expected[] {
   const never = new AbortController().signal;
-  const unable = (): never => {
-    throw new ArchiverError('internal', 'a plan tried to do more than planning');
-  };
   const tools: PassTools = {
     db,
     lease: { account: context.account, holder: '', generation: -1 },
-    get client(): never {
-      return unable();
-    },
+    client: unusable(),
     classOf: unable,
     now: context.now,
     drain: never,
     interrupt: never,
     log: context.log,
-    get events(): never {
-      return unable();
-    },
+    events: unusable(),
     run: '',
     admit: unable,
     linksFound: unable,
@@ -123,6 +116,15 @@ export function planningCollectors(context: Context, db: Database): readonly Exp
     sessionsCollector(tools, collectionPolicy(context.config)),
     ...unitCollectors(context, tools, unable),
   ].map((collector) => ({ collector, everyMs: everyMs[collector.stream] ?? 0 }));
+}
+
+function unable(): never {
+  throw new ArchiverError('internal', 'a plan tried to do more than planning');
+}
+
+/** Stands for a part that planning is given and does not use: any use of it throws. */
+function unusable<T extends object>(): T {
+  return new Proxy({}, { get: unable }) as T;
 }
 
 /** The streams of which a pass collects all that is due. */

@@ -57,7 +57,7 @@ export interface ZoomClientOptions {
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly onRequest?: (facts: RequestFacts) => void;
   readonly onRateLimited?: (label: Label, type: 'qps' | 'daily') => void;
-  /** Looks at every answer, also at one that is then refused for what it lacks. */
+  /** Looks at each answer for what Zoom's reference does not name. */
   readonly shapes?: ShapeWatch;
   readonly log: Logger;
 }
@@ -136,11 +136,6 @@ export class ZoomClient {
     return [...this.#buckets.values()];
   }
 
-  /** Names in answers so far that the reference does not have. */
-  unknownShapes(): readonly UnknownShape[] {
-    return this.#options.shapes?.seen() ?? [];
-  }
-
   /** Scopes of the current token; asks for one when there is none. */
   async scopes(signal: AbortSignal): Promise<readonly string[]> {
     return (await this.#token.get(signal)).scopes;
@@ -208,6 +203,11 @@ export class ZoomClient {
     if (result.kind === 'taken') return result.value;
     const facts = refused(endpoint.name, result.raw, result.json);
     throw isLink ? linkRefusal(facts) : refusal(facts, false);
+  }
+
+  /** Fields and words of Zoom's answers that its reference does not name, seen so far. */
+  unknownShapes(): readonly UnknownShape[] {
+    return this.#options.shapes?.seen() ?? [];
   }
 
   async close(): Promise<void> {

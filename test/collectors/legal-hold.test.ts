@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { TruthHoldFile, ZipCondition } from '../../emulator/server.ts';
 import { planningCollectors } from '../../src/commands/streams.ts';
 import { compareHolds } from '../e2e/content.ts';
-import { readObjects } from '../support/archived-rows.ts';
+import { readObjects } from '../support/stream-rows.ts';
 import { type Stage, stage, zips } from './stage.ts';
 
 const MINUTE = 60_000;

@@ -3,9 +3,9 @@ import { onTestFinished } from 'vitest';
 import type { Emulator, EmulatorOptions, TruthFile, TruthHoldFile } from '../../emulator/server.ts';
 import type { Database } from '../../src/ledger/database.ts';
 import { workFolder } from '../e2e/campaign.ts';
-import { type ArchivedRow, readRows } from '../support/archived-rows.ts';
 import { type Archiver, type OwnParts, openArchiver, type Sections } from '../support/archiver.ts';
 import { createSchema } from '../support/postgres.ts';
+import { readStream, type StreamRow } from '../support/stream-rows.ts';
 import { emulate } from '../zoom/connect.ts';
 
 export interface Stage {
@@ -16,7 +16,7 @@ export interface Stage {
   /** Waits between tries, milliseconds. */
   readonly waits: number[];
   /** Seals all there is; the rows of a stream. */
-  rows(stream: string): Promise<readonly ArchivedRow[]>;
+  rows(stream: string): Promise<readonly StreamRow[]>;
 }
 
 export const SOURCE = { kind: 'generated', seed: 11, sessions: 2, messages: 40 } as const;
@@ -56,7 +56,7 @@ export async function stage(
     waits,
     async rows(stream) {
       await archiver.seal(true);
-      return await readRows(archiver.root, stream);
+      return await readStream(archiver.root, stream);
     },
   };
 }

@@ -1,7 +1,7 @@
 /** What the archive holds of files, forwards and legal holds against what the emulator knows of them. */
 import type { Emulator } from '../../emulator/server.ts';
 import { bareId } from '../support/archive.ts';
-import { type ArchivedRow, readObjects, readRows } from '../support/archived-rows.ts';
+import { readObjects, readStream, type StreamRow } from '../support/stream-rows.ts';
 
 /** What is missing, there twice or invented; at most thirty lines. */
 export async function compareContent(emulator: Emulator, root: string): Promise<string[]> {
@@ -22,7 +22,7 @@ type Objects = ReadonlyMap<string, string>;
 
 async function compareFiles(emulator: Emulator, root: string, objects: Objects): Promise<string[]> {
   const problems: string[] = [];
-  const rows = uniqueBy(await readRows(root, 'files'), 'file_id', problems);
+  const rows = uniqueBy(await readStream(root, 'files'), 'file_id', problems);
   for await (const file of emulator.files()) {
     const row = rows.get(file.fileId);
     rows.delete(file.fileId);
@@ -55,7 +55,7 @@ const REASONS: Readonly<Record<string, string>> = {
 
 async function compareForwarded(emulator: Emulator, root: string): Promise<string[]> {
   const problems: string[] = [];
-  const rows = uniqueBy(await readRows(root, 'forwarded'), 'forward_id', problems);
+  const rows = uniqueBy(await readStream(root, 'forwarded'), 'forward_id', problems);
   for (const forward of emulator.forwarded()) {
     const row = rows.get(forward.forwardId);
     rows.delete(forward.forwardId);
@@ -77,7 +77,7 @@ async function compareForwarded(emulator: Emulator, root: string): Promise<strin
 /** The same for legal holds alone. @param objects from `readObjects` */
 export async function compareHolds(emulator: Emulator, root: string, objects: Objects): Promise<string[]> {
   const problems: string[] = [];
-  const matters = await readRows(root, 'matters');
+  const matters = await readStream(root, 'matters');
   for (const matter of emulator.matters()) {
     const found = matters.some(
       ({ record, kind }) =>
@@ -88,7 +88,7 @@ export async function compareHolds(emulator: Emulator, root: string, objects: Ob
     );
     if (!found) problems.push(`missing: matter ${matter.name}`);
   }
-  const rows = [...(await readRows(root, 'hold_files'))];
+  const rows = [...(await readStream(root, 'hold_files'))];
   for await (const zip of emulator.holdFiles()) {
     const own = rows.filter(
       ({ record }) =>
@@ -135,7 +135,7 @@ const ZIP_PROBLEMS: Readonly<Record<string, readonly string[]>> = {
   'not-a-zip': ['html-page', 'no-directory'],
 };
 
-function objectProblems({ kind, columns, record }: ArchivedRow, objects: Objects): string[] {
+function objectProblems({ kind, columns, record }: StreamRow, objects: Objects): string[] {
   const mustHave = kind !== 'unavailable';
   if (mustHave !== (record.object !== null)) return [`${kind} with object ${record.object?.key}`];
   if (!mustHave) return [];
@@ -144,8 +144,8 @@ function objectProblems({ kind, columns, record }: ArchivedRow, objects: Objects
     : [`no object ${columns.object_key} as its record says`];
 }
 
-function uniqueBy(rows: readonly ArchivedRow[], name: string, problems: string[]): Map<string, ArchivedRow> {
-  const unique = new Map<string, ArchivedRow>();
+function uniqueBy(rows: readonly StreamRow[], name: string, problems: string[]): Map<string, StreamRow> {
+  const unique = new Map<string, StreamRow>();
   for (const row of rows) {
     if (unique.has(row.record[name])) problems.push(`twice: ${row.record[name]} as ${row.kind}`);
     if (row.drift) problems.push(`drift: ${row.record[name]}`);

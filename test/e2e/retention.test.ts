@@ -1,5 +1,4 @@
 /** Nothing is lost silently: six months of retention at Zoom, a policy that shrinks, and an outage meanwhile. */
-import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Emulator } from '../../emulator/server.ts';
 import { surveySessions } from '../../src/collectors/messages.ts';
@@ -105,7 +104,7 @@ test('a policy that shrinks to a day in an outage: the guard warns before, and w
   expect((await stage.guard()).lost).toBe(0);
 
   // People write on, and Zoom's message reports fail.
-  emulator.inject({ kind: 'status', status: 500, endpoint: 'messages', times: 1_000_000 });
+  emulator.inject({ kind: 'status', status: 400, code: 300, endpoint: 'messages', times: 1_000_000 });
   emulator.act(60);
   emulator.moveClock(2 * DAY);
   await stage.pass();
@@ -147,5 +146,4 @@ test('a policy that shrinks to a day in an outage: the guard warns before, and w
   expect(
     all.filter(({ messageId }) => !ids.has(messageId.replace(/[{}]/g, '').toLowerCase())).length,
   ).toBeGreaterThan(0);
-  expect(join(archiver.root)).not.toBe('');
 });

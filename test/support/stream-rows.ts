@@ -1,5 +1,6 @@
 /** Rows of one stream of an archive in a folder, read with DuckDB alone, as an auditor without our program would. */
-import { readdir } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuckDBInstance, type JS } from '@duckdb/node-api';
 
@@ -45,4 +46,21 @@ export async function readStream(root: string, stream: string): Promise<readonly
     connection.closeSync();
     instance.closeSync();
   }
+}
+
+/** Every object below `objects/`: its key and the SHA-256 of its bytes. */
+export async function readObjects(root: string): Promise<ReadonlyMap<string, string>> {
+  const names = await readdir(join(root, 'objects'), { recursive: true, withFileTypes: true }).catch(
+    () => [],
+  );
+  const objects = new Map<string, string>();
+  for (const entry of names) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    const sha256 = createHash('sha256')
+      .update(await readFile(path))
+      .digest('hex');
+    objects.set(path.slice(root.length + 1), sha256);
+  }
+  return objects;
 }

@@ -78,3 +78,18 @@ comment on column registry.expected_from is 'From when on the session had to be 
 alter table registry add column hinted_at timestamptz;
 create index registry_channel on registry (account, channel_id) where channel_id <> '';
 comment on column registry.hinted_at is 'When a webhook last named the session; it is asked for sooner. Null without one.';
+
+-- What the lists around the messages showed last.
+
+create table subjects (
+  account text not null,
+  kind text not null,
+  id text not null,
+  name text not null,
+  primary key (account, kind, id)
+);
+comment on table subjects is 'Users, channels, spaces and emoji that Zoom''s lists showed last: who is missing from the next list is gone.';
+comment on column subjects.account is 'Zoom account id.';
+comment on column subjects.kind is 'user, channel, space or emoji.';
+comment on column subjects.id is 'Zoom''s id; of a user who was invited the e-mail address.';
+comment on column subjects.name is 'Name when seen last, for the record that says it is gone.';
