@@ -5,12 +5,20 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
 import { budget } from './budget.ts';
+import { downloads } from './downloads.ts';
 import { memory } from './memory.ts';
 import { seen } from './seen.ts';
 import { shapes } from './shapes.ts';
 import { throughput } from './throughput.ts';
 
-const scenarios: Record<string, () => Promise<string>> = { budget, throughput, memory, seen, shapes };
+const scenarios: Record<string, () => Promise<string>> = {
+  budget,
+  throughput,
+  memory,
+  seen,
+  shapes,
+  downloads,
+};
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => scenarios[name] === undefined);

@@ -13,6 +13,8 @@ export interface RigOptions {
   readonly limits: boolean;
   /** Further lines of the `zoom` section. */
   readonly zoom: string;
+  /** Further sections. */
+  readonly more?: string;
 }
 
 export interface Usage {
@@ -37,6 +39,15 @@ export interface Rig {
   othersCpu(): { readonly emulator: number; readonly postgres: number };
   stop(): Promise<void>;
 }
+
+/** What is measured are messages, unless said otherwise. */
+const OTHER_STREAMS_OFF = `streams:
+  activities: { enabled: false }
+  context: { enabled: false }
+  files: { enabled: false }
+  forwarded: { enabled: false }
+  legalHold: { enabled: false }
+`;
 
 const ROOT = new URL('..', import.meta.url).pathname;
 /** The program as it is shipped, with the flags of its first line. */
@@ -76,7 +87,7 @@ export async function startRig(options: RigOptions): Promise<Rig> {
   ${options.zoom}
 ledger: { url: "${postgres.url}" }
 sink: { directory: { path: ./archive } }
-`,
+${options.more ?? OTHER_STREAMS_OFF}`,
   );
   const command = async (args: readonly string[], after?: number): Promise<Run> => {
     const usageFile = join(folder, 'usage.json');

@@ -83,14 +83,21 @@ export class HashedFile {
   }
 
   async #send(): Promise<void> {
-    const part = Buffer.concat(this.#gathered);
+    const part = this.#gathered;
+    const bytes = this.#gatheredBytes;
     this.#gathered = [];
     this.#gatheredBytes = 0;
     await this.#writing;
-    // `write` may store a part when the disk is nearly full, and not fail.
-    this.#writing = onDisk(() => this.#file.writeFile(part));
+    this.#writing = onDisk(() => this.#store(part, bytes));
     // Its failure is met by the next to wait for it.
     this.#writing.catch(() => undefined);
+  }
+
+  async #store(part: readonly Uint8Array[], bytes: number): Promise<void> {
+    if (bytes === 0) return;
+    const { bytesWritten } = await this.#file.writev(part);
+    // A disk that is nearly full takes a part and does not fail; to write the rest does.
+    if (bytesWritten < bytes) await this.#file.writeFile(Buffer.concat(part).subarray(bytesWritten));
   }
 }
 
