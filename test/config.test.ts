@@ -144,6 +144,8 @@ describe('a valid file', () => {
       },
       schedule: {
         collect: { cron: '*/5 * * * *', timezone: 'UTC', jitter: 10_000 },
+        streams: { cron: '*/5 * * * *', timezone: 'UTC', jitter: 10_000 },
+        fetch: { cron: '* * * * *', timezone: 'UTC', jitter: 10_000 },
         seal: { cron: '* * * * *', timezone: 'UTC', jitter: 10_000 },
         maintain: { cron: '17 3 * * *', timezone: 'UTC', jitter: 10_000 },
       },

@@ -6,7 +6,7 @@ import type { Stream } from '../record.ts';
 import { type Collector, type CollectorEnd, runCollector } from './collector.ts';
 import { LinkBell, type LinkCollector, runLinks } from './links.ts';
 import { sessionsCollector } from './listings.ts';
-import { MessagesCollector } from './messages.ts';
+import { MessagesCollector, surveySessions } from './messages.ts';
 import type { PassTools } from './pass.ts';
 import type { CollectionPolicy } from './planner.ts';
 
@@ -14,9 +14,15 @@ export interface CollectOptions extends Omit<PassTools, 'run' | 'admit' | 'links
   readonly policy: CollectionPolicy;
   /** Sessions collected at the same time; within one, one request at a time. */
   readonly parallel: number;
+  /** What the pass does; a daemon gives each part a pass of its own, so that none waits for another one. */
+  readonly parts?: readonly PassPart[];
   /** The collectors of the other streams. */
   readonly others?: (tools: PassTools) => OtherCollectors;
 }
+
+/** Sessions and messages; the units of the other streams; what records point to, one by one. */
+export const PASS_PARTS = ['reports', 'units', 'links'] as const;
+export type PassPart = (typeof PASS_PARTS)[number];
 
 export interface OtherCollectors {
   readonly units: readonly Collector[];
@@ -67,12 +73,13 @@ export async function collect(options: CollectOptions): Promise<CollectSummary> 
 }
 
 async function collectAll(
-  { policy, parallel, others, drain }: CollectOptions,
+  { policy, parallel, others, drain, parts = PASS_PARTS }: CollectOptions,
   tools: PassTools,
   bell: LinkBell,
   halt: AbortController,
 ): Promise<CollectSummary> {
   const { units = [], links = [] } = others?.(tools) ?? {};
+  const does = (part: PassPart): boolean => parts.includes(part);
   const ends: { readonly stream: Stream; readonly end: CollectorEnd }[] = [];
   let fatal: { readonly error: unknown } | undefined;
   const keep = async (stream: Stream, work: Promise<CollectorEnd>): Promise<void> => {
@@ -84,15 +91,29 @@ async function collectAll(
       bell.close();
     }
   };
-  const linkWork = links.map((collector) => keep(collector.stream, runLinks(tools, collector, bell)));
-  await Promise.all([
-    keep('sessions', runCollector(tools, sessionsCollector(tools, policy))).then(async () => {
-      // Without the list, known sessions are still collected, unless it failed for what they would meet as well.
-      const listed = ends.find(({ stream }) => stream === 'sessions')?.end;
-      if (listed === undefined || listed.error !== undefined) return;
+  const collectReports = async (): Promise<void> => {
+    await keep('sessions', runCollector(tools, sessionsCollector(tools, policy)));
+    const listed = ends.find(({ stream }) => stream === 'sessions')?.end;
+    // What ended the listing early, messages would meet as well.
+    if (listed !== undefined && listed.error === undefined) {
       await keep('messages', collectMessages(tools, policy, parallel));
-    }),
-    ...units.map((collector) => keep(collector.stream, runCollector(tools, collector))),
+    }
+    // Also where nothing was collected: then above all the guard has to be heard.
+    if (fatal === undefined) {
+      tools.events.surveyed(
+        'messages',
+        await surveySessions(tools.db, tools.lease.account, policy, tools.now()),
+      );
+    }
+  };
+  const linkWork = (does('links') ? links : []).map((collector) =>
+    keep(collector.stream, runLinks(tools, collector, bell)),
+  );
+  await Promise.all([
+    does('reports') ? collectReports() : undefined,
+    ...(does('units') ? units : []).map((collector) =>
+      keep(collector.stream, runCollector(tools, collector)),
+    ),
   ]);
   bell.close();
   await Promise.all(linkWork);
@@ -119,8 +140,5 @@ async function collectMessages(
   policy: CollectionPolicy,
   parallel: number,
 ): Promise<CollectorEnd> {
-  const collector = await MessagesCollector.create(tools, policy, parallel);
-  const end = await runCollector(tools, collector);
-  tools.events.surveyed('messages', await collector.survey());
-  return end;
+  return runCollector(tools, await MessagesCollector.create(tools, policy, parallel));
 }

@@ -26,6 +26,8 @@ export interface Collector<U extends Unit = Unit> {
   collect(unit: U, attempt: Attempt): Promise<Interval | undefined>;
   /** Whether an error says something about this unit only; any other ends the collector. */
   isOwn(unit: U, error: ArchiverError): boolean;
+  /** What it asked for and Zoom has not made yet, and since when (ms). Reads the ledger alone. */
+  pending?(): Promise<readonly { readonly scope: string; readonly mode: string; readonly since: number }[]>;
   /** After the units of a plan have ended, however they did, also when there were none. */
   settle?(): Promise<void>;
 }
@@ -113,9 +115,9 @@ export async function runCollector<U extends Unit>(
   };
   try {
     for (;;) {
-      const later = await notBefore(tools, collector.stream);
+      const failing = await failedUnits(tools, collector.stream);
       const units = (await collector.plan(ran)).filter(
-        (unit) => !ran.has(unitName(unit)) && (later.get(unitKey(unit)) ?? 0) <= now(),
+        (unit) => !ran.has(unitName(unit)) && (failing.get(unitKey(unit))?.retryAt ?? 0) <= now(),
       );
       events.planned(units.length);
       if (units.length === 0 || drain.aborted) {
@@ -139,21 +141,28 @@ export async function runCollector<U extends Unit>(
   return { done, failed, complete };
 }
 
-/** When the failed units of a stream may be tried again. A moment far off was set by a clock that was set back since. */
-async function notBefore(
-  { db, lease, now }: PassTools,
-  stream: Stream,
-): Promise<ReadonlyMap<string, number>> {
-  const failing = await failingUnits(db, lease.account, FAILING_LIMIT, stream);
-  return new Map(
-    failing
-      .filter(({ retryAt }) => retryAt - now() <= DAY_MS)
-      .map((unit) => [`${unit.mode} ${unit.from} ${unit.to} ${unit.scope}`, unit.retryAt]),
-  );
+/** A unit whose last attempt failed. */
+export interface FailedUnit {
+  /** May be tried again from this moment on, milliseconds. */
+  readonly retryAt: number;
 }
 
 const FAILING_LIMIT = 100_000;
 
-function unitKey({ mode, window, scope }: Unit): string {
+/** The failed units of a stream, by {@link unitKey}. A retry far off was set by a clock that was set back since. */
+export async function failedUnits(
+  { db, lease, now }: Pick<PassTools, 'db' | 'lease' | 'now'>,
+  stream: Stream,
+): Promise<ReadonlyMap<string, FailedUnit>> {
+  const failing = await failingUnits(db, lease.account, FAILING_LIMIT, stream);
+  return new Map(
+    failing.map(({ mode, from, to, scope, retryAt }) => [
+      `${mode} ${from} ${to} ${scope}`,
+      { retryAt: retryAt - now() > DAY_MS ? 0 : retryAt },
+    ]),
+  );
+}
+
+export function unitKey({ mode, window, scope }: Unit): string {
   return `${mode} ${window.from} ${window.to} ${scope}`;
 }

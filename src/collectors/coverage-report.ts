@@ -1,14 +1,20 @@
 /** Expected time against collected time, by stream, session and day; holes by name. Reads the ledger, writes nothing. */
 import type { Database } from '../ledger/database.ts';
-import { failingLinks, type LinkTotals, linkTotals } from '../ledger/links.ts';
-import { eachKnownSession, type KnownSession, otherCoverage } from '../ledger/registry.ts';
+import { type LateLink, type LinkKind, type LinkTotals, lateLinks, linkTotals } from '../ledger/links.ts';
+import {
+  eachKnownSession,
+  type KnownSession,
+  otherCoverage,
+  type StreamCoverage,
+} from '../ledger/registry.ts';
 import { readSourceRetention } from '../ledger/source-retention.ts';
 import { type FailingUnit, failingUnits } from '../ledger/units.ts';
-import { type Interval, intersection } from '../record.ts';
+import { type Interval, intersection, type Stream } from '../record.ts';
 import type { Collector } from './collector.ts';
 import type { CollectionPolicy } from './planner.ts';
 import { expectedSince, keptSince, MODES } from './source-retention.ts';
 import { type Hole, sessionHoles } from './survey.ts';
+import type { Unit } from './unit.ts';
 import { DAY_MS, missing, startOfDay } from './windows.ts';
 
 /** Something that is not collected though it should be, by name. */
@@ -51,6 +57,8 @@ export interface CoverageQuestion {
   readonly window: Interval;
   readonly policy: CollectionPolicy;
   readonly others: readonly Expected[];
+  /** Kinds of links that are to be fetched. */
+  readonly kinds: readonly LinkKind[];
 }
 
 /** A collector of units of another stream, which tells what is due, and how often it asks again for what is new. */
@@ -87,22 +95,34 @@ export async function reportCoverage(
   const links = await linkTotals(db, account);
   if (question.session === undefined) {
     streams.push(...(await reportOthers(db, account, question, now, name)));
-    for (const link of await failingLinks(db, account, MOST_NAMED)) {
-      const { kind, id, error, attempts, foundAt } = link;
-      if (foundAt >= question.window.to || foundAt < question.window.from) continue;
+    const late = await lateLinks(db, account, question.kinds, now - GRACE_MS, MOST_NAMED);
+    for (const link of late) {
+      const at = timeOf(link);
+      if (at >= question.window.to || at < question.window.from) continue;
       holes.push({
-        stream: kind === 'hold_file' ? 'hold_files' : kind === 'forwarded' ? 'forwarded' : 'files',
-        kind: 'failing',
-        mode: kind,
-        scope: id,
-        name: '',
-        window: { from: foundAt, to: now },
-        error,
-        failures: attempts,
+        stream: STREAM_OF[link.kind],
+        kind: link.error === undefined ? 'missing' : 'failing',
+        mode: link.kind,
+        scope: link.id,
+        name: typeof link.detail.name === 'string' ? link.detail.name : '',
+        window: { from: at, to: now },
+        ...(link.error === undefined ? {} : { error: link.error, failures: link.attempts }),
       });
     }
   }
   return { streams, holes, unnamed, links };
+}
+
+const STREAM_OF: Record<LinkKind, Stream> = {
+  file: 'files',
+  emoji: 'files',
+  forwarded: 'forwarded',
+  hold_file: 'hold_files',
+};
+
+/** When the message was sent that a link belongs to; of what belongs to none, when it was found. */
+function timeOf({ detail, foundAt }: LateLink): number {
+  return typeof detail.sentAt === 'number' ? detail.sentAt : foundAt;
 }
 
 type Name = (hole: Omit<NamedHole, 'error' | 'failures'>) => void;
@@ -149,36 +169,101 @@ async function reportOthers(
   const reports: StreamReport[] = [];
   for (const { collector, everyMs } of others) {
     const { stream } = collector;
+    const rows = coverage.filter((row) => row.stream === stream);
     const late = now - everyMs - policy.settleMs - GRACE_MS;
-    let absent = 0;
-    const named = new Set<string>();
-    const open = (await collector.plan()).flatMap(({ mode, scope, covers }) => {
-      const rows = coverage.filter(
-        (row) => row.stream === stream && row.scope === scope && (row.mode === mode || stream === 'sessions'),
-      );
-      const isNew = rows.every(({ covered }) => covered.length === 0);
-      return rows
-        .reduce((gaps, { covered }) => gaps.flatMap((gap) => missing(gap, covered)), [covers])
-        .filter(({ from }) => isNew || from < late)
-        .map((gap) => ({ mode, scope, ...gap }));
-    });
-    // A failed unit waits for its next try, and is then not planned; it is a hole all the same.
     const failed = await failingUnits(db, account, MOST_NAMED, stream);
-    for (const { mode, scope, from, to } of [...open, ...failed]) {
-      const part = intersection({ from, to: Math.min(to, now) }, window);
-      const key = `${mode} ${scope} ${startOfDay(from)}`;
-      if (part === undefined || named.has(key)) continue;
-      named.add(key);
-      absent += daysOf(part, part);
-      name({ stream, kind: 'missing', mode, scope, name: '', window: part });
+    const gaps: readonly (readonly ['missing' | 'lost', readonly Gap[]])[] = [
+      [
+        'missing',
+        [
+          ...(await collector.plan()).flatMap((unit) => overdue(unit, rows, late)),
+          ...failed.flatMap((unit) => stillFailing(unit, rows, late, now)),
+          ...((await collector.pending?.()) ?? [])
+            .filter(({ since }) => since < now - DAY_MS)
+            .map(({ mode, scope, since }) => ({ mode, scope, from: since, to: now })),
+        ],
+      ],
+      ['lost', rows.flatMap(lostSinceFirst)],
+    ];
+    const days = { missing: 0, lost: 0 };
+    for (const [kind, list] of gaps) {
+      const named = new Set<string>();
+      for (const { mode, scope, from, to } of list) {
+        const part = intersection({ from, to: Math.min(to, now) }, window);
+        const key = `${mode} ${scope} ${startOfDay(from)}`;
+        if (part === undefined || named.has(key)) continue;
+        named.add(key);
+        days[kind] += daysOf(part, part);
+        name({ stream, kind, mode, scope, name: '', window: part });
+      }
     }
-    let collected = 0;
-    for (const row of coverage.filter((candidate) => candidate.stream === stream)) {
-      for (const part of row.covered) collected += daysOf(part, window);
-    }
-    reports.push({ stream, expected: collected + absent, collected, missing: absent, lost: 0 });
+    const collected = rows
+      .flatMap(({ covered }) => covered)
+      .reduce((sum, part) => sum + daysOf(part, window), 0);
+    reports.push({ stream, expected: collected + days.missing + days.lost, collected, ...days });
   }
   return reports;
+}
+
+/** Time of one scope and mode, milliseconds. */
+interface Gap extends Interval {
+  readonly scope: string;
+  readonly mode: string;
+}
+
+/** Coverage that holds for a unit; what a listing of all sessions showed, the newest days need not show again. */
+function coverageOf(
+  { scope, mode }: { readonly scope: string; readonly mode: string },
+  rows: readonly StreamCoverage[],
+): readonly StreamCoverage[] {
+  return rows.filter((row) => row.scope === scope && (row.mode === mode || row.stream === 'sessions'));
+}
+
+/** What is due of a unit for too long. @param late what is newer may still be waiting for its turn */
+function overdue(unit: Unit, rows: readonly StreamCoverage[], late: number): readonly Gap[] {
+  const { scope, mode, covers } = unit;
+  const own = coverageOf(unit, rows);
+  const isNew = own.every(({ covered }) => covered.length === 0);
+  return without(covers, own)
+    .filter(({ from }) => isNew || from < late)
+    .map((gap) => ({ scope, mode, ...gap }));
+}
+
+/** After so many failures in a row a unit is a hole, however new. */
+const KEEPS_FAILING = 3;
+
+/**
+ * A failed unit waits for its next try, and is then not planned. What others covered since is no hole; a look has no
+ * window, and is late since the last one that came through.
+ */
+function stillFailing(
+  unit: FailingUnit,
+  rows: readonly StreamCoverage[],
+  late: number,
+  now: number,
+): readonly Gap[] {
+  const { scope, mode, from, to, failures } = unit;
+  // What was asked for by hand is not expected.
+  if (mode === 'repair') return [];
+  const own = coverageOf(unit, rows);
+  const since = own[0]?.covered.at(-1)?.to ?? startOfDay(now);
+  const whole = from < to ? { from, to: Math.min(to, now) } : { from: since, to: now };
+  return without(whole, own)
+    .filter((gap) => failures >= KEEPS_FAILING || gap.from < late)
+    .map((gap) => ({ scope, mode, ...gap }));
+}
+
+function without(whole: Interval, rows: readonly StreamCoverage[]): readonly Interval[] {
+  return rows.reduce<readonly Interval[]>(
+    (gaps, { covered }) => gaps.flatMap((gap) => missing(gap, covered)),
+    whole.from < whole.to ? [whole] : [],
+  );
+}
+
+/** What Zoom served once and no more; before the first coverage it never did. */
+function lostSinceFirst({ scope, mode, covered, lost }: StreamCoverage): readonly Gap[] {
+  const first = covered[0]?.from ?? Number.POSITIVE_INFINITY;
+  return lost.filter(({ from }) => from > first).map((gap) => ({ scope, mode, ...gap }));
 }
 
 function isWanted(session: KnownSession, wanted: string): boolean {

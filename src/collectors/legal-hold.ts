@@ -200,6 +200,10 @@ export function legalHoldCollectors(
       // What is not made yet is not collected.
       return left === 0 ? undefined : { from: covers.from, to: covers.from };
     },
+    async pending() {
+      const state = await stillHeld(await readWaiting(db, account));
+      return Object.entries(state).map(([scope, { since }]) => ({ scope, mode: 'list', since }));
+    },
     // One custodian may be denied while the others are served.
     isOwn: (_unit, error) => isOwnFault(error) || hasCode(error, 'zoom-permission'),
   };

@@ -1,5 +1,5 @@
 /** Fetches what records point to, one by one: files, forwarded messages, legal-hold zips. */
-import { asArchiverError } from '../errors.ts';
+import { type ArchiverError, asArchiverError, hasCode } from '../errors.ts';
 import { addLinks, dueLinks, endLink, type LinkKind, type OpenLink } from '../ledger/links.ts';
 import { instant, type Stream } from '../record.ts';
 import { type CollectorEnd, endsStream, isOwnFault } from './collector.ts';
@@ -95,6 +95,17 @@ export class LinkBell {
 
 const BATCH = 500;
 
+/** So many links in a row without an answer: the rest will fare no better now. */
+const UNANSWERED_LIMIT = 20;
+
+/** Kinds of records that say that a thing cannot be had, for now. */
+const OUT_OF_REACH: ReadonlySet<string> = new Set(['unavailable', 'unresolved']);
+
+/** One thing may be denied, or too large for the disk, while the others are served. */
+function isLinksOwn(error: ArchiverError): boolean {
+  return isOwnFault(error) || hasCode(error, 'zoom-permission', 'spool-full');
+}
+
 /**
  * Fetches every due link of a collector's kinds until none is left and none can come. A link that fails stays open
  * and is not tried again in this pass. Throws what ends the pass.
@@ -110,6 +121,7 @@ export async function runLinks(
   const failedIds = new Set<string>();
   let done = 0;
   let failed = 0;
+  let unanswered = 0;
   const fetchOne = async (link: OpenLink): Promise<void> => {
     try {
       const { origin, page } = await collector.fetch(link);
@@ -130,16 +142,23 @@ export async function runLinks(
         },
       );
       // A crash between admission and here fetches it once more, which the ledger sees again.
-      await endLink(db, lease, link, { outcome: 'settled' }, now());
+      const reason = page.candidates.find(({ kind }) => OUT_OF_REACH.has(kind))?.kind;
+      await endLink(
+        db,
+        lease,
+        link,
+        { outcome: 'settled', ...(reason === undefined ? {} : { reason }) },
+        now(),
+      );
       events.pageAdmitted(stream, admission);
       if ((page.links?.length ?? 0) > 0) tools.linksFound();
       done += 1;
+      unanswered = 0;
       events.unitEnded({ stream, mode: link.kind }, 'done');
     } catch (thrown) {
       if (interrupt.aborted) throw thrown;
       const error = asArchiverError(thrown);
-      // One thing may be denied while the others are served.
-      if (!isOwnFault(error) && error.code !== 'zoom-permission') throw error;
+      if (error.code === 'lease-lost' || error.code === 'ledger-unreachable') throw error;
       const retryAt = now() + retryDelay(link.attempts);
       await endLink(db, lease, link, { outcome: 'failed', error: error.code, retryAt }, now());
       log.error(
@@ -149,13 +168,18 @@ export async function runLinks(
       failedIds.add(`${link.kind} ${link.id}`);
       failed += 1;
       events.unitEnded({ stream, mode: link.kind }, 'failed');
+      // Noted first: what ends the stream or the pass must not be met by the same link again at once.
+      if (!isLinksOwn(error)) throw error;
+      unanswered = error.code === 'zoom-unreachable' ? unanswered + 1 : 0;
+      if (unanswered >= UNANSWERED_LIMIT) throw error;
     }
   };
   bell.join();
   try {
     for (;;) {
       const ring = bell.next();
-      const due = await dueLinks(db, lease.account, kinds, now(), BATCH);
+      // As due at the start: what failed in this pass must not crowd out the rest once its back-off is over.
+      const due = await dueLinks(db, lease.account, kinds, startedAt, BATCH);
       const links = due.filter(({ kind, id }) => !failedIds.has(`${kind} ${id}`));
       if (drain.aborted) break;
       if (links.length === 0) {

@@ -1,5 +1,4 @@
 /** Collects the list of sessions, and with it the registry. */
-import { hasCode } from '../errors.ts';
 import { accountCoverage, registerSessions } from '../ledger/registry.ts';
 import { instant } from '../record.ts';
 import { sessionPages } from '../zoom/reports.ts';
@@ -45,6 +44,6 @@ export function sessionsCollector(tools: PassTools, policy: CollectionPolicy): C
       return undefined;
     },
     // A listing that is denied concerns all of them.
-    isOwn: (_unit, error) => isOwnFault(error) && !hasCode(error, 'zoom-permission'),
+    isOwn: (_unit, error) => isOwnFault(error),
   };
 }

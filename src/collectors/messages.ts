@@ -1,5 +1,6 @@
 /** Collects the messages of every known session, in both modes. */
 import { z } from 'zod';
+import type { ArchiverError } from '../errors.ts';
 import type { Database } from '../ledger/database.ts';
 import { readLearned, writeLearned } from '../ledger/learned.ts';
 import { eachKnownSession, fixExpected, forgetCoverage, type KnownSession } from '../ledger/registry.ts';
@@ -10,7 +11,7 @@ import { type Interval, instant, type RecordKey, scopeTag } from '../record.ts';
 import type { Reply } from '../zoom/client.ts';
 import { firstMessagePage, messagePages } from '../zoom/reports.ts';
 import type { MessagesPage } from '../zoom/schemas.ts';
-import { type Collector, isOwnFault, PLAN_LIMIT } from './collector.ts';
+import { type Collector, failedUnits, isOwnFault, PLAN_LIMIT, unitKey } from './collector.ts';
 import { lostRecord } from './coverage.ts';
 import type { PassTools } from './pass.ts';
 import { firstPageHoldsAll, NO_EVIDENCE, type PlacementEvidence, PlacementObserver } from './placement.ts';
@@ -25,15 +26,14 @@ import { DAY_MS } from './windows.ts';
 const PLACEMENT = 'modification-placement';
 const evidence = z.object({ whole: z.number(), spread: z.number() });
 
-/** How long after a session was seen first its channel's policy is waited for. */
+/** How long after a session was seen first the policies of its account and channel are waited for. */
 const POLICY_WAIT_MS = 2 * DAY_MS;
 
 /** The session with the time from which it had to be collected, once that is known. */
 function withExpected(session: KnownSession, retention: SourceRetention, now: number): KnownSession {
-  if (session.expectedFrom !== undefined || !retention.has('channels')) return session;
+  if (session.expectedFrom !== undefined) return session;
   const isKnown =
-    session.channelId === '' ||
-    retention.has(session.channelId) ||
+    (retention.has('channels') && (session.channelId === '' || retention.has(session.channelId))) ||
     now - session.firstSeenAt > POLICY_WAIT_MS;
   return isKnown ? { ...session, expectedFrom: keptSince(session, retention, session.firstSeenAt) } : session;
 }
@@ -89,6 +89,8 @@ export class MessagesCollector implements Collector<MessagesUnit> {
     const { db, lease, now } = this.#tools;
     const at = now();
     const retention = await readSourceRetention(db, lease.account);
+    const failing = await failedUnits(this.#tools, this.stream);
+    const again: MessagesUnit[] = [];
     let urgent: readonly MessagesUnit[] = [];
     for await (const known of eachKnownSession(db, lease.account)) {
       const sessions = known.map((session) => withExpected(session, retention, at));
@@ -106,12 +108,18 @@ export class MessagesCollector implements Collector<MessagesUnit> {
           for (const window of lostWindows(session, mode, kept, at))
             await this.#lose(session, mode, window, kept);
         }
-        // Before the cut: hinted units that ran would otherwise stand in front of what did not.
-        due.push(...dueUnits(session, this.#policy, kept, at).filter((unit) => !ran.has(unitName(unit))));
+        // Before the cut: what ran or waits would otherwise stand in front of what did not.
+        for (const unit of dueUnits(session, this.#policy, kept, at)) {
+          const failed = failing.get(unitKey(unit));
+          if (ran.has(unitName(unit)) || (failed?.retryAt ?? 0) > at) continue;
+          if (failed === undefined) due.push(unit);
+          else again.push(unit);
+        }
       }
       urgent = byUrgency([...urgent, ...due]).slice(0, PLAN_LIMIT);
     }
-    return urgent;
+    // A session that Zoom denies is never covered and soon the most urgent: it must not keep the others from their turn.
+    return [...urgent, ...byUrgency(again)].slice(0, PLAN_LIMIT);
   }
 
   async #lose(session: KnownSession, mode: Mode, window: Interval, kept: number): Promise<void> {
@@ -160,7 +168,7 @@ export class MessagesCollector implements Collector<MessagesUnit> {
   };
 
   // One session may be denied while the others are served.
-  isOwn(_unit: MessagesUnit, error: Parameters<typeof isOwnFault>[0]): boolean {
+  isOwn(_unit: MessagesUnit, error: ArchiverError): boolean {
     return isOwnFault(error) || error.code === 'zoom-permission';
   }
 
@@ -168,12 +176,6 @@ export class MessagesCollector implements Collector<MessagesUnit> {
   async settle(): Promise<void> {
     const { db, lease } = this.#tools;
     if (this.#overturned) await forgetCoverage(db, lease, 'messages', 'modified');
-  }
-
-  /** How complete all known sessions are now. */
-  async survey(): Promise<SessionsState> {
-    const { db, lease, now } = this.#tools;
-    return surveySessions(db, lease.account, this.#policy, now());
   }
 
   async #admit(

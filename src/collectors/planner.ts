@@ -98,9 +98,6 @@ export function askEvery(everyMs: number, kept: number, now: number): number {
 
 const ASKS_WHILE_KEPT = 4;
 
-/** No failure holds a session back for longer: a retry further off was set by a clock that was set back since. */
-const LONGEST_RETRY_MS = DAY_MS;
-
 /**
  * Units of one session that are due now, oldest first. Holes are always due. The newest part is due for `sent`
  * when a listing showed a message since (or the sweep is), for `modified` when its cadence says so, and for both when
@@ -113,7 +110,6 @@ export function dueUnits(
   kept: number,
   now: number,
 ): readonly MessagesUnit[] {
-  if (session.retryAt > now && session.retryAt - now <= LONGEST_RETRY_MS) return [];
   const whole = { from: reportHorizon(now), to: now };
   const due = (mode: MessagesMode, gaps: readonly Interval[]): readonly MessagesUnit[] =>
     gaps.flatMap((gap) =>

@@ -69,7 +69,7 @@ export function fileLinks(
   from: Pick<FileLinkDetail, 'session' | 'messageId' | 'sentAt' | 'forwardId'>,
 ): readonly Link[] {
   const { session, messageId: message, sentAt, forwardId } = from;
-  return files.map((file): Link => {
+  return files.map((file, place): Link => {
     const detail = {
       session,
       messageId: message,
@@ -80,8 +80,9 @@ export function fileLinks(
       ...(file.file_size === undefined ? {} : { size: file.file_size }),
       downloadUrl: file.download_url ?? '',
     };
-    // A file without an id is told by its message and name.
-    return { kind: 'file', id: detail.fileId || digest([session.id, message, detail.name]), detail };
+    // A file without an id is told by its message, its place in it, and its name.
+    const id = detail.fileId || digest([session.id, message, String(place), detail.name]);
+    return { kind: 'file', id, detail };
   });
 }
 

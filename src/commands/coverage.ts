@@ -11,7 +11,7 @@ import {
   openContext,
   withLedger,
 } from './context.ts';
-import { planningCollectors } from './streams.ts';
+import { linkKinds, planningCollectors } from './streams.ts';
 import { renderTable } from './table.ts';
 
 /** What a coverage report is asked for. */
@@ -66,6 +66,7 @@ export async function gatherCoverage(
       window: { from: from ?? 0, to: to === undefined ? now : Math.min(to + DAY_MS, now) },
       policy: collectionPolicy(context.config),
       others: planningCollectors(context, db),
+      kinds: linkKinds(context.config),
     },
     now,
   );

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import type { PassPart } from '../collectors/collect.ts';
 import { processName } from '../config.ts';
 import { ArchiverError, asArchiverError } from '../errors.ts';
 import { dropOldKeys } from '../ledger/admit.ts';
@@ -147,6 +148,17 @@ async function lead(parts: Parts, leadership: Leadership, io: CommandIo): Promis
     runAtStart,
     run,
   });
+  const collectPart =
+    (part: PassPart): Job['run'] =>
+    async (stop) => {
+      const parts = [part];
+      const pass = await runCollect({ context, db, client, sink, lease, metrics, stop, parts });
+      const { done, failed, complete, drift, pages } = pass;
+      // Looking for files every minute is not worth a line when there was none.
+      if (part !== 'links' || done + failed > 0) {
+        context.log.info({ part, done, failed, complete, drift, pages }, 'collected');
+      }
+    };
   const scheduler = createScheduler({
     jobs: [
       // At start too: it takes up what an earlier process left planned.
@@ -163,18 +175,10 @@ async function lead(parts: Parts, leadership: Leadership, io: CommandIo): Promis
         });
         if (segments > 0) context.log.info({ segments, records, bytes }, 'sealed');
       }),
-      job('collect', true, async (stop) => {
-        const { done, failed, complete, drift, pages } = await runCollect({
-          context,
-          db,
-          client,
-          sink,
-          lease,
-          metrics,
-          stop,
-        });
-        context.log.info({ done, failed, complete, drift, pages }, 'collected');
-      }),
+      // Each with a pass of its own: a zip of ten gigabytes must not keep messages waiting that Zoom keeps for a day.
+      job('collect', true, collectPart('reports')),
+      job('streams', true, collectPart('units')),
+      job('fetch', true, collectPart('links')),
       job('maintain', false, async () => {
         await dropOldUnits(db, lease, context.now());
         await dropOldLinks(db, lease, context.now());

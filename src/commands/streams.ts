@@ -1,6 +1,6 @@
 /** The collectors of the streams beside sessions and messages, as the configuration asks for them. */
 import { activitiesCollector } from '../collectors/activities.ts';
-import type { OtherCollectors } from '../collectors/collect.ts';
+import type { OtherCollectors, PassPart } from '../collectors/collect.ts';
 import type { Collector } from '../collectors/collector.ts';
 import { contextCollector } from '../collectors/context.ts';
 import type { Expected } from '../collectors/coverage-report.ts';
@@ -29,10 +29,12 @@ export function otherCollectors(
   sink: Sink,
   metrics: Metrics,
   tools: PassTools,
+  parts: readonly PassPart[],
 ): OtherCollectors {
   return {
     units: unitCollectors(context, tools, (files) => metrics.holdFilesNotReady({ files })),
-    links: linkCollectors(context, sink, metrics, tools),
+    // Made only where it works: a new spool clears what an older one of this process left.
+    links: parts.includes('links') ? linkCollectors(context, sink, metrics, tools) : [],
   };
 }
 
@@ -125,6 +127,16 @@ function unable(): never {
 /** Stands for a part that planning is given and does not use: any use of it throws. */
 function unusable<T extends object>(): T {
   return new Proxy({}, { get: unable }) as T;
+}
+
+/** Kinds of links that the configuration asks for. */
+export function linkKinds({ streams }: Config): readonly LinkKind[] {
+  return [
+    ...(streams.files.enabled ? (['file'] as const) : []),
+    ...(streams.context.enabled ? (['emoji'] as const) : []),
+    ...(streams.forwarded.enabled ? (['forwarded'] as const) : []),
+    ...(streams.legalHold.enabled ? (['hold_file'] as const) : []),
+  ];
 }
 
 /** The streams of which a pass collects all that is due. */

@@ -1,6 +1,6 @@
 /** Collecting and sealing, as one-shot commands and the daemon alike run them. */
 import { setMaxListeners } from 'node:events';
-import { type CollectSummary, collect } from '../collectors/collect.ts';
+import { type CollectSummary, collect, PASS_PARTS, type PassPart } from '../collectors/collect.ts';
 import type { Collector } from '../collectors/collector.ts';
 import type { PassTools } from '../collectors/pass.ts';
 import type { Database } from '../ledger/database.ts';
@@ -38,13 +38,15 @@ export interface CollectJob {
   readonly metrics: Metrics;
   readonly stop: StopSignals;
   readonly progress?: Progress;
+  /** All of them, unless said otherwise. */
+  readonly parts?: readonly PassPart[];
   /** Collectors of this pass alone. */
   readonly also?: (tools: PassTools) => readonly Collector[];
 }
 
 /** One collection pass, with its numbers in `metrics` and in what it returns. */
 export async function runCollect(job: CollectJob): Promise<CollectSummary & Counts> {
-  const { context, db, client, sink, lease, metrics, stop, progress, also } = job;
+  const { context, db, client, sink, lease, metrics, stop, progress, parts = PASS_PARTS, also } = job;
   const admitted = new Map<string, number>();
   let sightings = 0;
   let drift = 0;
@@ -56,10 +58,11 @@ export async function runCollect(job: CollectJob): Promise<CollectSummary & Coun
     client,
     lease,
     policy: collectionPolicy(context.config),
+    parts,
     classOf: () => context.config.retention.class,
     parallel: context.config.zoom.parallel,
     others: (tools) => {
-      const others = otherCollectors(context, sink, metrics, tools);
+      const others = otherCollectors(context, sink, metrics, tools, parts);
       return { ...others, units: [...others.units, ...(also?.(tools) ?? [])] };
     },
     now: context.now,
@@ -113,6 +116,8 @@ export async function runCollect(job: CollectJob): Promise<CollectSummary & Coun
     await rememberUnknownShapes(db, lease, client.unknownShapes(), context);
     await reportBacklog(db, lease.account, metrics);
   });
+  // What ended one stream early is no failure of the job, and has to be seen all the same.
+  for (const { error } of summary.errors) metrics.errorSeen({ code: error.code, phrase: error.phrase });
   return { ...summary, admitted, sightings, drift, pages, stages };
 }
 

@@ -288,7 +288,11 @@ export const configSchema = z.strictObject({
   seal,
   schedule: z
     .strictObject({
-      collect: schedule('*/5 * * * *'),
+      collect: schedule('*/5 * * * *').describe('Sessions and messages.'),
+      streams: schedule('*/5 * * * *').describe(
+        'The other streams: asks for what their own `every` makes due.',
+      ),
+      fetch: schedule('* * * * *').describe('Files, forwarded messages and legal-hold zips, one by one.'),
       seal: schedule('* * * * *'),
       maintain: schedule('17 3 * * *'),
     })

@@ -57,7 +57,10 @@ export async function addLinks(
   if (rows.length === 0) throw leaseLost(lease);
 }
 
-/** Open links of some kinds that may be tried now, longest known first. */
+/**
+ * Open links of some kinds that may be tried at `now`, longest known first. A retry far off was set by a clock that was
+ * set back since.
+ */
 export async function dueLinks(
   db: Database,
   account: string,
@@ -73,7 +76,7 @@ export async function dueLinks(
     found_at: Date;
   }>(
     `select kind, id, detail, attempts, found_at from links
-     where account = $1 and open and kind = any($2::text[]) and (retry_at is null or retry_at <= $3)
+     where account = $1 and open and kind = any($2::text[]) and (retry_at is null or retry_at <= $3 or retry_at > $3::timestamptz + interval '2 days')
      order by found_at, kind, id limit $4`,
     [account, kinds, new Date(now), limit],
   );
@@ -88,7 +91,8 @@ export async function dueLinks(
 
 /** How an attempt at a link ended: archived (or on record as out of reach), or to be tried again. */
 export type LinkEnd =
-  | { readonly outcome: 'settled' }
+  /** `reason` when it is on record as out of reach: `repair` looks once more. */
+  | { readonly outcome: 'settled'; readonly reason?: string }
   | { readonly outcome: 'failed'; readonly error: string; readonly retryAt: number };
 
 /** Ends an attempt at a link. Fails with `lease-lost`. */
@@ -114,7 +118,7 @@ export async function endLink(
       link.kind,
       storableText(link.id),
       failed,
-      failed ? end.error : null,
+      failed ? end.error : (end.reason ?? null),
       failed ? new Date(end.retryAt) : null,
       new Date(now),
     ],
@@ -149,37 +153,51 @@ export async function linkTotals(db: Database, account: string): Promise<readonl
   return rows.map(({ oldest, ...row }) => ({ ...row, oldest: oldest?.getTime() }));
 }
 
-/** An open link that failed, by name, for the coverage report. */
-export interface FailingLink {
+/** A link that should be settled by now, by name, for the coverage report. */
+export interface LateLink {
   readonly kind: LinkKind;
   readonly id: string;
-  readonly error: string;
+  readonly detail: Link['detail'];
+  /** Of the last attempt; undefined when there was none. */
+  readonly error: string | undefined;
   readonly attempts: number;
   readonly foundAt: number;
 }
 
-export async function failingLinks(
+/** Open links of some kinds that failed, or were found before `before` (ms) and are open still. */
+export async function lateLinks(
   db: Database,
   account: string,
+  kinds: readonly LinkKind[],
+  before: number,
   limit: number,
-): Promise<readonly FailingLink[]> {
+): Promise<readonly LateLink[]> {
   const rows = await db.query<{
     kind: LinkKind;
     id: string;
-    error: string;
+    detail: Link['detail'];
+    error: string | null;
     attempts: number;
     found_at: Date;
   }>(
-    `select kind, id, error, attempts, found_at from links
-     where account = $1 and open and error is not null order by found_at, kind, id limit $2`,
-    [account, limit],
+    `select kind, id, detail, error, attempts, found_at from links
+     where account = $1 and open and kind = any($2::text[]) and (error is not null or found_at < $3)
+     order by found_at, kind, id limit $4`,
+    [account, kinds, new Date(before), limit],
   );
-  return rows.map(({ found_at, ...row }) => ({ ...row, foundAt: found_at.getTime() }));
+  return rows.map(({ found_at, error, ...row }) => ({
+    ...row,
+    error: error ?? undefined,
+    foundAt: found_at.getTime(),
+  }));
 }
 
-/** Lets failed links be tried at once. Fails silently without the lease: it only hurries. */
+/** Lets links be tried at once: those that failed, and once more those on record as out of reach. */
 export async function retryLinks(db: Database, account: string): Promise<void> {
-  await db.query('update links set retry_at = null where account = $1 and open', [account]);
+  await db.query(
+    `update links set open = true, retry_at = null where account = $1 and (open or error is not null)`,
+    [account],
+  );
 }
 
 /** Settled links are kept as long as Zoom may show the record that points to them again. */

@@ -25,8 +25,6 @@ export interface KnownSession extends ListedSession {
   readonly firstSeenAt: number;
   /** From when on it had to be collected; undefined until it is known what Zoom kept at first. */
   readonly expectedFrom: number | undefined;
-  /** Not asked before this moment, because it failed; 0 when it did not. */
-  readonly retryAt: number;
   /** When a webhook last named it; 0 when none did. */
   readonly hintedAt: number;
 }
@@ -83,7 +81,6 @@ interface SessionRow extends Record<string, unknown> {
   readonly modified: string | null;
   readonly sent_lost: string | null;
   readonly modified_lost: string | null;
-  readonly retry_at: Date | null;
   readonly hinted_at: Date | null;
 }
 
@@ -112,9 +109,7 @@ async function knownSessions(
   const rows = await db.query<SessionRow>(
     `select r.session_id as id, r.type, r.name, r.channel_id, r.last_message_at, r.last_activity_at,
        r.first_seen_at, r.expected_from, r.hinted_at, s.covered::text as sent, m.covered::text as modified,
-       s.lost::text as sent_lost, m.lost::text as modified_lost,
-       (select max(u.retry_at) from units u where u.account = r.account and u.stream = 'messages'
-          and u.scope = r.session_id and u.outcome = 'failed') as retry_at
+       s.lost::text as sent_lost, m.lost::text as modified_lost
      from registry r
      left join coverage s on s.account = r.account and s.stream = 'messages' and s.scope = r.session_id
        and s.mode = 'sent'
@@ -137,7 +132,6 @@ async function knownSessions(
     sent: parseMultirange(row.sent),
     modified: parseMultirange(row.modified),
     lost: { sent: parseMultirange(row.sent_lost), modified: parseMultirange(row.modified_lost) },
-    retryAt: row.retry_at?.getTime() ?? 0,
     hintedAt: row.hinted_at?.getTime() ?? 0,
   }));
 }
@@ -220,6 +214,8 @@ export interface StreamCoverage {
   readonly scope: string;
   readonly mode: string;
   readonly covered: readonly Interval[];
+  /** Out of Zoom's reach before it was collected, as it is on record. */
+  readonly lost: readonly Interval[];
   readonly askedAt: number;
 }
 
@@ -234,15 +230,17 @@ export async function otherCoverage(
     scope: string;
     mode: string;
     covered: string;
+    lost: string;
     asked_at: Date;
   }>(
-    `select stream, scope, mode, covered::text as covered, asked_at from coverage
+    `select stream, scope, mode, covered::text as covered, lost::text as lost, asked_at from coverage
      where account = $1 and stream <> 'messages' and ($2::text is null or stream = $2) order by stream, scope, mode`,
     [account, stream ?? null],
   );
-  return rows.map(({ covered, asked_at, ...row }) => ({
+  return rows.map(({ covered, lost, asked_at, ...row }) => ({
     ...row,
     covered: parseMultirange(covered),
+    lost: parseMultirange(lost),
     askedAt: asked_at.getTime(),
   }));
 }

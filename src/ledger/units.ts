@@ -77,6 +77,14 @@ with guard as (
   select $1, $3, $4, $5, int8multirange(int8range($20::bigint, greatest($20::bigint, $21::bigint))), $13 from ended where $9 = 'done'
   on conflict (account, stream, scope, mode) do update set
     covered = c.covered + excluded.covered, asked_at = excluded.asked_at
+  returning covered
+), superseded as (
+  update units u set failures = 0, retry_at = null
+  from covering c
+  where u.account = $1 and u.stream = $3 and u.scope = $4 and u.mode = $5 and u.failures > 0
+    and (u.window_from, u.window_to) <> ($6, $7) and u.window_from < u.window_to
+    and c.covered @> int8range(u.window_from,
+      greatest(u.window_from + 1, least(u.window_to, (extract(epoch from u.finished_at) * 1000)::bigint)))
 ), active as (
   update registry set last_activity_at = greatest(last_activity_at, $14::timestamptz)
   where account = $1 and session_id = $4 and $14::timestamptz is not null and exists (select 1 from ended)
@@ -88,7 +96,8 @@ select exists (select 1 from guard) as leader, exists (select 1 from ended) as e
 
 /**
  * Ends an attempt: outcome, coverage and coverage record in one statement. A failed unit covers nothing, but its
- * record says that it was tried. Fails with `lease-lost`.
+ * record says that it was tried. One that succeeds ends the failures of others whose time is covered by now: windows
+ * that depend on the day of asking are units of their own. Fails with `lease-lost`.
  */
 export async function endUnit(db: Database, lease: Lease, unit: UnitKey, end: UnitEnd): Promise<void> {
   const { candidate, provenance, className } = end.coverage;
@@ -232,12 +241,12 @@ export async function recordLost(db: Database, lease: Lease, lost: LostWindow): 
 }
 
 /**
- * Drops what ended well more than 30 days before `now`: coverage and its records say what was collected, and a window that
+ * Drops what ended more than 30 days before `now`: coverage and its records say what was collected, and a window that
  * is asked for again begins to count anew. @returns how many
  */
 export async function dropOldUnits(db: Database, lease: Lease, now: number): Promise<number> {
   const rows = await db.query(
-    `delete from units where account = $1 and finished_at < $3 and failures = 0
+    `delete from units where account = $1 and finished_at < $3
        and exists (select 1 from lease where account = $1 and generation = $2 for share) returning 1`,
     [lease.account, lease.generation, new Date(now - KEPT_MS)],
   );

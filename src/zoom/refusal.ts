@@ -18,6 +18,8 @@ export function isExpired(status: number, json: unknown): boolean {
   return status === 401 || (error.success && error.data.code === 124);
 }
 
+const OF_THE_FILE: readonly number[] = [100, 106, 300, 401];
+
 /** A refusal by the API. @param paging the request carried a page token */
 export function refusal({ endpoint, status, trackingId, json }: Refused, paging: boolean): ArchiverError {
   const parsed = apiError.safeParse(json);
@@ -32,6 +34,10 @@ export function refusal({ endpoint, status, trackingId, json }: Refused, paging:
     return new ArchiverError('zoom-scope', 'the app lacks scopes', {
       detail: /scopes:\s*\[([^\]]*)\]/.exec(message)?.[1] ?? message,
     });
+  }
+  // Chat files have codes of their own for a 401, which speak of the file (fact sheet section 5.1).
+  if (status === 401 && code !== undefined && OF_THE_FILE.includes(code)) {
+    return new ArchiverError('zoom-permission', 'Zoom denied the file', { detail, ...zoomCode });
   }
   if (status === 401 || code === 124) {
     return new ArchiverError('zoom-credentials', 'Zoom refused a fresh access token', { detail });

@@ -44,7 +44,6 @@ function sessionOf(facts: Partial<KnownSession>): KnownSession {
     lost: { sent: [], modified: [] },
     firstSeenAt: 0,
     expectedFrom: undefined,
-    retryAt: 0,
     hintedAt: 0,
     ...facts,
   };
@@ -186,24 +185,6 @@ describe('modificationCadence', () => {
   });
 });
 
-describe('a session that failed', () => {
-  test('is not due before its retry, and then it is', () => {
-    fc.assert(
-      fc.property(now, fc.integer({ min: 1, max: DAY_MS }), (at, wait) => {
-        const session = sessionOf({ lastMessageAt: at, retryAt: at + wait });
-        expect(dueUnits(session, POLICY, at)).toEqual([]);
-        expect(dueUnits(session, POLICY, at + wait - 1)).toEqual([]);
-        expect(dueUnits(session, POLICY, at + wait).length).toBeGreaterThan(0);
-      }),
-    );
-  });
-
-  test('is due when its retry lies so far ahead that only a wrong clock can have set it', () => {
-    const session = sessionOf({ lastMessageAt: NOW, retryAt: NOW + 365 * DAY_MS });
-    expect(dueUnits(session, POLICY, NOW).length).toBeGreaterThan(0);
-  });
-});
-
 describe('holes', () => {
   const hole = { from: NOW - 60 * DAY_MS, to: NOW - 50 * DAY_MS };
   const around = [
@@ -248,11 +229,9 @@ describe('a session that a webhook named', () => {
     expect(due(NOW - 5 * MINUTE)).toEqual(['sent', 'modified']);
   });
 
-  test('is due until that moment is covered, and not before its retry', () => {
+  test('is due until that moment is covered', () => {
     expect(due(NOW - 10 * MINUTE)).toEqual(['sent', 'modified']);
     expect(due(NOW - 11 * MINUTE)).toEqual([]);
-    const failed = { ...quiet, hintedAt: NOW - MINUTE, retryAt: NOW + MINUTE };
-    expect(dueUnits(failed, POLICY, NOW)).toEqual([]);
   });
 
   test('is not due for ever after a clock was set back', () => {

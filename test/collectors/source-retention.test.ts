@@ -37,7 +37,6 @@ function session(facts: Partial<KnownSession> = {}): KnownSession {
     sent: [{ from: HORIZON, to: NOW }],
     modified: [{ from: HORIZON, to: NOW }],
     lost: { sent: [], modified: [] },
-    retryAt: 0,
     hintedAt: 0,
     ...facts,
   };

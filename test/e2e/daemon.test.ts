@@ -19,6 +19,11 @@ function message(running: Running, text: string): Promise<string> {
   return running.line((line) => line.includes(`"msg":"${text}"`));
 }
 
+/** A pass over sessions and messages is through. */
+function collected(running: Running): Promise<string> {
+  return running.line((line) => line.includes('"part":"reports"') && line.includes('"msg":"collected"'));
+}
+
 async function address(running: Running): Promise<string> {
   const { port } = JSON.parse(await message(running, 'archiver started')) as { port: number };
   return `http://127.0.0.1:${port}`;
@@ -28,7 +33,7 @@ test('collects and seals on schedule, answers probes, and ends on SIGTERM with t
   const stage = await scene(21, '20s');
   const daemon = startArchiver(['run', '--config', stage.config]);
   const url = await address(daemon);
-  await message(daemon, 'collected');
+  await collected(daemon);
   await message(daemon, 'sealed');
   expect((await fetch(`${url}/healthz`)).status).toBe(200);
   const ready = await fetch(`${url}/readyz`);
@@ -53,7 +58,7 @@ test('collects and seals on schedule, answers probes, and ends on SIGTERM with t
 test('a second SIGTERM does not wait for the work in hand', async () => {
   const stage = await scene(22, '120s');
   const daemon = startArchiver(['run', '--config', stage.config]);
-  await message(daemon, 'collected');
+  await collected(daemon);
   // Answers that take longer than this test may.
   stage.emulator.inject({ kind: 'slow-body', ms: 300_000, endpoint: 'messages', times: 1000 });
   await until(() => (stage.emulator.faultsHit()['slow-body'] ?? 0) > 0);
@@ -77,13 +82,13 @@ test('a standby takes over from a leader that was killed', async () => {
     checks: expect.arrayContaining([{ name: 'ledger', ok: true }]),
   });
   expect(await (await fetch(`${url}/metrics`)).text()).not.toContain('seconds_since_complete{');
-  await message(leader, 'collected');
+  await collected(leader);
   const moment = requests(stage.emulator) + 4;
   await until(() => requests(stage.emulator) >= moment);
   leader.signal('SIGKILL');
   await leader.ended;
   await message(standby, 'leading');
-  await message(standby, 'collected');
+  await collected(standby);
   expect((await fetch(`${url}/readyz`)).status).toBe(200);
   standby.signal('SIGTERM');
   expect((await standby.ended).code).toBe(0);
@@ -96,13 +101,13 @@ test('a leader that froze in the middle of a pass finds its lease gone when it w
   await message(frozen, 'leading');
   const standby = startArchiver(['run', '--config', stage.config]);
   await message(standby, 'another process holds the lease; waiting');
-  await message(frozen, 'collected');
+  await collected(frozen);
   // Requests in flight and admissions underway are held as they are.
   const moment = requests(stage.emulator) + 4;
   await until(() => requests(stage.emulator) >= moment);
   frozen.signal('SIGSTOP');
   await message(standby, 'leading');
-  await message(standby, 'collected');
+  await collected(standby);
   frozen.signal('SIGCONT');
   await message(frozen, 'the lease is lost');
   await message(frozen, 'another process holds the lease; waiting');

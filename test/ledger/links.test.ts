@@ -4,8 +4,8 @@ import {
   dropOldLinks,
   dueLinks,
   endLink,
-  failingLinks,
   type Link,
+  lateLinks,
   linkTotals,
   retryLinks,
 } from '../../src/ledger/links.ts';
@@ -44,11 +44,16 @@ describe.each(ENGINES)('links on %o', (engine) => {
     const due = (at: number) => dueLinks(db, lease.account, ['file'], at, 100);
     expect(await due(NOW + DAY - 1)).toEqual([]);
     expect(await due(NOW + DAY)).toMatchObject([{ id: 'a', attempts: 2, foundAt: NOW }]);
-    expect(await failingLinks(db, lease.account, 10)).toEqual([
-      { kind: 'file', id: 'a', error: 'zoom-unreachable', attempts: 2, foundAt: NOW },
+    const late = (before: number) => lateLinks(db, lease.account, ['file'], before, 10);
+    expect(await late(NOW)).toMatchObject([
+      { kind: 'file', id: 'a', error: 'zoom-unreachable', attempts: 2 },
     ]);
+    await addLinks(db, lease, [file('b')], NOW);
+    expect(ids(await late(NOW))).toEqual(['a']);
+    expect(ids(await late(NOW + 1))).toEqual(['a', 'b']);
+    await endLink(db, lease, file('b'), { outcome: 'settled', reason: 'unavailable' }, NOW);
     await retryLinks(db, lease.account);
-    expect(ids(await due(NOW))).toEqual(['a']);
+    expect(ids(await due(NOW))).toEqual(['a', 'b']);
   });
 
   test('go long after they were settled, open ones never', async () => {
