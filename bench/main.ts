@@ -4,13 +4,23 @@
  */
 import { execFileSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
+import { activities } from './activities.ts';
 import { budget } from './budget.ts';
 import { memory } from './memory.ts';
 import { seen } from './seen.ts';
 import { shapes } from './shapes.ts';
+import { steady } from './steady.ts';
 import { throughput } from './throughput.ts';
 
-const scenarios: Record<string, () => Promise<string>> = { budget, throughput, memory, seen, shapes };
+const scenarios: Record<string, () => Promise<string>> = {
+  budget,
+  activities,
+  throughput,
+  memory,
+  seen,
+  shapes,
+  steady,
+};
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => scenarios[name] === undefined);

@@ -9,10 +9,16 @@ import { startPostgres } from '../test/support/postgres-server.ts';
 export interface RigOptions {
   readonly sessions: number;
   readonly messages: number;
+  /** Visits to channels, two rows of the activity log each; default none but the usual ones. */
+  readonly visits?: number;
+  /** Milliseconds over which the body of each answer trickles in; default 0. */
+  readonly latency?: number;
   /** Whether the emulator enforces its Business limits. */
   readonly limits: boolean;
   /** Further lines of the `zoom` section. */
   readonly zoom: string;
+  /** Streams beside sessions and messages that are collected; default all. */
+  readonly streams?: readonly string[];
 }
 
 export interface Usage {
@@ -59,6 +65,7 @@ export async function startRig(options: RigOptions): Promise<Rig> {
       'emulator/main.ts',
       ...['--port', '0', '--seed', '1', '--plan', 'business'],
       ...['--sessions', String(options.sessions), '--messages', String(options.messages)],
+      ...['--visits', String(options.visits ?? 0)],
       ...(options.limits ? [] : ['--no-limits']),
     ],
     { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] },
@@ -74,10 +81,18 @@ export async function startRig(options: RigOptions): Promise<Rig> {
   oauthUrl: ${url}
   plan: business
   ${options.zoom}
-ledger: { url: "${postgres.url}" }
+${streamsOff(options.streams)}ledger: { url: "${postgres.url}" }
 sink: { directory: { path: ./archive } }
 `,
   );
+  if (options.latency !== undefined) {
+    const fault = { kind: 'slow-body', ms: options.latency, times: 1_000_000 };
+    await fetch(`${url}/_emulator/faults`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(fault),
+    });
+  }
   const command = async (args: readonly string[], after?: number): Promise<Run> => {
     const usageFile = join(folder, 'usage.json');
     const started = performance.now();
@@ -118,6 +133,14 @@ sink: { directory: { path: ./archive } }
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+const STREAMS = ['activities', 'context', 'files', 'forwarded', 'legalHold'];
+
+function streamsOff(wanted: readonly string[] | undefined): string {
+  if (wanted === undefined) return '';
+  const off = STREAMS.filter((name) => !wanted.includes(name));
+  return `streams: { ${off.map((name) => `${name}: { enabled: false }`).join(', ')} }\n`;
 }
 
 async function firstLine(child: ChildProcess): Promise<string> {
