@@ -33,7 +33,10 @@ export function generateVisits(account: Account, count: number, now: number): vo
   account.membershipChanges.sort((a, b) => a.at - b.at);
 }
 
-function strangersOf(account: Account, channels: readonly Channel[]): ReadonlyMap<Channel, readonly Person[]> {
+function strangersOf(
+  account: Account,
+  channels: readonly Channel[],
+): ReadonlyMap<Channel, readonly Person[]> {
   const known = new Map(channels.map((channel) => [channel, new Set(channel.session.members)]));
   for (const { channel, people } of account.membershipChanges) {
     for (const person of people) known.get(channel)?.add(person);
