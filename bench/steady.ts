@@ -11,7 +11,13 @@ import { collectionPolicy } from '../src/commands/context.ts';
 import type { Database } from '../src/ledger/database.ts';
 import { type Archiver, openArchiver } from '../test/support/archiver.ts';
 import { startPostgres } from '../test/support/postgres-server.ts';
-import { type Purpose, type SteadySession, type SteadyZoom, serveSteady, steadySessions } from './steady-account.ts';
+import {
+  type Purpose,
+  type SteadySession,
+  type SteadyZoom,
+  serveSteady,
+  steadySessions,
+} from './steady-account.ts';
 import { markdown, mb, whole } from './table.ts';
 
 const START = Date.parse('2026-06-15T00:00:00Z');
@@ -44,7 +50,9 @@ export async function steady(): Promise<string> {
     const policy = collectionPolicy(archiver.context.config);
     await seed(db, archiver.context.account, sessions, policy);
     const { seconds, found } = await simulate(archiver, zoom);
-    const survey = await median(5, () => surveySessions(db as Database, archiver.context.account, policy, zoom.now));
+    const survey = await median(5, () =>
+      surveySessions(db as Database, archiver.context.account, policy, zoom.now),
+    );
     return [
       requestTable(zoom.requests, sessions),
       '',
@@ -59,7 +67,7 @@ export async function steady(): Promise<string> {
 }
 
 /** The ledger as weeks of passes leave it: each session was asked last at some time within its cadence. */
-async function seed(
+export async function seed(
   db: Database,
   account: string,
   sessions: readonly SteadySession[],
@@ -72,11 +80,12 @@ async function seed(
       const last = messages.findLast((at) => at < START) ?? 0;
       const phase = random.fraction();
       const kept = reportHorizon(START);
-      const sent = messages.length > 1 ? EVERY : policy.sweepMs;
+      const sent = messages.length > 1 ? 0 : policy.sweepMs;
       const modified = modificationCadence(START - last, policy);
       const end = (everyMs: number): number =>
         Math.floor(START - policy.settleMs - phase * askEvery(everyMs, kept, START));
-      return { id, last, sent: end(sent), modified: end(modified) };
+      // A listing showed the last message, so it was asked for then.
+      return { id, last, sent: Math.max(end(sent), last + EVERY), modified: end(modified) };
     });
     await db.query(
       `insert into registry (account, session_id, type, name, channel_id, last_message_at, last_activity_at,
@@ -119,7 +128,11 @@ async function simulate(archiver: Archiver, zoom: SteadyZoom): Promise<{ seconds
     if (!summary.complete) throw new Error(`pass ${pass} is not complete`);
     for (const [name, count] of summary.admitted) admitted.set(name, (admitted.get(name) ?? 0) + count);
     if (process.env.BENCH_STEADY_TRACE !== undefined)
-      console.error(pass, ((performance.now() - begun) / 1000).toFixed(1), JSON.stringify([...zoom.requests]));
+      console.error(
+        pass,
+        ((performance.now() - begun) / 1000).toFixed(1),
+        JSON.stringify([...zoom.requests]),
+      );
   }
   const found = [...admitted].map(([name, count]) => `${whole(count)} ${name}`).join(', ');
   return { seconds, found: `Admitted: ${found}.` };
@@ -136,7 +149,10 @@ async function median(rounds: number, work: () => Promise<unknown>): Promise<num
 }
 
 /** (Session, pass) pairs with something new since the pass before. */
-function newsBy(sessions: readonly SteadySession[], times: (session: SteadySession) => readonly number[]): number {
+function newsBy(
+  sessions: readonly SteadySession[],
+  times: (session: SteadySession) => readonly number[],
+): number {
   let pairs = 0;
   for (const session of sessions) {
     const passes = times(session).map((at) => Math.ceil((at - START) / EVERY));
