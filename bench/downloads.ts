@@ -81,7 +81,6 @@ async function spool(
     plan: 'business',
     share: 1,
     rates: { LIGHT: 100_000 },
-    parallel,
     timeoutMs: 30_000,
     log: silentLog(),
   });

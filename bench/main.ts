@@ -4,20 +4,24 @@
  */
 import { execFileSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
+import { activities } from './activities.ts';
 import { budget } from './budget.ts';
 import { downloads } from './downloads.ts';
 import { memory } from './memory.ts';
 import { seen } from './seen.ts';
 import { shapes } from './shapes.ts';
+import { steady } from './steady.ts';
 import { throughput } from './throughput.ts';
 
 const scenarios: Record<string, () => Promise<string>> = {
   budget,
+  activities,
   throughput,
   memory,
   seen,
   shapes,
   downloads,
+  steady,
 };
 
 const wanted = process.argv.slice(2);

@@ -9,12 +9,18 @@ import { startPostgres } from '../test/support/postgres-server.ts';
 export interface RigOptions {
   readonly sessions: number;
   readonly messages: number;
+  /** Visits to channels, two rows of the activity log each; default none but the usual ones. */
+  readonly visits?: number;
+  /** Milliseconds over which the body of each answer trickles in; default 0. */
+  readonly latency?: number;
   /** Whether the emulator enforces its Business limits. */
   readonly limits: boolean;
   /** Further lines of the `zoom` section. */
   readonly zoom: string;
   /** Further sections. */
   readonly more?: string;
+  /** Streams beside sessions and messages that are collected; none unless said, or where `more` says. */
+  readonly streams?: readonly string[];
 }
 
 export interface Usage {
@@ -41,14 +47,6 @@ export interface Rig {
 }
 
 /** What is measured are messages, unless said otherwise. */
-const OTHER_STREAMS_OFF = `streams:
-  activities: { enabled: false }
-  context: { enabled: false }
-  files: { enabled: false }
-  forwarded: { enabled: false }
-  legalHold: { enabled: false }
-`;
-
 const ROOT = new URL('..', import.meta.url).pathname;
 /** The program as it is shipped, with the flags of its first line. */
 const PROGRAM = [
@@ -70,6 +68,7 @@ export async function startRig(options: RigOptions): Promise<Rig> {
       'emulator/main.ts',
       ...['--port', '0', '--seed', '1', '--plan', 'business'],
       ...['--sessions', String(options.sessions), '--messages', String(options.messages)],
+      ...['--visits', String(options.visits ?? 0)],
       ...(options.limits ? [] : ['--no-limits']),
     ],
     { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] },
@@ -87,8 +86,16 @@ export async function startRig(options: RigOptions): Promise<Rig> {
   ${options.zoom}
 ledger: { url: "${postgres.url}" }
 sink: { directory: { path: ./archive } }
-${options.more ?? OTHER_STREAMS_OFF}`,
+${options.more ?? streamsOff(options.streams ?? [])}`,
   );
+  if (options.latency !== undefined) {
+    const fault = { kind: 'slow-body', ms: options.latency, times: 1_000_000 };
+    await fetch(`${url}/_emulator/faults`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(fault),
+    });
+  }
   const command = async (args: readonly string[], after?: number): Promise<Run> => {
     const usageFile = join(folder, 'usage.json');
     const started = performance.now();
@@ -129,6 +136,13 @@ ${options.more ?? OTHER_STREAMS_OFF}`,
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+const STREAMS = ['activities', 'context', 'files', 'forwarded', 'legalHold'];
+
+function streamsOff(wanted: readonly string[]): string {
+  const off = STREAMS.filter((name) => !wanted.includes(name));
+  return `streams: { ${off.map((name) => `${name}: { enabled: false }`).join(', ')} }\n`;
 }
 
 async function firstLine(child: ChildProcess): Promise<string> {

@@ -18,6 +18,7 @@ import { addCustomEmoji } from './custom-emoji.ts';
 import { DAY, HOUR, MINUTE } from './dates.ts';
 import { decorate, giveReaction } from './decorate.ts';
 import { generateMemberships } from './generate-memberships.ts';
+import { generateVisits } from './generate-visits.ts';
 import { addUsers } from './people.ts';
 import { Random } from './random.ts';
 import { addSpaces } from './spaces.ts';
@@ -83,6 +84,8 @@ export interface GeneratedSource {
   readonly seed: number;
   readonly sessions: number;
   readonly messages: number;
+  /** People who come into a channel and leave it again, beside those that are made up anyway; default 0. */
+  readonly visits?: number | undefined;
 }
 
 /** Builds the account. `now` in milliseconds: everything in it happened before. */
@@ -101,6 +104,7 @@ export function generateAccount(source: GeneratedSource, now: number): Account {
   addCustomEmoji(account, now);
   addSpaces(account);
   generateMemberships(account, now);
+  generateVisits(account, source.visits ?? 0, now);
   return account;
 }
 

@@ -11,6 +11,7 @@ interface Flags {
   readonly seed: number;
   readonly sessions: number;
   readonly messages: number;
+  readonly visits: number;
   readonly corpus?: string;
   readonly act?: number;
   readonly actOnly?: 'live';
@@ -31,6 +32,7 @@ const program = new Command('emulator')
   .option('--seed <number>', 'seed of the generated account', readNumber, 1)
   .option('--sessions <count>', 'sessions to generate', readNumber, 200)
   .option('--messages <count>', 'messages to generate', readNumber, 100_000)
+  .option('--visits <count>', 'further people who come into channels and leave again', readNumber, 0)
   .option('--corpus <file>', 'gzipped NDJSON chat logs to serve instead of a generated account')
   .option('--act <per second>', 'let people write, edit, delete and react at this rate', readNumber)
   .addOption(new Option('--act-only <sessions>', 'live: act only in sessions made for it').choices(['live']))
@@ -67,7 +69,13 @@ const emulator = await startEmulator({
   switches: flags.switch,
   source:
     flags.corpus === undefined
-      ? { kind: 'generated', seed: flags.seed, sessions: flags.sessions, messages: flags.messages }
+      ? {
+          kind: 'generated',
+          seed: flags.seed,
+          sessions: flags.sessions,
+          messages: flags.messages,
+          visits: flags.visits,
+        }
       : { kind: 'corpus', file: flags.corpus },
 });
 if (flags.act !== undefined) emulator.startActing(flags.act, { only: flags.actOnly });

@@ -117,7 +117,7 @@ describe('a valid file', () => {
       },
       collection: {
         settle: 120_000,
-        sweep: 7 * day,
+        sweep: 26 * day,
         relist: day,
         modifications: [
           { youngerThan: day, every: 15 * 60_000 },

@@ -99,7 +99,6 @@ export function openZoom({ config, log, now }: Context, metrics: Metrics): ZoomC
     plan: zoom.plan,
     share: zoom.share,
     rates: zoom.rates,
-    parallel: zoom.parallel,
     timeoutMs: zoom.timeout,
     now,
     log,

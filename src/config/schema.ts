@@ -103,8 +103,10 @@ const collection = z
       .prefault('2m')
       .describe('A report may lack what happened in the last moments; that much is asked for again.'),
     sweep: positiveDuration
-      .prefault('7d')
-      .describe('Every known session is asked for messages at least so often.'),
+      .prefault('26d')
+      .describe(
+        'Every known session is asked for messages at least so often, also when no listing shows one; 26 days take one request.',
+      ),
     relist: positiveDuration.prefault('1d').describe('All six months of sessions are listed again so often.'),
     modifications: z
       .array(

@@ -73,18 +73,23 @@ interface SessionRow extends Record<string, unknown> {
   readonly type: string;
   readonly name: string;
   readonly channel_id: string;
-  readonly last_message_at: Date;
-  readonly last_activity_at: Date;
-  readonly first_seen_at: Date;
-  readonly expected_from: Date | null;
+  readonly last_message_at: number;
+  readonly last_activity_at: number;
+  readonly first_seen_at: number;
+  readonly expected_from: number | null;
   readonly sent: string | null;
   readonly modified: string | null;
   readonly sent_lost: string | null;
   readonly modified_lost: string | null;
-  readonly hinted_at: Date | null;
+  readonly hinted_at: number | null;
 }
 
 const BATCH = 5_000;
+
+/** As milliseconds: reading dates would take half of the time that planning takes. */
+const MOMENTS = ['last_message_at', 'last_activity_at', 'first_seen_at', 'expected_from', 'hinted_at']
+  .map((name) => `extract(epoch from r.${name}) * 1000 as ${name}`)
+  .join(', ');
 
 /** All known sessions in id order, a batch at a time, so that planning needs memory for one batch only. */
 export async function* eachKnownSession(
@@ -107,9 +112,8 @@ async function knownSessions(
   limit: number,
 ): Promise<readonly KnownSession[]> {
   const rows = await db.query<SessionRow>(
-    `select r.session_id as id, r.type, r.name, r.channel_id, r.last_message_at, r.last_activity_at,
-       r.first_seen_at, r.expected_from, r.hinted_at, s.covered::text as sent, m.covered::text as modified,
-       s.lost::text as sent_lost, m.lost::text as modified_lost
+    `select r.session_id as id, r.type, r.name, r.channel_id, ${MOMENTS},
+       s.covered::text as sent, m.covered::text as modified, s.lost::text as sent_lost, m.lost::text as modified_lost
      from registry r
      left join coverage s on s.account = r.account and s.stream = 'messages' and s.scope = r.session_id
        and s.mode = 'sent'
@@ -125,14 +129,14 @@ async function knownSessions(
     type: row.type,
     name: row.name,
     channelId: row.channel_id,
-    lastMessageAt: row.last_message_at.getTime(),
-    lastActivityAt: row.last_activity_at.getTime(),
-    firstSeenAt: row.first_seen_at.getTime(),
-    expectedFrom: row.expected_from?.getTime(),
+    lastMessageAt: row.last_message_at,
+    lastActivityAt: row.last_activity_at,
+    firstSeenAt: row.first_seen_at,
+    expectedFrom: row.expected_from ?? undefined,
     sent: parseMultirange(row.sent),
     modified: parseMultirange(row.modified),
     lost: { sent: parseMultirange(row.sent_lost), modified: parseMultirange(row.modified_lost) },
-    hintedAt: row.hinted_at?.getTime() ?? 0,
+    hintedAt: row.hinted_at ?? 0,
   }));
 }
 
@@ -261,7 +265,7 @@ export async function forgetCoverage(
 
 /** `{[1,5),[7,9)}` as intervals; Postgres prints int8 ranges half-open and in order. */
 function parseMultirange(text: string | null): readonly Interval[] {
-  if (text === null) return [];
+  if (text === null || text === '{}') return [];
   return [...text.matchAll(/\[(-?\d+),(-?\d+)\)/g)].map((match) => ({
     from: Number(match[1]),
     to: Number(match[2]),

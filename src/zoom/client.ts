@@ -47,7 +47,6 @@ export interface ZoomClientOptions {
   readonly share: number;
   /** Requests per second by label, instead of the plan's; for accounts with raised limits. */
   readonly rates?: Partial<Record<Label, number>>;
-  readonly parallel: number;
   readonly timeoutMs: number;
   readonly retry?: RetryOptions;
   readonly now?: () => number;
@@ -110,7 +109,8 @@ export class ZoomClient {
     this.#wait = options.wait ?? ((ms, signal) => sleep(ms, undefined, { signal }));
     this.#retry = options.retry ?? DEFAULT_RETRY;
     this.#origins = [new URL(options.apiUrl).origin, new URL(options.oauthUrl).origin];
-    this.#dispatcher = new Agent({ connections: options.parallel, keepAliveTimeout: 30_000, pipelining: 1 });
+    // The collectors say how many ask at once. A request that waited for a connection would start later than its turn.
+    this.#dispatcher = new Agent({ keepAliveTimeout: 30_000, pipelining: 1 });
     this.#downloads = new Agent({ keepAliveTimeout: 30_000, pipelining: 1 });
     this.#token = new TokenSource({
       credentials: options.credentials,

@@ -70,15 +70,17 @@ export interface TokenBucketOptions {
 /**
  * Paces the requests of one label. Requests are let through in the order they asked, one every `1/rate` seconds;
  * what a late timer missed may be caught up shortly after, so that the budget is used, while no second sees more
- * than one request above the rate.
+ * than the rate, rounded up.
  */
 export class TokenBucket {
   readonly label: Label;
   readonly #gapMs: number;
   readonly #catchUpMs: number;
   readonly #options: TokenBucketOptions;
-  /** When the last requests began, as many as one second may see; the oldest is at `#oldest`. */
+  /** When the last requests began, as many as `#spanMs` may see; the oldest is at `#oldest`. */
   readonly #starts: number[];
+  /** A second, and a little more where the rate is no whole number. */
+  readonly #spanMs: number;
   #oldest = 0;
   #next = 0;
   #parkedUntil = 0;
@@ -92,7 +94,8 @@ export class TokenBucket {
     this.#options = options;
     this.#gapMs = 1000 / options.rate;
     this.#catchUpMs = Math.min(250, this.#gapMs * Math.max(1, options.rate / 8));
-    this.#starts = Array(Math.floor(options.rate) + 1).fill(Number.NEGATIVE_INFINITY);
+    this.#starts = Array(Math.ceil(options.rate)).fill(Number.NEGATIVE_INFINITY);
+    this.#spanMs = this.#starts.length * this.#gapMs;
   }
 
   /** Requests that could start now without waiting. */
@@ -100,7 +103,7 @@ export class TokenBucket {
     const now = this.#options.monotonic();
     if (this.parkedUntil() > 0 || this.#earliest() > now) return 0;
     const paced = 1 + Math.floor(Math.min(now - this.#next, this.#catchUpMs) / this.#gapMs);
-    return Math.min(paced, this.#startedBefore(now - 1000));
+    return Math.min(paced, this.#startedBefore(now - this.#spanMs));
   }
 
   /** How many of the kept starts lie at or before `moment`; they are in order from the oldest. */
@@ -181,7 +184,7 @@ export class TokenBucket {
   /** When the next request may begin, in monotonic time. */
   #earliest(): number {
     const oldest = this.#starts[this.#oldest] ?? Number.NEGATIVE_INFINITY;
-    return Math.max(this.#next, this.#pausedUntil, oldest + 1000);
+    return Math.max(this.#next, this.#pausedUntil, oldest + this.#spanMs);
   }
 
   async #sleep(ms: number, signal: AbortSignal): Promise<void> {

@@ -41,6 +41,25 @@ describe('the generator', () => {
     expect([...(await start({ ...source, sessions: 0, messages: 0 })).truth()]).toHaveLength(0);
   });
 
+  test('adds as many visits as asked for, and leaves the rest as it is', async () => {
+    const [plain, busy] = [await start(source), await start({ ...source, visits: 500 })];
+    expect([...busy.truth()]).toEqual([...plain.truth()]);
+    const before = new Set([...plain.membershipChanges()].map((change) => JSON.stringify(change)));
+    const changes = [...busy.membershipChanges()];
+    const added = changes.filter((change) => !before.has(JSON.stringify(change)));
+    expect([before.size, added.length]).toEqual([changes.length - 1_000, 1_000]);
+    expect(changes.map(({ timestamp }) => timestamp)).toEqual(
+      changes.map(({ timestamp }) => timestamp).toSorted((a, b) => a - b),
+    );
+    const present = new Map<string, boolean>();
+    for (const { channelId, status, members } of added) {
+      const visitor = `${channelId} ${members[0]?.memberId}`;
+      expect(present.get(visitor) ?? false).toBe(status === 'left');
+      present.set(visitor, status === 'joined');
+    }
+    expect([...present.values()].some((isThere) => isThere)).toBe(false);
+  });
+
   test('includes everything that is hard to archive', async () => {
     const emulator = await start(source);
     const all = [...emulator.truth()];

@@ -224,6 +224,24 @@ describe('a refusal', () => {
   });
 });
 
+test('requests that may begin do not wait for each other', async () => {
+  const together = 60;
+  let waiting = 0;
+  let release = (): void => undefined;
+  const all = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const { url } = await serve(async () => {
+    waiting += 1;
+    if (waiting === together) release();
+    await all;
+    return { body: { sessions: [], next_page_token: '' } };
+  });
+  const { client } = connectTo(url);
+  await Promise.all(Array.from({ length: together }, () => list(client)));
+  expect(waiting).toBe(together);
+});
+
 describe('rate limits', () => {
   const midnight = Date.parse('2026-06-16T00:00:00Z');
 

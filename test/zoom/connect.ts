@@ -44,7 +44,6 @@ export function connect(
     plan: 'business',
     share: 1,
     rates: { MEDIUM: 10_000 },
-    parallel: 8,
     timeoutMs: 10_000,
     now,
     monotonic: () => monotonic,
