@@ -91,17 +91,27 @@ const MOMENTS = ['last_message_at', 'last_activity_at', 'first_seen_at', 'expect
   .map((name) => `extract(epoch from r.${name}) * 1000 as ${name}`)
   .join(', ');
 
-/** All known sessions in id order, a batch at a time, so that planning needs memory for one batch only. */
+/**
+ * All known sessions in id order, a batch at a time, so that planning needs memory for two batches only: the next one is
+ * read while one is looked at.
+ */
 export async function* eachKnownSession(
   db: Database,
   account: string,
 ): AsyncGenerator<readonly KnownSession[]> {
-  for (let after = ''; ; ) {
-    const sessions = await knownSessions(db, account, after, BATCH);
-    if (sessions.length > 0) yield sessions;
+  let following = knownSessions(db, account, '', BATCH);
+  for (;;) {
+    const sessions = await following;
     const last = sessions.at(-1);
-    if (last === undefined || sessions.length < BATCH) return;
-    after = last.id;
+    if (last === undefined) return;
+    const isLast = sessions.length < BATCH;
+    if (!isLast) {
+      following = knownSessions(db, account, last.id, BATCH);
+      // Whoever looks may stop or fail before the answer comes; that error is then the one that counts.
+      following.catch(() => undefined);
+    }
+    yield sessions;
+    if (isLast) return;
   }
 }
 

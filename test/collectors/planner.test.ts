@@ -10,6 +10,7 @@ import {
 } from '../../src/collectors/planner.ts';
 import { oldestUncollected, sessionHoles } from '../../src/collectors/survey.ts';
 import { DAY_MS, missing, reportHorizon, startOfDay } from '../../src/collectors/windows.ts';
+import { configSchema } from '../../src/config/schema.ts';
 import type { KnownSession } from '../../src/ledger/registry.ts';
 import { type Interval, sessionId } from '../../src/record.ts';
 
@@ -118,6 +119,20 @@ describe('a session that is covered', () => {
         expect(asked(at - POLICY.settleMs + POLICY.sweepMs)).toBeGreaterThan(0);
       }),
     );
+  });
+
+  test('and is swept as seldom as the default says, is swept with one request', () => {
+    const { sweep } = configSchema.shape.collection.parse({});
+    const policy = { ...POLICY, sweepMs: sweep };
+    const to = NOW - sweep;
+    const quiet = sessionOf({
+      lastMessageAt: to - DAY_MS,
+      sent: [{ from: 0, to }],
+      modified: [{ from: 0, to: NOW }],
+    });
+    const due = (at: number) => dueUnits(quiet, policy, at).filter(({ mode }) => mode === 'sent');
+    expect(due(NOW - 1)).toEqual([]);
+    expect(due(NOW)).toHaveLength(1);
   });
 
   test('and has a new message is asked at once, for the days since its coverage', () => {
