@@ -248,8 +248,9 @@ function stillFailing(
   const own = coverageOf(unit, rows);
   const since = own[0]?.covered.at(-1)?.to ?? startOfDay(now);
   const whole = from < to ? { from, to: Math.min(to, now) } : { from: since, to: now };
+  const isNew = own.every(({ covered }) => covered.length === 0);
   return without(whole, own)
-    .filter((gap) => failures >= KEEPS_FAILING || gap.from < late)
+    .filter((gap) => isNew || failures >= KEEPS_FAILING || gap.from < late)
     .map((gap) => ({ scope, mode, ...gap }));
 }
 

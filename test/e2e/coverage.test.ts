@@ -32,7 +32,7 @@ async function collected() {
   const emulator = await emulate({ source: { kind: 'generated', seed: 41, sessions: 4, messages: 80 } });
   emulator.setSwitches({ holdZipMinutes: 0 });
   const { url } = await createSchema();
-  const streams = { activities: { enabled: true }, context: { enabled: true } };
+  const streams = { activities: { enabled: true }, context: { enabled: true }, files: { enabled: true } };
   const config = await writeConfig(folder, emulator.url, {
     ledger: { url },
     collection: { settle: '1s', modifications: [{ youngerThan: '365d', every: '1s' }] },
@@ -129,15 +129,32 @@ test('a unit that keeps failing is a hole with its last error, the others go on,
   expect((await coverage()).code).toBe(0);
 });
 
-test('repair asks the log of one channel again', async () => {
-  const { emulator, run } = await collected();
-  const channel = emulator.context().channels[0]?.id ?? '';
-  const before = emulator.stats().requests['activities-of-channel ok'] ?? 0;
-  expect(await run('repair', '--channel', channel, '--from', '2020-01-01')).toMatchObject({
-    code: expect.any(Number),
-  });
-  const counts = Object.entries(emulator.stats().requests).filter(([name]) =>
-    name.startsWith('activities-of-channel'),
-  );
-  expect(counts.reduce((sum, [, count]) => sum + count, 0)).toBeGreaterThan(before);
+test('repair asks the log of one channel again, and a channel that is unknown does no harm', async () => {
+  const { emulator, run, coverage } = await collected();
+  const channel = emulator.context().channels.find(({ deleted }) => !deleted)?.id ?? '';
+  const asked = () => emulator.stats().requests['activities-of-channel 200'] ?? 0;
+  expect(asked()).toBe(0);
+  expect(await run('repair', '--channel', channel)).toMatchObject({ code: 0 });
+  expect(asked()).toBeGreaterThan(0);
+  await run('repair', '--channel', 'no-such-channel');
+  expect(await coverage()).toMatchObject({ code: 0, report: { holes: [] } });
+});
+
+test('a look that keeps failing, and a file that is not fetched, are holes until they are repaired', async () => {
+  const { emulator, run, coverage, ledger } = await collected();
+  await ledger.query(`update links set open = true, found_at = now() - interval '1 day', retry_at = now() + interval '1 day'
+    where kind = 'file'
+      and id = (select min(id) from links where kind = 'file' and error is null and detail->>'downloadUrl' <> '')`);
+  await ledger.query(`delete from coverage where stream = 'context' and mode = 'users'`);
+  emulator.inject({ kind: 'status', status: 404, code: 300, endpoint: 'users', times: 1000 });
+  await run('collect');
+  const { code, report } = await coverage();
+  expect(code).toBe(18);
+  expect(report.holes.map(({ stream, mode }) => `${stream} ${mode}`).sort()).toEqual([
+    'context users',
+    'files file',
+  ]);
+  emulator.clearFaults();
+  expect(await run('repair')).toMatchObject({ code: 0 });
+  expect(await coverage()).toMatchObject({ code: 0, report: { holes: [] } });
 });
