@@ -16,7 +16,7 @@ export interface StreamTally {
   readonly stream: string;
   /** Things that Zoom had to show. */
   readonly expected: number;
-  /** Of them in the archive, with the right content. */
+  /** Of them in the archive: bytes by their hash, changes by moment and people, everything else by its id. */
   readonly archived: number;
   /** Of them in the archive as a record of why they cannot be had. */
   readonly unavailable: number;

@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ARCHIVE_KEY, parseSegmentKey, segmentKey, segmentsPrefix } from '../../src/segments/layout.ts';
+import {
+  ARCHIVE_KEY,
+  objectKey,
+  parseObjectKey,
+  parseSegmentKey,
+  segmentKey,
+  segmentsPrefix,
+} from '../../src/segments/layout.ts';
 import { checkedKey } from '../../src/sinks/key.ts';
 
 const ROOT = 'ab'.repeat(32);
@@ -112,4 +119,18 @@ describe('parseSegmentKey knows only its own', () => {
 test('prefixes of one stream do not hold those of another', () => {
   expect(segmentsPrefix('messages')).toBe('segments/stream=messages/');
   expect(segmentsPrefix('messages').startsWith(segmentsPrefix('message'))).toBe(false);
+});
+
+test('the key of an object tells its hash, and no other key does', () => {
+  fc.assert(
+    fc.property(hexRoot, (sha256) => {
+      const key = objectKey(sha256);
+      expect(key).toBe(`objects/sha256/${sha256.slice(0, 2)}/${sha256}`);
+      expect(parseObjectKey(key)).toBe(sha256);
+      expect(parseObjectKey(`${key}0`)).toBeUndefined();
+      expect(parseObjectKey(key.slice(0, -1))).toBeUndefined();
+      expect(parseSegmentKey(key)).toBeUndefined();
+    }),
+  );
+  expect(parseObjectKey(`objects/sha256/ab/${'cd'.repeat(32)}`)).toBeUndefined();
 });
