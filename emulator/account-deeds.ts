@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { Account, Person, Session } from './account.ts';
 import { type Channel, canHaveRetention, findChannel } from './channels.ts';
+import { normalFileId } from './chat-files.ts';
 import { joinChannel, leaveChannel } from './memberships.ts';
 import { findPerson, renamePerson } from './people.ts';
 import type { Random } from './random.ts';
@@ -120,7 +121,7 @@ export function performAccountDeed(account: Account, deed: AccountDeed, random: 
     }
     case 'add-emoji': {
       const addedBy = deed.operator === undefined ? account.people[0] : personOf(account, deed.operator);
-      const fileId = random.hex(22);
+      const fileId = normalFileId(random);
       account.customEmoji.push({ fileId, name: deed.name, addedBy: addedBy as Person, addedAt: now });
       return fileId;
     }

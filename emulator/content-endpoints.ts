@@ -1,7 +1,8 @@
 /** Zoom's endpoints for files, forwarded messages and legal holds, and the second origin that serves files too. */
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
-import type { StreamAnswer } from './byte-stream.ts';
+import { type StreamAnswer, streamOf } from './byte-stream.ts';
 import { fileDownload, fileInfo } from './chat-files.ts';
+import { emojiFile, emojiInfo } from './custom-emoji.ts';
 import { jsonBody, type Serve } from './endpoints.ts';
 import { forwardedMessage } from './forwarded.ts';
 import { holdDownload, holdFilesReport, mattersReport } from './hold-reports.ts';
@@ -27,6 +28,8 @@ export function addContentEndpoints(app: FastifyInstance, world: World, serve: S
     // Before the request is judged, because hashing a large file takes its time and judging must not.
     const digest = known === undefined ? '' : await content.files.digest(known.file);
     serve('file-info', request, reply, (_query, { link }) => {
+      const picture = emojiFile(account, fileId);
+      if (picture !== undefined) return emojiInfo(fileId, picture, link);
       const found = content.files.find(fileId);
       return fileInfo(found, content.files.condition(fileId), digest, link(found.file));
     });
@@ -89,6 +92,10 @@ function checkBearer({ tokens, clock }: World, request: FastifyRequest<FileRoute
   tokens.check(request.headers.authorization, undefined, clock.now(), invalidFileToken);
 }
 
-function bytesOf({ content }: World, { params }: FastifyRequest<FileRoute>): StreamAnswer {
+function bytesOf({ account, content }: World, { params }: FastifyRequest<FileRoute>): StreamAnswer {
+  const picture = emojiFile(account, params.fileId);
+  if (picture !== undefined) {
+    return { status: 200, headers: { 'content-type': picture.contentType }, stream: streamOf(picture.bytes) };
+  }
   return fileDownload(content.files.find(params.fileId), content.files.condition(params.fileId));
 }

@@ -1,5 +1,7 @@
 /** The account's own emoji, and their pictures. */
+import { hash } from 'node:crypto';
 import type { Account, Person } from './account.ts';
+import { type Link, normalFileId } from './chat-files.ts';
 import { DAY } from './dates.ts';
 import { EMOJI } from './decorate.ts';
 import { hashText, Random } from './random.ts';
@@ -33,7 +35,7 @@ export function addCustomEmoji(account: Account, now: number): void {
   const random = new Random(hashText(people[0]?.memberId ?? ''));
   const more = Array.from({ length: MORE_NAMES }, (_, index) => ({
     name: `${random.pick(['party', 'Team', 'ok'])}_${index}`,
-    fileId: random.hex(22),
+    fileId: normalFileId(random),
   }));
   for (const { name, fileId } of [...known, ...more]) {
     const addedAt = now - Math.floor(random.fraction() * 300 * DAY);
@@ -48,4 +50,17 @@ export function emojiFile(account: Account, fileId: string): EmojiFile | undefin
   const bytes = Buffer.from(PIXEL);
   bytes.writeUIntBE(hashText(fileId) % 0x1000000, 13, 3);
   return { bytes, contentType: 'image/gif', fileName: `${emoji.name}.gif` };
+}
+
+/** What Zoom tells about an emoji's picture, as about any file: the response body, JSON in UTF-8. */
+export function emojiInfo(fileId: string, { bytes, fileName }: EmojiFile, link: Link): Buffer {
+  const body = {
+    file_id: fileId,
+    file_name: fileName,
+    OS_file_type: 'gif',
+    length: bytes.length,
+    digest: hash('sha256', bytes, 'hex'),
+    download_url: link({ fileId, fileName, fileSize: bytes.length }) ?? '',
+  };
+  return Buffer.from(JSON.stringify(body));
 }
