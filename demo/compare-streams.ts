@@ -88,6 +88,14 @@ export async function compareStreams(
         truth.files.length,
       ),
       tally(
+        'files (emoji)',
+        (await rows('files')).filter((row) => row.origin === 'emoji'),
+        (row) => String(row.file_id),
+        context.emoji,
+        ({ fileId }) => fileId,
+        (row, { sha256 }) => (row.sha256 === sha256 && stands(row) ? 'archived' : 'wrong'),
+      ),
+      tally(
         'forwarded',
         await rows('forwarded'),
         (row) => String(row.forward_id),
