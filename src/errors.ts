@@ -103,7 +103,7 @@ const TABLE = {
   },
   'coverage-hole': {
     exit: 18,
-    hint: '`zoom-chat-archiver repair` collects what is missing; what is lost is on record for good.',
+    hint: 'Run `zoom-chat-archiver repair` to collect what is missing; what is lost is on record for good.',
   },
   'lease-held': {
     exit: 16,

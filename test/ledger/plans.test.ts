@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest';
 import { admit } from '../../src/ledger/admit.ts';
 import type { Database, Row } from '../../src/ledger/database.ts';
-import { eachKnownSession } from '../../src/ledger/registry.ts';
 import { message, page } from './candidates.ts';
-import { ACCOUNT, openLedger, POSTGRES } from './ledgers.ts';
+import { openLedger, POSTGRES } from './ledgers.ts';
 
 interface PlanNode {
   readonly 'Node Type': string;
@@ -85,23 +84,4 @@ test('admission reads keys by index only, also when hundreds of thousands are kn
       expect(joins, `${statistics}, ${mode}`).toEqual([]);
     }
   }
-});
-
-test('planning asks for the failed units of each session by its id, also when many failed at once', async () => {
-  const { db } = await openLedger(POSTGRES);
-  const planning = await statementOf(db, 'from registry', async (target) => {
-    for await (const _ of eachKnownSession(target, ACCOUNT)) break;
-  });
-  await db.query(
-    `insert into units
-       (account, stream, scope, mode, window_from, window_to, attempt, outcome, started_at, retry_at)
-     select $1, 'messages', (n / 14)::text, 'sent', n, n + 1, 1, 'done', now(), now() from generate_series(1, 14000) n`,
-    [ACCOUNT],
-  );
-  await db.query('analyze units');
-  await db.query(`update units set outcome = 'failed'`);
-  const onUnits = (await planOf(db, planning, 'force_generic_plan')).filter(
-    (node) => node['Relation Name'] === 'units',
-  );
-  expect(onUnits.map((node) => node['Index Cond'])).toEqual([expect.stringContaining('scope')]);
 });
