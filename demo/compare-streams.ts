@@ -77,7 +77,7 @@ export async function compareStreams(
       ),
       tally(
         'files',
-        (await rows('files')).filter((row) => row.origin === 'message'),
+        (await rows('files')).filter((row) => row.origin !== 'emoji'),
         (row) => String(row.file_id),
         truth.files.filter(({ sessionId, messageId }) => reach.messages(sessionId, messageId)),
         ({ fileId }) => fileId,
