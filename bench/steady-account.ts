@@ -97,23 +97,23 @@ export async function serveSteady(sessions: readonly SteadySession[], now: numbe
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://zoom');
     request.resume();
     if (pathname.endsWith('/oauth/token')) {
-      return answer(response, { access_token: 'token', token_type: 'bearer', expires_in: 3600 });
+      return answer(response, zoom.now, { access_token: 'token', token_type: 'bearer', expires_in: 3600 });
     }
-    if (pathname.endsWith('/settings')) return answer(response, {});
+    if (pathname.endsWith('/settings')) return answer(response, zoom.now, {});
     const from = Date.parse(searchParams.get('from') ?? '');
     const to = Date.parse(searchParams.get('to') ?? '') + DAY;
     const window = { from, to: Math.min(to, zoom.now + 1) };
     const [, id] = /\/sessions\/(.+)$/.exec(pathname) ?? [];
     if (id === undefined) {
       count(zoom.now - from < 4 * DAY ? 'listing of the newest days' : 'listing of six months');
-      return answer(response, listing(sessions, window, searchParams.get('next_page_token') ?? ''));
+      return answer(response, zoom.now, listing(sessions, window, searchParams.get('next_page_token') ?? ''));
     }
     const session = byId.get(id);
-    if (session === undefined) return answer(response, { code: 300, message: 'no such session' }, 404);
+    if (session === undefined) return answer(response, zoom.now, { code: 300, message: 'no such session' }, 404);
     const modified = searchParams.get('query_all_modifications') === 'true';
     const what = modified ? 'modifications' : 'messages';
     count(`${what}, ${session.active ? 'active' : 'quiet'} sessions`);
-    answer(response, report(session, window, modified));
+    answer(response, zoom.now, report(session, window, modified));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const zoom: SteadyZoom = {
@@ -192,7 +192,7 @@ function row(session: string, sentAt: number, at: number): object {
   };
 }
 
-function answer(response: ServerResponse, body: object, status = 200): void {
-  response.writeHead(status, { 'content-type': 'application/json' });
+function answer(response: ServerResponse, now: number, body: object, status = 200): void {
+  response.writeHead(status, { 'content-type': 'application/json', date: new Date(now).toUTCString() });
   response.end(JSON.stringify(body));
 }

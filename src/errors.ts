@@ -61,6 +61,10 @@ const TABLE = {
     exit: 10,
     hint: 'An object with other bytes stands at this key. Sealing stopped; compare it with the ledger before going on.',
   },
+  'clock-skew': {
+    exit: 19,
+    hint: 'Set the clock of this machine right (NTP). Nothing is collected meanwhile: a wrong clock would call time covered that was not.',
+  },
   'zoom-unreachable': {
     exit: 11,
     hint: 'Zoom did not answer. Check egress to zoom.us and api.zoom.us; collection goes on where it stopped.',

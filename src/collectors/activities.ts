@@ -1,9 +1,8 @@
 /** Collects who joined and left channels. */
 import { hasCode } from '../errors.ts';
-import { accountCoverage } from '../ledger/registry.ts';
-import { recordLost } from '../ledger/units.ts';
+import { accountCoverage } from '../ledger/coverage.ts';
 import { waitingUnits } from '../ledger/waiting.ts';
-import { type Interval, instant, utcDay } from '../record.ts';
+import { type Interval, utcDay } from '../record.ts';
 import {
   type ActivityPage,
   activityPages,
@@ -11,6 +10,7 @@ import {
   firstActivityPage,
 } from '../zoom/activities.ts';
 import type { Reply } from '../zoom/client.ts';
+import { refusesParameters } from '../zoom/refusal.ts';
 import {
   type ActivityPolicy,
   type ActivityState,
@@ -21,7 +21,7 @@ import {
 import { firstServedDate } from './activity-reach.ts';
 import { activityCandidate } from './activity-rows.ts';
 import { type Collector, isOwnFault } from './collector.ts';
-import { refusedRecord } from './coverage.ts';
+import { loseWindow } from './lost.ts';
 import type { PassTools } from './pass.ts';
 import { type Attempt, type Unit, unitName } from './unit.ts';
 import { DAY_MS, startOfDay } from './windows.ts';
@@ -51,30 +51,18 @@ export function activitiesCollector(
       await firstActivityPage(client, { from: date, to: date }, interrupt);
       return true;
     } catch (error) {
-      if (hasCode(error, 'zoom-request')) return false;
+      if (refusesParameters(error)) return false;
       // The unit of that day will meet it, or not, and be recorded.
-      if (hasCode(error, 'zoom-unreachable', 'zoom-response', 'zoom-not-found')) return true;
+      if (hasCode(error, 'zoom-unreachable', 'zoom-response', 'zoom-not-found', 'zoom-request')) return true;
       throw error;
     }
   };
 
   /** Puts on record what of `units` lies before the first day whose every moment Zoom serves. */
   async function giveUpBefore(first: number, units: readonly ActivityUnit[], served: string): Promise<void> {
-    const { run, classOf } = tools;
     for (const window of merged(units.filter(({ window }) => window.from < first))) {
-      const candidate = refusedRecord(
-        account,
-        run,
-        { stream: STREAM, scope: '', mode: 'log' },
-        {
-          window,
-          firstServed: served,
-          finishedAt: now(),
-        },
-      );
-      const provenance = { run, requestId: '', trackingId: '', observedAt: instant(now()) };
-      const lost = { stream: STREAM, scope: '', mode: 'log', window, candidate, provenance };
-      await recordLost(db, lease, { ...lost, className: classOf(candidate) });
+      const subject = { stream: STREAM, scope: '', mode: 'log' };
+      await loseWindow(tools, subject, window, { kind: 'refused', firstServed: served });
       log.warn(
         { from: utcDay(window.from), to: utcDay(window.to - 1), firstServed: served },
         'Zoom does not serve activity logs of these days any more',

@@ -1,6 +1,6 @@
 /** Collects what explains the messages years later: users, channels, shared spaces, emoji, pins, settings. */
 import { hasCode } from '../errors.ts';
-import { askedUnits } from '../ledger/asked.ts';
+import { streamCoverage } from '../ledger/coverage.ts';
 import { knownChannels, knownSubjects } from '../ledger/subjects.ts';
 import { waitingUnits } from '../ledger/waiting.ts';
 import { type Collector, isOwnFault } from './collector.ts';
@@ -32,7 +32,7 @@ export function contextCollector(tools: PassTools, policy: ContextPolicy): Colle
     async plan() {
       channelNames = await knownChannels(db, account);
       const spaces = await knownSubjects(db, account, 'space');
-      const asked = await askedUnits(db, account, STREAM);
+      const asked = await streamCoverage(db, account, STREAM);
       const waiting = await waitingUnits(db, account, STREAM, now());
       const state = {
         channels: channelNames.keys(),

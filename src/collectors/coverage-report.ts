@@ -1,12 +1,8 @@
 /** Expected time against collected time, by stream, session and day; holes by name. Reads the ledger, writes nothing. */
+import { type StreamCoverage, streamCoverage } from '../ledger/coverage.ts';
 import type { Database } from '../ledger/database.ts';
 import { type LateLink, type LinkKind, type LinkTotals, lateLinks, linkTotals } from '../ledger/links.ts';
-import {
-  eachKnownSession,
-  type KnownSession,
-  otherCoverage,
-  type StreamCoverage,
-} from '../ledger/registry.ts';
+import { eachKnownSession, type KnownSession } from '../ledger/registry.ts';
 import { readSourceRetention } from '../ledger/source-retention.ts';
 import { type FailingUnit, failingUnits } from '../ledger/units.ts';
 import { type Interval, intersection, type Stream } from '../record.ts';
@@ -165,7 +161,7 @@ async function reportOthers(
   now: number,
   name: Name,
 ): Promise<readonly StreamReport[]> {
-  const coverage = await otherCoverage(db, account);
+  const coverage = await streamCoverage(db, account);
   const reports: StreamReport[] = [];
   for (const { collector, everyMs } of others) {
     const { stream } = collector;

@@ -1,7 +1,7 @@
 /** Lists Zoom's legal-hold matters and the zips of their custodians. */
 import { hash } from 'node:crypto';
 import { ArchiverError, hasCode } from '../errors.ts';
-import { accountCoverage, otherCoverage } from '../ledger/registry.ts';
+import { accountCoverage, streamCoverage } from '../ledger/coverage.ts';
 import {
   type Candidate,
   canonicalJson,
@@ -72,7 +72,7 @@ async function dueHoldFiles(
 ): Promise<readonly HoldUnit[]> {
   const { account } = lease;
   const coverage = new Map(
-    (await otherCoverage(db, account, 'hold_files')).map((row) => [row.scope, row] as const),
+    (await streamCoverage(db, account, 'hold_files')).map((row) => [row.scope, row] as const),
   );
   const waiting = await readWaiting(db, account);
   const at = now();

@@ -1,5 +1,6 @@
 /** Collects the list of sessions, and with it the registry. */
-import { accountCoverage, registerSessions } from '../ledger/registry.ts';
+import { accountCoverage } from '../ledger/coverage.ts';
+import { registerSessions } from '../ledger/registry.ts';
 import { instant } from '../record.ts';
 import { sessionPages } from '../zoom/reports.ts';
 import { type Collector, isOwnFault } from './collector.ts';

@@ -1,18 +1,18 @@
 /** Collects the messages of every known session, in both modes. */
 import { z } from 'zod';
 import type { ArchiverError } from '../errors.ts';
+import { forgetCoverage } from '../ledger/coverage.ts';
 import type { Database } from '../ledger/database.ts';
 import { readLearned, writeLearned } from '../ledger/learned.ts';
-import { eachKnownSession, fixExpected, forgetCoverage, type KnownSession } from '../ledger/registry.ts';
+import { eachKnownSession, fixExpected, type KnownSession } from '../ledger/registry.ts';
 import { readSourceRetention } from '../ledger/source-retention.ts';
 import { knownStates } from '../ledger/states.ts';
-import { recordLost } from '../ledger/units.ts';
 import { type Interval, instant, type RecordKey, scopeTag } from '../record.ts';
 import type { Reply } from '../zoom/client.ts';
 import { firstMessagePage, messagePages } from '../zoom/reports.ts';
 import type { MessagesPage } from '../zoom/schemas.ts';
 import { type Collector, failedUnits, isOwnFault, PLAN_LIMIT, unitKey } from './collector.ts';
-import { lostRecord } from './coverage.ts';
+import { loseWindow } from './lost.ts';
 import type { PassTools } from './pass.ts';
 import { firstPageHoldsAll, NO_EVIDENCE, type PlacementEvidence, PlacementObserver } from './placement.ts';
 import { byUrgency, type CollectionPolicy, dueUnits, type MessagesUnit } from './planner.ts';
@@ -123,22 +123,12 @@ export class MessagesCollector implements Collector<MessagesUnit> {
   }
 
   async #lose(session: KnownSession, mode: Mode, window: Interval, kept: number): Promise<void> {
-    const { db, lease, run, now, classOf, log, events } = this.#tools;
-    const at = now();
-    const unit = { stream: this.stream, scope: session.id, mode };
-    const candidate = lostRecord(lease.account, run, unit, window, kept, at);
-    await recordLost(db, lease, {
-      ...unit,
-      window,
-      candidate,
-      provenance: { run, requestId: '', trackingId: '', observedAt: instant(at) },
-      className: classOf(candidate),
-    });
-    log.error(
+    const subject = { stream: this.stream, scope: session.id, mode };
+    await loseWindow(this.#tools, subject, window, { kind: 'lost', keptSince: kept });
+    this.#tools.log.error(
       { session: session.id, mode, from: new Date(window.from), to: new Date(window.to) },
       'Zoom may have deleted a window before it was collected',
     );
-    events.windowLost(this.stream);
   }
 
   readonly collect = async (unit: MessagesUnit, attempt: Attempt): Promise<Interval | undefined> => {

@@ -6,6 +6,7 @@ import type { Provenance } from '../ledger/staged.ts';
 import { endUnit, type StartedUnit, startUnit } from '../ledger/units.ts';
 import { type Candidate, type Interval, instant, type Stream, utcDay } from '../record.ts';
 import type { Reply } from '../zoom/client.ts';
+import { refusesParameters } from '../zoom/refusal.ts';
 import type { ReportDates } from '../zoom/reports.ts';
 import { coverageRecord } from './coverage.ts';
 import type { PassTools } from './pass.ts';
@@ -177,7 +178,7 @@ export async function runUnit<U extends Unit>(
       if (interrupt.aborted) throw thrown;
       // Zoom's six months begin later than ours where its day is ahead of UTC, or midnight passed since planning.
       const ofReport = stream === 'sessions' || stream === 'messages';
-      if (ofReport && hasCode(thrown, 'zoom-request') && attempt.dates.from <= utcDay(reportHorizon(now()))) {
+      if (ofReport && refusesParameters(thrown) && attempt.dates.from <= utcDay(reportHorizon(now()))) {
         attempt.skipFirstDate();
         continue;
       }
@@ -190,7 +191,13 @@ export async function runUnit<U extends Unit>(
     }
     break;
   }
-  await attempt.end(startedAt, failure === undefined ? proves : covers, failure);
+  // A clock that was ahead when the unit was planned, and set right since, would have it cover what is yet to come.
+  const until = Math.min(proves.to, startedAt);
+  await attempt.end(
+    startedAt,
+    failure === undefined ? { from: Math.min(proves.from, until), to: until } : covers,
+    failure,
+  );
   if (failure !== undefined) {
     log.error({ unit: unitName(unit), code: failure.code, err: failure.message }, 'unit failed');
   }

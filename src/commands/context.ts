@@ -90,6 +90,9 @@ export function openSink({ config, log }: Context): Sink {
   }
 }
 
+/** An answer's `Date` is written before its body, which may take as long as the time-out allows. */
+const CLOCK_TOLERANCE_MS = 5 * 60_000;
+
 export function openZoom({ config, log, now }: Context, metrics: Metrics): ZoomClient {
   const { zoom } = config;
   const client: ZoomClient = new ZoomClient({
@@ -100,6 +103,7 @@ export function openZoom({ config, log, now }: Context, metrics: Metrics): ZoomC
     share: zoom.share,
     rates: zoom.rates,
     timeoutMs: zoom.timeout,
+    clockTolerance: CLOCK_TOLERANCE_MS + zoom.timeout,
     now,
     log,
     onRequest: ({ endpoint, status, seconds }) => {

@@ -3,6 +3,7 @@ import type { PassPart } from '../collectors/collect.ts';
 import { processName } from '../config.ts';
 import { ArchiverError, asArchiverError } from '../errors.ts';
 import { dropOldKeys } from '../ledger/admit.ts';
+import { lastAskedAt } from '../ledger/coverage.ts';
 import type { Database } from '../ledger/database.ts';
 import { dropOldLinks } from '../ledger/links.ts';
 import { hintSession } from '../ledger/registry.ts';
@@ -180,9 +181,11 @@ async function lead(parts: Parts, leadership: Leadership, io: CommandIo): Promis
       job('streams', true, collectPart('units')),
       job('fetch', true, collectPart('links')),
       job('maintain', false, async () => {
-        await dropOldUnits(db, lease, context.now());
-        await dropOldLinks(db, lease, context.now());
-        const dropped = await dropOldKeys(db, context.now());
+        // A clock that runs ahead must not forget what Zoom can serve again.
+        const now = Math.min(context.now(), await lastAskedAt(db, context.account));
+        await dropOldUnits(db, lease, now);
+        await dropOldLinks(db, lease, now);
+        const dropped = await dropOldKeys(db, now);
         if (dropped.length > 0)
           context.log.info({ dropped }, 'dedup keys dropped that Zoom cannot serve again');
       }),

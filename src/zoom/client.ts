@@ -48,6 +48,8 @@ export interface ZoomClientOptions {
   /** Requests per second by label, instead of the plan's; for accounts with raised limits. */
   readonly rates?: Partial<Record<Label, number>>;
   readonly timeoutMs: number;
+  /** The most, in milliseconds, that our clock may differ from Zoom's; left out, they are not compared. */
+  readonly clockTolerance?: number;
   readonly retry?: RetryOptions;
   readonly now?: () => number;
   /** Milliseconds that never go backwards. */
@@ -146,8 +148,7 @@ export class ZoomClient {
    *
    * Fails with `zoom-page-token` (400/300 on a request with a page token), `zoom-scope`, `zoom-permission`,
    * `zoom-credentials`, `zoom-rate-limited` (daily limit, with `retryAt`), `zoom-not-found` (404), `zoom-request` (other
-   * refusals),
-   * `zoom-response` (unknown form), `zoom-unreachable` (no answer after all retries).
+   * refusals), `clock-skew`, `zoom-response` (unknown form), `zoom-unreachable` (no answer after all retries).
    */
   async get<T>(
     endpoint: Endpoint,
@@ -166,6 +167,7 @@ export class ZoomClient {
     const settled = await this.#persist(endpoint, signal, this.#authorised<never>(ask, signal));
     if (settled.kind === 'taken') return settled.value;
     const { raw, json } = settled;
+    this.#compareClocks(raw);
     if (raw.status !== 200)
       throw refusal(refused(endpoint.name, raw, json), query.next_page_token !== undefined);
     this.#options.shapes?.look(endpoint.name, path, json);
@@ -289,6 +291,18 @@ export class ZoomClient {
         asked = true;
       }
     };
+  }
+
+  /** What is covered, kept and due is told by our clock: one that is wrong would call time covered that is yet to come. */
+  #compareClocks({ headers }: RawReply): void {
+    const { clockTolerance } = this.#options;
+    const theirs = typeof headers.date === 'string' ? Date.parse(headers.date) : Number.NaN;
+    if (clockTolerance === undefined || Number.isNaN(theirs)) return;
+    const ours = this.#now();
+    if (Math.abs(ours - theirs) <= clockTolerance) return;
+    throw new ArchiverError('clock-skew', "our clock differs from Zoom's", {
+      detail: `ours ${new Date(ours).toISOString()}, Zoom's ${new Date(theirs).toISOString()}`,
+    });
   }
 
   #bucket(label: Label): TokenBucket {

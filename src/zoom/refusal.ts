@@ -1,5 +1,5 @@
 /** Zoom's refusals as errors of ours (fact sheet sections 0 and 7). */
-import { ArchiverError } from '../errors.ts';
+import { ArchiverError, hasCode } from '../errors.ts';
 import { apiError } from './schemas.ts';
 
 /** An answer that is no success. */
@@ -16,6 +16,11 @@ export interface Refused {
 export function isExpired(status: number, json: unknown): boolean {
   const error = apiError.safeParse(json);
   return status === 401 || (error.success && error.data.code === 124);
+}
+
+/** True when Zoom refused a parameter, and so perhaps the dates: 400 with code 300 (fact sheet sections 2 and 5.3). */
+export function refusesParameters(error: unknown): boolean {
+  return hasCode(error, 'zoom-request') && error.zoomCode === 300;
 }
 
 const OF_THE_FILE: readonly number[] = [100, 106, 300, 401];

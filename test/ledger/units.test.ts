@@ -1,11 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { admit } from '../../src/ledger/admit.ts';
-import {
-  accountCoverage,
-  eachKnownSession,
-  hintSession,
-  registerSessions,
-} from '../../src/ledger/registry.ts';
+import { accountCoverage } from '../../src/ledger/coverage.ts';
+import { eachKnownSession, hintSession, registerSessions } from '../../src/ledger/registry.ts';
 import { endUnit, failingUnits, startUnit } from '../../src/ledger/units.ts';
 import { sessionId } from '../../src/record.ts';
 import { DAY, message, page, stagedRecords, unitCounters } from './candidates.ts';

@@ -74,6 +74,31 @@ describe('an answer', () => {
     expect(seen).toHaveLength(1);
   });
 
+  describe('by a clock that differs from ours', () => {
+    const at = (ms: number): Record<string, string> => ({ date: new Date(NOON + ms).toUTCString() });
+    const clockTolerance = 300_000;
+
+    test.each([
+      ['an hour behind', -3_600_000],
+      ['six minutes ahead', 360_000],
+      ['years ahead', 1e11],
+    ])('%s is refused, both clocks named', async (_name, ahead) => {
+      const { url } = await serve([{ headers: at(ahead), body: { sessions: [] } }]);
+      const error = await failure(list(connectTo(url, { clockTolerance }).client));
+      expect(error.code).toBe('clock-skew');
+      expect(error.detail).toContain(new Date(NOON).toISOString());
+      expect(error.detail).toContain(new Date(NOON + ahead).toISOString());
+    });
+
+    test.each([
+      ['by less than the tolerance', at(-290_000)],
+      ['not readable', { date: 'noon' }],
+    ])('%s is taken', async (_name, headers) => {
+      const { url } = await serve([{ headers, body: { sessions: [] } }]);
+      await list(connectTo(url, { clockTolerance }).client);
+    });
+  });
+
   test.each([[{}], [null], [[]], [{ code: 200, message: 'No permission.' }]])(
     'of %j with status 200 is no empty page',
     async (body) => {
