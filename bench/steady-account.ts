@@ -109,7 +109,8 @@ export async function serveSteady(sessions: readonly SteadySession[], now: numbe
       return answer(response, zoom.now, listing(sessions, window, searchParams.get('next_page_token') ?? ''));
     }
     const session = byId.get(id);
-    if (session === undefined) return answer(response, zoom.now, { code: 300, message: 'no such session' }, 404);
+    if (session === undefined)
+      return answer(response, zoom.now, { code: 300, message: 'no such session' }, 404);
     const modified = searchParams.get('query_all_modifications') === 'true';
     const what = modified ? 'modifications' : 'messages';
     count(`${what}, ${session.active ? 'active' : 'quiet'} sessions`);
