@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, onTestFinished } from 'vitest';
@@ -38,20 +38,50 @@ const postgres: Engine = {
   },
 };
 
-let template: Promise<string> | undefined;
+/** One directory for all tests of a file: to make one takes PGlite seconds, to open it one. */
+class KeptPglite {
+  readonly #directory: string;
+  #db: Database | undefined;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** What is open already, or opened anew; `close` of what is returned closes it. */
+  async open(): Promise<Database> {
+    this.#db ??= await openPglite({ directory: this.#directory });
+    const db = this.#db;
+    // An object of its own: what the program remembers of a database ends with the test.
+    return {
+      ...db,
+      close: async () => {
+        this.#db = undefined;
+        await db.close();
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#db?.close();
+    this.#db = undefined;
+  }
+
+  /** As it is after the first migration. */
+  async renew(): Promise<void> {
+    const db = await this.open();
+    await db.query('drop schema public cascade');
+    await db.query('create schema public');
+    await migrate(db);
+  }
+}
+
+let kept: KeptPglite | undefined;
+let keptIn = '';
 
 afterAll(async () => {
-  if (template !== undefined) await rm(await template, { recursive: true, force: true });
+  await kept?.close();
+  if (keptIn !== '') await rm(keptIn, { recursive: true, force: true });
 });
-
-/** A migrated directory, made once a file, because a new one takes PGlite seconds. */
-async function pgliteTemplate(): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'ledger-template-'));
-  const db = await openPglite({ directory });
-  await migrate(db);
-  await db.close();
-  return directory;
-}
 
 async function temporaryFolder(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'ledger-'));
@@ -74,10 +104,18 @@ const pglite: Engine = {
   name: 'pglite',
   place: async () => inDirectory(await temporaryFolder()),
   async migrated() {
-    template ??= pgliteTemplate();
-    const directory = await temporaryFolder();
-    await cp(await template, directory, { recursive: true });
-    return inDirectory(directory);
+    keptIn ||= await mkdtemp(join(tmpdir(), 'ledger-'));
+    kept ??= new KeptPglite(keptIn);
+    const ledger = kept;
+    await ledger.renew();
+    let isFirst = true;
+    return {
+      async open() {
+        if (!isFirst) await ledger.close();
+        isFirst = false;
+        return ledger.open();
+      },
+    };
   },
 };
 
