@@ -62,7 +62,7 @@ const TABLE = {
     hint: 'An object with other bytes stands at this key. Sealing stopped; compare it with the ledger before going on.',
   },
   'clock-skew': {
-    exit: 19,
+    exit: 21,
     hint: 'Set the clock of this machine right (NTP). Nothing is collected meanwhile: a wrong clock would call time covered that was not.',
   },
   'zoom-unreachable': {

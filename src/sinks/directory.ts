@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { link, mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
+import { link, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { ArchiverError, type ErrorCode } from '../errors.ts';
@@ -7,7 +7,7 @@ import { bodyChunks, interrupted, type Measure, measure, requireStated } from '.
 import { appendNote, readNotes } from './directory-lock.ts';
 import { checkedKey, compareKeys } from './key.ts';
 import { isAtLeast } from './lock.ts';
-import type { ObjectLock, PutRequest, PutResult, Sink, StoredObject } from './sink.ts';
+import type { CurrentBytes, ObjectLock, PutRequest, PutResult, Sink, StoredObject } from './sink.ts';
 
 /** Names no key can have: keys do not begin with a dot. */
 const INCOMING = '.incoming';
@@ -130,6 +130,40 @@ class DirectorySink implements Sink {
   async read(key: string, version?: string): Promise<Readable> {
     if ((await this.head(key, version)) === null) throw missing(key);
     return this.#translating(key, async () => (await open(this.#path(key))).createReadStream());
+  }
+
+  async current(key: string): Promise<CurrentBytes | null> {
+    checkedKey(key);
+    return this.#translating(key, async () => {
+      const bytes = await ifPresent(readFile(this.#path(key)));
+      if (bytes === null) await stat(this.#root);
+      return bytes === null ? null : { bytes, tag: createHash('sha256').update(bytes).digest('hex') };
+    });
+  }
+
+  /** A folder cannot compare and swap in one step: the lease keeps other writers away. */
+  async replace(key: string, bytes: Uint8Array, expected: string | null): Promise<CurrentBytes> {
+    const standing = await this.current(key);
+    if (standing?.bytes.equals(bytes)) return standing;
+    if ((standing?.tag ?? null) !== expected) throw conflict(this.#path(key));
+    return this.#translating(key, async () => {
+      await makeFolder(join(this.#root, INCOMING));
+      const incoming = join(this.#root, INCOMING, randomUUID());
+      try {
+        const file = await open(incoming, 'wx', 0o644);
+        await file
+          .writeFile(bytes)
+          .then(() => file.sync())
+          .finally(() => file.close());
+        await makeFolders(dirname(this.#path(key)), this.#root);
+        // The commit point.
+        await rename(incoming, this.#path(key));
+      } finally {
+        await ifPresent(unlink(incoming));
+      }
+      await syncFolders(dirname(this.#path(key)), this.#root);
+      return { bytes: Buffer.from(bytes), tag: createHash('sha256').update(bytes).digest('hex') };
+    });
   }
 
   async *list(prefix: string): AsyncIterable<StoredObject> {

@@ -6,8 +6,6 @@ import {
   GetObjectLockConfigurationCommand,
   HeadObjectCommand,
   ListObjectVersionsCommand,
-  type ListObjectVersionsCommandInput,
-  type ListObjectVersionsCommandOutput,
   PutObjectCommand,
   PutObjectRetentionCommand,
   S3Client,
@@ -19,7 +17,8 @@ import { checkedKey } from './key.ts';
 import { isAtLeast, stricter } from './lock.ts';
 import { refusalOf, statusOf } from './s3-error.ts';
 import { lockFields, lockOf, retentionOf } from './s3-lock.ts';
-import type { ObjectLock, PutRequest, PutResult, Sink, StoredObject } from './sink.ts';
+import { type Folder, oldestVersions, UNVERSIONED, type Version } from './s3-versions.ts';
+import type { CurrentBytes, ObjectLock, PutRequest, PutResult, Sink, StoredObject } from './sink.ts';
 
 const ATTEMPTS = 6;
 const FIRST_PAUSE_MS = 200;
@@ -28,8 +27,6 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const IDLE_TIMEOUT_MS = 60_000;
 /** A listing does not tell locks, so each object is asked for; this many at a time. */
 const HEADS_AT_ONCE = 32;
-/** What stores call the only version of an object in a bucket without versions. */
-const UNVERSIONED = 'null';
 
 export interface S3SinkOptions {
   readonly bucket: string;
@@ -68,14 +65,6 @@ export interface S3SinkOptions {
 export function createS3Sink(options: S3SinkOptions): Sink {
   return new S3Sink(options);
 }
-
-interface Version {
-  readonly key: string;
-  readonly version: string;
-  readonly size: number;
-}
-
-type FetchPage = (input: ListObjectVersionsCommandInput) => Promise<ListObjectVersionsCommandOutput>;
 
 class S3Sink implements Sink {
   readonly #client: S3Client;
@@ -251,8 +240,54 @@ class S3Sink implements Sink {
     return stream;
   }
 
+  async current(key: string): Promise<CurrentBytes | null> {
+    checkedKey(key);
+    return this.#retrying(key, () => this.#currentOf(key));
+  }
+
+  async #currentOf(key: string): Promise<CurrentBytes | null> {
+    try {
+      const command = new GetObjectCommand({ Bucket: this.#bucket, Key: this.#prefix + key });
+      const { Body, ETag } = await this.#client.send(command);
+      if (Body === undefined) throw missing(this.#subject(key));
+      return { bytes: Buffer.from(await Body.transformToByteArray()), tag: ETag ?? '' };
+    } catch (error) {
+      // A bucket that is not there is no key without bytes.
+      if (error instanceof Error && error.name === 'NoSuchKey') return null;
+      throw error;
+    }
+  }
+
+  async replace(
+    key: string,
+    bytes: Uint8Array,
+    expected: string | null,
+    contentType: string,
+  ): Promise<CurrentBytes> {
+    checkedKey(key);
+    return this.#retrying(key, async () => {
+      const standing = await this.#currentOf(key);
+      // Also when an earlier try was applied and its answer was lost.
+      if (standing?.bytes.equals(bytes)) return standing;
+      if ((standing?.tag ?? null) !== expected) throw this.#conflict({ key, version: 'latest' });
+      await this.#client.send(
+        new PutObjectCommand({
+          Bucket: this.#bucket,
+          Key: this.#prefix + key,
+          Body: bytes,
+          ContentType: contentType,
+          CacheControl: 'no-cache',
+          ...(expected === null ? { IfNoneMatch: '*' } : { IfMatch: expected }),
+        }),
+      );
+      const now = await this.#currentOf(key);
+      if (now?.bytes.equals(bytes)) return now;
+      throw this.#conflict({ key, version: 'latest' });
+    });
+  }
+
   async *list(prefix: string): AsyncIterable<StoredObject> {
-    const versions = this.#oldestVersions(prefix, (input) =>
+    const versions = oldestVersions(this.#folder(prefix), (input) =>
       this.#retrying(prefix, () => this.#client.send(new ListObjectVersionsCommand(input))),
     );
     let batch: Version[] = [];
@@ -304,36 +339,12 @@ class S3Sink implements Sink {
   }
 
   async #oldest(key: string, signal?: AbortSignal): Promise<Version | null> {
-    const versions = this.#oldestVersions(key, (input) =>
+    const versions = oldestVersions(this.#folder(key), (input) =>
       this.#client.send(new ListObjectVersionsCommand(input), signal && { abortSignal: signal }),
     );
     // A key sorts before every longer key that starts with it, so its own versions come first.
     for await (const version of versions) return version.key === key ? version : null;
     return null;
-  }
-
-  /** The oldest version of each key, in key order. Delete markers only hide: what they hide is still here. */
-  async *#oldestVersions(prefix: string, fetchPage: FetchPage): AsyncGenerator<Version> {
-    let oldest: Version | null = null;
-    let input: ListObjectVersionsCommandInput | null = {
-      Bucket: this.#bucket,
-      Prefix: this.#prefix + prefix,
-    };
-    while (input !== null) {
-      const page: ListObjectVersionsCommandOutput = await fetchPage(input);
-      // Within one key the newest comes first, so the last one before the next key is the oldest.
-      for (const { Key, VersionId, Size } of page.Versions ?? []) {
-        const key = (Key ?? '').slice(this.#prefix.length);
-        if (oldest !== null && oldest.key !== key) yield oldest;
-        oldest = { key, version: VersionId ?? UNVERSIONED, size: Size ?? 0 };
-      }
-      const { NextKeyMarker: KeyMarker, NextVersionIdMarker: VersionIdMarker } = page;
-      input =
-        page.IsTruncated && KeyMarker !== undefined
-          ? { ...input, KeyMarker, ...(VersionIdMarker === undefined ? {} : { VersionIdMarker }) }
-          : null;
-    }
-    if (oldest !== null) yield oldest;
   }
 
   /** Runs `attempt` until it succeeds, fails for good or has been tried often enough. */
@@ -351,6 +362,10 @@ class S3Sink implements Sink {
         throw signal?.aborted ? interrupted(key) : error;
       });
     }
+  }
+
+  #folder(prefix: string): Folder {
+    return { bucket: this.#bucket, above: this.#prefix, prefix };
   }
 
   #subject(key: string): string {

@@ -38,12 +38,21 @@ export interface PutResult {
   readonly object: StoredObject;
 }
 
+/** What stands at a key that is replaced from time to time. */
+export interface CurrentBytes {
+  readonly bytes: Buffer;
+  /** Names this state of the key to {@link Sink.replace}; means nothing elsewhere. */
+  readonly tag: string;
+}
+
 /** The half of a sink that auditors need: it cannot change anything. */
 export interface SinkReader {
   /** The object's description; without `version` its oldest version. `null` when there is none. */
   head(key: string, version?: string): Promise<StoredObject | null>;
   /** The bytes of one version; fails with `sink-unreachable` when it is missing. */
   read(key: string, version?: string): Promise<Readable>;
+  /** What stands at a key now that is replaced from time to time; small enough for memory. `null` when nothing does. */
+  current(key: string): Promise<CurrentBytes | null>;
   /** Every object whose key starts with `prefix`, in key order, its oldest version each. */
   list(prefix: string): AsyncIterable<StoredObject>;
 }
@@ -58,6 +67,10 @@ export interface SinkReader {
  * 3. A `put` that fails may or may not have stored the object; the same call again is always safe and ends
  *    in `created` or `identical`, also after a crash at any moment.
  * 4. No reader ever sees a part of an object.
+ * 5. `replace` is for the few keys that change. It writes only where the state named by `expected` stands (`null`:
+ *    nothing), else it fails with `sink-conflict`; bytes that stand there already are a success. Where the store cannot
+ *    compare, two writers at the same moment may both be told that they succeeded, but the later one finds out by
+ *    reading back. When it resolves, the bytes are durable.
  */
 export interface Sink extends SinkReader {
   /**
@@ -66,5 +79,6 @@ export interface Sink extends SinkReader {
    */
   check(mode: ObjectLock['mode'] | 'none'): Promise<void>;
   put(request: PutRequest, signal?: AbortSignal): Promise<PutResult>;
+  replace(key: string, bytes: Uint8Array, expected: string | null, contentType: string): Promise<CurrentBytes>;
   close(): Promise<void>;
 }

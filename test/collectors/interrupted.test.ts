@@ -41,7 +41,9 @@ function dyingSink(sink: Sink, death: Death): Sink {
     check: (mode) => sink.check(mode),
     head: (key, version) => sink.head(key, version),
     read: (key, version) => sink.read(key, version),
+    current: (key) => sink.current(key),
     list: (prefix) => sink.list(prefix),
+    replace: (...args) => sink.replace(...args),
     close: () => sink.close(),
     put: (request, signal) => {
       const put = () => sink.put(request, signal);

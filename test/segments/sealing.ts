@@ -73,7 +73,9 @@ function readers(sink: Sink): Omit<Sink, 'put'> {
   return {
     head: (key, version) => sink.head(key, version),
     read: (key, version) => sink.read(key, version),
+    current: (key) => sink.current(key),
     list: (prefix) => sink.list(prefix),
+    replace: (...args) => sink.replace(...args),
     check: (mode) => sink.check(mode),
     close: () => sink.close(),
   };
