@@ -109,6 +109,14 @@ const TABLE = {
     exit: 18,
     hint: 'Run `zoom-chat-archiver repair` to collect what is missing; what is lost is on record for good.',
   },
+  'proof-invalid': {
+    exit: 19,
+    hint: 'What was checked does not hold. Keep the bytes as they are, and compare them with another copy of the archive.',
+  },
+  'bad-key': {
+    exit: 20,
+    hint: 'Give the key as one line, as it was made: name, id and key with `+` between them.',
+  },
   'lease-held': {
     exit: 16,
     hint: 'A running archiver holds the lease of this account. Let it work, or stop it first.',

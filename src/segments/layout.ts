@@ -68,3 +68,64 @@ export function parseObjectKey(key: string): string | undefined {
 export function segmentsPrefix(stream?: string): string {
   return stream === undefined ? SEGMENTS : `${SEGMENTS}stream=${encodeName(stream)}/`;
 }
+
+/** The log's signed head: the only key whose bytes change. */
+export const CHECKPOINT_KEY = 'log/checkpoint';
+
+const TILES = 'log/tile/';
+
+/** Hashes of the log's tree, C2SP tlog-tiles. */
+export interface Tile extends EntryBundle {
+  /** 0 holds leaf hashes, each level above the roots of full tiles of the one below; at most 63. */
+  readonly level: number;
+}
+
+/** Entries of the log: as many and the same ones as the hashes in the tile of level 0 with this number. */
+export interface EntryBundle {
+  readonly number: number;
+  /** 256 when full, 1 to 255 at the log's right edge. */
+  readonly width: number;
+}
+
+export function tileKey({ level, ...rest }: Tile): string {
+  return `${TILES}${level}/${numberAndWidth(rest)}`;
+}
+
+export function bundleKey(bundle: EntryBundle): string {
+  return `${TILES}entries/${numberAndWidth(bundle)}`;
+}
+
+/** 1234067 is `x001/x234/067`. */
+function numberAndWidth({ number, width }: EntryBundle): string {
+  const digits = String(number);
+  const grouped = digits.padStart(Math.ceil(digits.length / 3) * 3, '0').replace(/\d{3}(?=\d)/g, 'x$&/');
+  return width === 256 ? grouped : `${grouped}.p/${width}`;
+}
+
+const TILE = /^log\/tile\/(entries|0|[1-9]\d?)\/((?:x\d{3}\/){0,5}\d{3})(?:\.p\/([1-9]\d{0,2}))?$/;
+
+/** The tile with this key; undefined for any other key. */
+export function parseTileKey(key: string): Tile | undefined {
+  const match = TILE.exec(key);
+  const level = Number(match?.[1]);
+  const bundle = parseNumberAndWidth(match);
+  if (bundle === undefined || !(level <= 63)) return undefined;
+  const tile = { level, ...bundle };
+  return tileKey(tile) === key ? tile : undefined;
+}
+
+/** The entry bundle with this key; undefined for any other key. */
+export function parseBundleKey(key: string): EntryBundle | undefined {
+  const bundle = parseNumberAndWidth(TILE.exec(key));
+  return bundle !== undefined && bundleKey(bundle) === key ? bundle : undefined;
+}
+
+function parseNumberAndWidth(match: RegExpExecArray | null): EntryBundle | undefined {
+  if (match === null) return undefined;
+  const [, , groups = '', partial] = match;
+  const number = Number(groups.replace(/[x/]/g, ''));
+  const width = partial === undefined ? 256 : Number(partial);
+  return Number.isSafeInteger(number) && (partial === undefined || width < 256)
+    ? { number, width }
+    : undefined;
+}

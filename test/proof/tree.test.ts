@@ -1,43 +1,15 @@
-import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { nodeHash, RootBuilder } from '../../src/proof/tree.ts';
-
-function sha256(...parts: readonly Uint8Array[]): Buffer {
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(part);
-  return hash.digest();
-}
-
-/** RFC 6962 section 2.1, word for word. */
-function naiveRoot(leaves: readonly Uint8Array[]): Buffer {
-  const [only] = leaves;
-  if (only === undefined) return sha256();
-  if (leaves.length === 1) return sha256(Buffer.of(0), only);
-  let k = 1;
-  while (k * 2 < leaves.length) k *= 2;
-  return sha256(Buffer.of(1), naiveRoot(leaves.slice(0, k)), naiveRoot(leaves.slice(k)));
-}
+import { entryHash, nodeHash, RootBuilder } from '../../src/proof/tree.ts';
+import { CT_LEAVES, hex, naiveRoot, sha256 } from './naive-tree.ts';
 
 function builderOf(leaves: readonly Uint8Array[]): RootBuilder {
   const builder = new RootBuilder();
-  for (const leaf of leaves) builder.add(sha256(Buffer.of(0), leaf));
+  for (const leaf of leaves) builder.add(entryHash(leaf));
   return builder;
 }
 
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-
-/** Leaves and roots of the trees of 0 to 8 leaves in the tests of certificate-transparency. */
-const LEAVES = [
-  '',
-  '00',
-  '10',
-  '2021',
-  '3031',
-  '40414243',
-  '5051525354555657',
-  '606162636465666768696a6b6c6d6e6f',
-].map((leaf) => Buffer.from(leaf, 'hex'));
+/** Roots of the trees of 0 to 8 leaves in the tests of certificate-transparency. */
 const ROOTS = [
   'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
   '6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d',
@@ -51,7 +23,7 @@ const ROOTS = [
 ];
 
 test.each(ROOTS.map((root, size) => [size, root] as const))('published root of %i leaves', (size, root) => {
-  const builder = builderOf(LEAVES.slice(0, size));
+  const builder = builderOf(CT_LEAVES.slice(0, size));
   expect(hex(builder.root())).toBe(root);
   expect(builder.size).toBe(size);
 });

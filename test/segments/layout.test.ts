@@ -2,11 +2,16 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   ARCHIVE_KEY,
+  bundleKey,
+  CHECKPOINT_KEY,
   objectKey,
+  parseBundleKey,
   parseObjectKey,
   parseSegmentKey,
+  parseTileKey,
   segmentKey,
   segmentsPrefix,
+  tileKey,
 } from '../../src/segments/layout.ts';
 import { checkedKey } from '../../src/sinks/key.ts';
 
@@ -133,4 +138,74 @@ test('the key of an object tells its hash, and no other key does', () => {
     }),
   );
   expect(parseObjectKey(`objects/sha256/ab/${'cd'.repeat(32)}`)).toBeUndefined();
+});
+
+describe('a key of the log', () => {
+  const number = fc.oneof(fc.nat(2000), fc.maxSafeNat());
+  const bundle = fc.record({ number, width: fc.integer({ min: 1, max: 256 }) });
+  const tile = fc.record({ level: fc.nat(63), number, width: fc.integer({ min: 1, max: 256 }) });
+
+  test('is the one of C2SP tlog-tiles', () => {
+    expect(CHECKPOINT_KEY).toBe('log/checkpoint');
+    expect(tileKey({ level: 0, number: 1_234_067, width: 256 })).toBe('log/tile/0/x001/x234/067');
+    expect(tileKey({ level: 63, number: 0, width: 1 })).toBe('log/tile/63/000.p/1');
+    expect(tileKey({ level: 1, number: 1000, width: 255 })).toBe('log/tile/1/x001/000.p/255');
+    expect(bundleKey({ number: 999, width: 256 })).toBe('log/tile/entries/999');
+    expect(bundleKey({ number: 273, width: 112 })).toBe('log/tile/entries/273.p/112');
+  });
+
+  test('written and read back is the same, and a sink takes it', () => {
+    fc.assert(
+      fc.property(tile, bundle, (someTile, someBundle) => {
+        expect(parseTileKey(tileKey(someTile))).toEqual(someTile);
+        expect(parseBundleKey(bundleKey(someBundle))).toEqual(someBundle);
+        expect(parseBundleKey(tileKey(someTile))).toBeUndefined();
+        expect(parseTileKey(bundleKey(someBundle))).toBeUndefined();
+        for (const key of [tileKey(someTile), bundleKey(someBundle)]) {
+          expect(() => checkedKey(key)).not.toThrow();
+          expect(parseSegmentKey(key) ?? parseObjectKey(key)).toBeUndefined();
+        }
+      }),
+    );
+  });
+
+  test.each([
+    '',
+    CHECKPOINT_KEY,
+    'log/tile/',
+    'log/tile/0',
+    'log/tile/0/0',
+    'log/tile/0/00',
+    'log/tile/0/0000',
+    'log/tile/00/000',
+    'log/tile/01/000',
+    'log/tile/64/000',
+    'log/tile/-1/000',
+    'log/tile/0/x000/000',
+    'log/tile/0/x001',
+    'log/tile/0/001/000',
+    'log/tile/0/x001/x000',
+    'log/tile/0/x009/x007/x199/x254/x740/992',
+    'log/tile/0/000.p/0',
+    'log/tile/0/000.p/01',
+    'log/tile/0/000.p/256',
+    'log/tile/0/000.p/1000',
+    'log/tile/0/000.p/',
+    'log/tile/0/000.p',
+    'log/tile/0/000\n',
+    'log/tile/0/000/',
+    '/log/tile/0/000',
+    'x/log/tile/0/000',
+  ])('is not %j', (key) => {
+    expect(parseTileKey(key)).toBeUndefined();
+    expect(parseBundleKey(key)).toBeUndefined();
+  });
+
+  test.each(['entries', 'entries/', 'entries/0', 'entries/x000/000', 'entries/000.p/256', 'Entries/000'])(
+    'is not log/tile/%s',
+    (rest) => {
+      expect(parseBundleKey(`log/tile/${rest}`)).toBeUndefined();
+      expect(parseTileKey(`log/tile/${rest}`)).toBeUndefined();
+    },
+  );
 });

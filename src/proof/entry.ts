@@ -1,0 +1,111 @@
+/** Entries of the log: what was archived, one statement each, as canonical JSON (design section 5). */
+import { z } from 'zod';
+import { ArchiverError, hasCode } from '../errors.ts';
+import { canonicalJson, STREAMS } from '../record.ts';
+import { parseObjectKey, segmentKey } from '../segments/layout.ts';
+import { MAX_ENTRY_BYTES } from './entry-bundle.ts';
+import { parseNoteKey } from './key.ts';
+
+const name = z.string().min(1);
+/** UTC, with milliseconds. */
+const time = z.iso.datetime({ precision: 3 });
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const count = z.int().min(0);
+const lock = z.strictObject({ mode: z.enum(['governance', 'compliance']), retain_until: time }).nullable();
+/** When the entry was committed. */
+const at = time;
+
+/** Entry 0: whose log it is. */
+const archive = z
+  .strictObject({
+    type: z.literal('archive'),
+    at,
+    format: count.min(1),
+    account: name,
+    origin: name,
+    /** vkey of the log, see `key.ts`. */
+    key: name,
+    created_at: time,
+  })
+  .refine(({ key, origin }) => keyName(key) === origin, 'key is not of this origin');
+
+/** A segment, and the version of it that counts. */
+const segment = z
+  .strictObject({
+    type: z.literal('segment'),
+    at,
+    key: name,
+    version: name,
+    sha256,
+    bytes: count,
+    /** Records. */
+    count: count.min(1),
+    /** Tree over the records' hashes. */
+    root: sha256,
+    stream: z.enum(STREAMS),
+    class: name,
+    date: z.iso.date(),
+    lock,
+  })
+  .refine(
+    ({ key, stream, class: className, date: day, root }) =>
+      key === segmentKey({ stream, className, day, root }),
+    'key is not that of this segment',
+  );
+
+/** A file or another object that is stored by its content. */
+const object = z
+  .strictObject({
+    type: z.literal('object'),
+    at,
+    key: name,
+    version: name,
+    sha256,
+    bytes: count,
+    class: name,
+    lock,
+  })
+  .refine((entry) => parseObjectKey(entry.key) === entry.sha256, 'key is not that of this object');
+
+/** A setting that decides what is archived and for how long, by the hash of its text. */
+const config = z.strictObject({ type: z.literal('config'), at, sha256, what: name });
+
+const schema = z.discriminatedUnion('type', [archive, segment, object, config]);
+
+export type LogEntry = z.infer<typeof schema>;
+
+/**
+ * The entry's bytes, of which the log's leaf hash is taken. Fails with `internal` when it is no entry, or longer than
+ * an entry bundle can hold.
+ */
+export function entryBytes(entry: LogEntry): Buffer {
+  const parsed = schema.safeParse(entry);
+  if (!parsed.success) {
+    throw new ArchiverError('internal', 'not an entry of the log', { cause: parsed.error });
+  }
+  const bytes = Buffer.from(canonicalJson(parsed.data));
+  if (bytes.length > MAX_ENTRY_BYTES) {
+    throw new ArchiverError('internal', 'log entry is too long', { detail: `${bytes.length} bytes` });
+  }
+  return bytes;
+}
+
+/** Reads {@link entryBytes}. Fails with `proof-invalid` for anything else, also for the same entry in other bytes. */
+export function parseEntry(bytes: Uint8Array): LogEntry {
+  try {
+    const entry = schema.parse(JSON.parse(Buffer.from(bytes).toString()));
+    if (Buffer.compare(entryBytes(entry), bytes) !== 0) throw new Error('not canonical');
+    return entry;
+  } catch (cause) {
+    throw new ArchiverError('proof-invalid', 'log entry is not readable', { cause });
+  }
+}
+
+function keyName(key: string): string | undefined {
+  try {
+    return parseNoteKey(key).name;
+  } catch (error) {
+    if (hasCode(error, 'bad-key')) return undefined;
+    throw error;
+  }
+}
