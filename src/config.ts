@@ -11,12 +11,13 @@ import { ArchiverError } from './errors.ts';
 type Parsed = z.output<typeof configSchema>;
 
 /** The configuration with secrets read, paths made absolute and durations in milliseconds. */
-export interface Config extends Omit<Parsed, 'zoom' | 'ledger' | 'sink' | 'webhooks'> {
+export interface Config extends Omit<Parsed, 'zoom' | 'ledger' | 'sink' | 'signing' | 'webhooks'> {
   readonly zoom: Omit<Parsed['zoom'], 'clientSecret'> & { readonly clientSecret: string };
   readonly ledger: { readonly connections: number; readonly lease: number } & (
     | { readonly url: string }
     | { readonly directory: string }
   );
+  readonly signing: { readonly key: string };
   /** The secret is empty where webhooks are off. */
   readonly webhooks: Omit<Parsed['webhooks'], 'secret'> & { readonly secret: string };
   readonly sink:
@@ -67,6 +68,7 @@ export function parseConfig(source: ConfigSource): Config {
         ? { ...ledgerRest, url: text('ledger.url', server) }
         : { ...ledgerRest, directory: path(directory) },
     sink: sinkOf(value.sink, path, text),
+    signing: { key: text('signing.key', value.signing.key) },
     seal: { ...value.seal, spool: path(value.seal.spool) },
     webhooks: { ...value.webhooks, secret: text('webhooks.secret', value.webhooks.secret) },
   };

@@ -65,6 +65,10 @@ const TABLE = {
     exit: 21,
     hint: 'Set the clock of this machine right (NTP). Nothing is collected meanwhile: a wrong clock would call time covered that was not.',
   },
+  'log-diverged': {
+    exit: 22,
+    hint: 'Ledger and archive disagree about the log: another ledger wrote to it, or one of both was restored. Compare them before anything is written; `rebuild-ledger` makes a ledger from the archive.',
+  },
   'zoom-unreachable': {
     exit: 11,
     hint: 'Zoom did not answer. Check egress to zoom.us and api.zoom.us; collection goes on where it stopped.',

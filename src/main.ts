@@ -6,6 +6,7 @@ import { collectCommand } from './commands/collect.ts';
 import { buildInfo, type CommandIo, DEFAULT_CONFIG_PATH } from './commands/context.ts';
 import { coverageCommand } from './commands/coverage.ts';
 import { initCommand } from './commands/init.ts';
+import { keygenCommand } from './commands/keygen.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { queryCommand } from './commands/query.ts';
 import { repairCommand } from './commands/repair.ts';
@@ -56,6 +57,7 @@ async function main(argv: readonly string[]): Promise<number> {
     .configureOutput({ outputError: () => undefined })
     .configureHelp({ showGlobalOptions: true });
   for (const command of [
+    keygenCommand(io),
     initCommand(io),
     migrateCommand(io),
     checkConfigCommand(io),

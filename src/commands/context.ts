@@ -9,6 +9,7 @@ import { openPglite } from '../ledger/pglite.ts';
 import type { LockFor, SealLimits } from '../ledger/staging.ts';
 import { createLog, type Logger } from '../log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import { parseSignerKey, type SignerKey } from '../proof/key.ts';
 import { type Leadership, takeLeadership } from '../scheduler/leadership.ts';
 import { createDirectorySink } from '../sinks/directory.ts';
 import { createS3Sink } from '../sinks/s3.ts';
@@ -88,6 +89,11 @@ export function openSink({ config, log }: Context): Sink {
     default:
       return sink satisfies never;
   }
+}
+
+/** The key that signs the archive's log. Fails with `bad-key`. */
+export function signerOf({ config }: Context): SignerKey {
+  return parseSignerKey(config.signing.key);
 }
 
 /** An answer's `Date` is written before its body, which may take as long as the time-out allows. */

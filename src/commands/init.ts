@@ -1,16 +1,33 @@
 import { mkdir } from 'node:fs/promises';
 import { Command } from 'commander';
+import type { Config } from '../config.ts';
+import { ArchiverError } from '../errors.ts';
+import type { Database } from '../ledger/database.ts';
+import { readLogHead } from '../ledger/log.ts';
 import { migrate } from '../ledger/migrate.ts';
 import { utcDay } from '../record.ts';
-import { checkIdentity, readIdentity, writeIdentity } from './archive.ts';
+import { CHECKPOINT_KEY } from '../segments/layout.ts';
+import { publish, startLog } from '../segments/publish.ts';
+import type { ObjectLock, Sink } from '../sinks/sink.ts';
+import {
+  type ArchiveIdentity,
+  archiveEntry,
+  checkIdentity,
+  checkSigner,
+  readIdentity,
+  writeIdentity,
+} from './archive.ts';
 import {
   type CommandIo,
   type CommonFlags,
+  type Context,
   EMBEDDED_LEDGER_NOTE,
+  leadOnce,
   lockFor,
   openContext,
   openLedger,
   openSink,
+  signerOf,
 } from './context.ts';
 
 /** `init`: proves that the sink can keep its promise, prepares the ledger and creates the archive. Safe to repeat. */
@@ -23,32 +40,87 @@ export function initCommand(io: CommandIo): Command {
       const flags = command.optsWithGlobals<CommonFlags>();
       const context = openContext(flags, 'warn');
       const { config, account, now } = context;
+      io.drainWithin(config.drain);
       // Only init makes the folder: later a missing one is a missing mount, not a new archive.
       if (config.sink.kind === 'directory') await mkdir(config.sink.path, { recursive: true });
+      const signer = signerOf(context);
       const sink = openSink(context);
       try {
         await sink.check(config.retention.mode);
         const db = await openLedger(context);
-        const applied = await migrate(db).finally(() => db.close());
-        const existing = await readIdentity(sink);
-        const archive =
-          existing === undefined
-            ? await writeIdentity(sink, account, lockFor(config, now)('', utcDay(now())), now())
-            : await checkIdentity(sink, account);
-        const created = existing === undefined;
-        if (flags.json) {
-          io.out(JSON.stringify({ created, archive, migrations: applied }));
-        } else {
-          io.out(
-            created
-              ? `archive created for account ${account}`
-              : `archive of account ${account} was there already`,
-          );
-          io.out(applied.length === 0 ? 'ledger is up to date' : `ledger migrated: ${applied.join(', ')}`);
-          if ('directory' in config.ledger) io.out(`note: ${EMBEDDED_LEDGER_NOTE}`);
+        try {
+          const migrations = await migrate(db);
+          const existing = await readIdentity(sink);
+          const lock = (): ObjectLock | null => lockFor(config, now)('', utcDay(now()));
+          const archive =
+            existing === undefined
+              ? await writeIdentity(sink, account, signer, lock(), now())
+              : await checkIdentity(sink, account);
+          checkSigner(archive, signer);
+          // Where a checkpoint is published, the log has begun: a ledger that does not know it must not begin another.
+          const published = await sink.current(CHECKPOINT_KEY);
+          if (published === null) await beginPublishing(context, { db, sink, archive, lock }, io.interrupt);
+          else if ((await readLogHead(db, account)) === undefined) {
+            throw new ArchiverError('log-diverged', 'the ledger has no log', {
+              detail: `account ${account}`,
+            });
+          }
+          tell(io, flags, { created: existing === undefined, archive, migrations }, config);
+        } finally {
+          await db.close();
         }
       } finally {
         await sink.close();
       }
     });
+}
+
+/** Writes entry 0 and publishes the first checkpoint. */
+async function beginPublishing(
+  context: Context,
+  {
+    db,
+    sink,
+    archive,
+    lock,
+  }: { db: Database; sink: Sink; archive: ArchiveIdentity; lock: () => ObjectLock | null },
+  interrupt: AbortSignal,
+): Promise<void> {
+  await startLog(db, context.account, archiveEntry(archive));
+  const leadership = await leadOnce(context, db, interrupt);
+  const signer = signerOf(context);
+  try {
+    await publish({
+      db,
+      lease: leadership.lease,
+      sink,
+      signer,
+      lock,
+      interrupt: AbortSignal.any([interrupt, leadership.lost]),
+      log: context.log,
+    });
+  } finally {
+    await leadership.release();
+  }
+}
+
+interface Initialised {
+  readonly created: boolean;
+  readonly archive: ArchiveIdentity;
+  readonly migrations: readonly string[];
+}
+
+function tell(io: CommandIo, flags: CommonFlags, done: Initialised, config: Config): void {
+  const { created, archive, migrations } = done;
+  if (flags.json) {
+    io.out(JSON.stringify(done));
+    return;
+  }
+  const { account } = archive;
+  io.out(
+    created ? `archive created for account ${account}` : `archive of account ${account} was there already`,
+  );
+  io.out(`its log verifies with ${archive.key}`);
+  io.out(migrations.length === 0 ? 'ledger is up to date' : `ledger migrated: ${migrations.join(', ')}`);
+  if ('directory' in config.ledger) io.out(`note: ${EMBEDDED_LEDGER_NOTE}`);
 }

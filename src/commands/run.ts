@@ -15,10 +15,11 @@ import { STREAMS } from '../record.ts';
 import { type Leadership, takeLeadership } from '../scheduler/leadership.ts';
 import { createScheduler, type Job } from '../scheduler/scheduler.ts';
 import { SegmentBuilder } from '../segments/build.ts';
+import { agreeWithPublished } from '../segments/publish.ts';
 import type { Sink } from '../sinks/sink.ts';
 import { startWebhooks, type WebhookServer } from '../webhooks/receiver.ts';
 import type { ZoomClient } from '../zoom/client.ts';
-import { checkIdentity } from './archive.ts';
+import { checkIdentity, checkSigner } from './archive.ts';
 import {
   buildInfo,
   type CommandIo,
@@ -28,6 +29,7 @@ import {
   openContext,
   openSink,
   openZoom,
+  signerOf,
   withLedger,
 } from './context.ts';
 import { warnAboutSettings } from './preflight.ts';
@@ -35,7 +37,14 @@ import { collectedStreams } from './streams.ts';
 import { runCollect, runSeal } from './work.ts';
 
 /** Errors after which the state of the archive or the ledger is unknown: stop, and let start-up recover. */
-const FATAL = new Set(['internal', 'sink-conflict', 'archive-mismatch', 'ledger-ahead', 'ledger-behind']);
+const FATAL = new Set([
+  'internal',
+  'sink-conflict',
+  'archive-mismatch',
+  'log-diverged',
+  'ledger-ahead',
+  'ledger-behind',
+]);
 
 interface Parts {
   readonly context: Context;
@@ -57,6 +66,7 @@ export function runCommand(io: CommandIo): Command {
       const context = openContext(command.optsWithGlobals<CommonFlags>());
       const { config, log, account } = context;
       io.drainWithin(config.drain);
+      const signer = signerOf(context);
       const registry = createRegistry();
       const build = buildInfo();
       const metrics = createMetrics(registry, build, {
@@ -98,7 +108,7 @@ export function runCommand(io: CommandIo): Command {
         tellStops(io, log);
         try {
           webhooks = await listenForWebhooks(context, db, metrics);
-          await checkIdentity(sink, account);
+          checkSigner(await checkIdentity(sink, account), signer);
           await sink.check(config.retention.mode);
           while (!io.drain.aborted) {
             metrics.lease({ held: false, generation: 0 });
@@ -114,6 +124,7 @@ export function runCommand(io: CommandIo): Command {
             const { generation } = leadership.lease;
             log.info({ generation }, 'leading');
             metrics.lease({ held: true, generation });
+            await agreeWithPublished({ db, account, sink, signer });
             await warnAboutSettings(context, client, metrics, io.interrupt).catch((error: unknown) =>
               log.warn({ err: String(error) }, 'the chat settings of the account cannot be checked'),
             );

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { createMetrics, createRegistry } from '../metrics/metrics.ts';
 import { SegmentBuilder } from '../segments/build.ts';
-import { checkIdentity } from './archive.ts';
+import { checkIdentity, checkSigner } from './archive.ts';
 import {
   buildInfo,
   type CommandIo,
@@ -9,6 +9,7 @@ import {
   leadOnce,
   openContext,
   openSink,
+  signerOf,
   withLedger,
 } from './context.ts';
 import { createProgress } from './progress.ts';
@@ -31,7 +32,7 @@ export function sealCommand(io: CommandIo): Command {
         const builder = await SegmentBuilder.create({ spool: config.seal.spool });
         const progress = createProgress(io, 'sealing');
         try {
-          await checkIdentity(sink, context.account);
+          checkSigner(await checkIdentity(sink, context.account), signerOf(context));
           await sink.check(config.retention.mode);
           const leadership = await leadOnce(context, db, io.interrupt);
           try {

@@ -15,7 +15,7 @@ import type { SegmentBuilder } from '../segments/build.ts';
 import { type SealSummary, seal } from '../segments/seal.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { ZoomClient } from '../zoom/client.ts';
-import { type Context, collectionPolicy, lockFor, sealLimits } from './context.ts';
+import { type Context, collectionPolicy, lockFor, sealLimits, signerOf } from './context.ts';
 import type { Progress } from './progress.ts';
 import { rememberUnknownShapes } from './shapes.ts';
 import { otherCollectors } from './streams.ts';
@@ -150,6 +150,7 @@ export async function runSeal(
     builder,
     limits: sealLimits(context.config, all),
     lockFor: lockFor(context.config, context.now),
+    signer: signerOf(context),
     now: context.now,
     drain: stop.drain,
     interrupt: stop.interrupt,
@@ -160,6 +161,7 @@ export async function runSeal(
         metrics.sealStep({ step, seconds });
         stages[step] = (stages[step] ?? 0) + seconds;
       },
+      published: (size) => metrics.logSize(size),
       sealed(plan, size) {
         bytes += size;
         metrics.segmentPut({ stream: plan.stream, class: plan.className, bytes: size });

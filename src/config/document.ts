@@ -93,6 +93,7 @@ const SECRETS = [
   'sink.s3.accessKeyId',
   'sink.s3.secretAccessKey',
   'webhooks.secret',
+  'signing.key',
 ];
 
 /** The texts of all secrets that are files, by their place; also says what is wrong with a ledger URL. */

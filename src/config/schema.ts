@@ -247,6 +247,12 @@ const seal = z
   })
   .prefault({});
 
+const signing = z.strictObject({
+  key: secret.describe(
+    "Signs the heads of the archive's log, a line that `zoom-chat-archiver keygen` made; its name is the log's origin.",
+  ),
+});
+
 const webhooks = z
   .strictObject({
     enabled: z
@@ -286,6 +292,7 @@ export const configSchema = z.strictObject({
   streams,
   ledger,
   sink,
+  signing,
   retention,
   seal,
   schedule: z

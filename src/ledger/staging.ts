@@ -1,11 +1,12 @@
 import { ArchiverError } from '../errors.ts';
+import type { Stream } from '../record.ts';
 import type { Database } from './database.ts';
 import { type Lease, leaseLost } from './lease.ts';
 
 /** Records of one stream, class and UTC day on their way into one object. */
 export interface SegmentPlan {
   readonly id: number;
-  readonly stream: string;
+  readonly stream: Stream;
   readonly className: string;
   readonly day: string;
   readonly records: number;
@@ -25,7 +26,8 @@ export type LockFor = (className: string, day: string) => SegmentPlan['lock'];
 
 interface PlanRow extends Record<string, unknown> {
   readonly id: number;
-  readonly stream: string;
+  /** As it was staged. */
+  readonly stream: Stream;
   readonly class: string;
   readonly day: string;
   readonly records: number;
@@ -175,14 +177,15 @@ export interface SealedSegment {
 }
 
 /**
- * The commit point of a segment: it counts as archived and its staged rows go, together. Committing twice is the
- * same as once. Fails with `lease-lost`.
+ * The commit point of a segment: it counts as archived, its staged rows go and its entry waits for a place in the log,
+ * together. Committing twice is the same as once. Fails with `lease-lost`.
  */
 export async function commitSegment(
   db: Database,
   lease: Lease,
   plan: SegmentPlan,
   sealed: SealedSegment,
+  entry: string,
   now: number,
 ): Promise<void> {
   const [row] = await db.query<{ leader: boolean; found: boolean }>(
@@ -191,11 +194,14 @@ export async function commitSegment(
      ), committed as (
        update segments set state = 'committed', key = $4, version = $5, sha256 = $6, size = $7, root = $8,
          committed_at = $9
-       where id = $3 and account = $1 and exists (select 1 from guard) returning id
+       where id = $3 and account = $1 and state = 'planned' and exists (select 1 from guard) returning id
      ), dropped as (
        delete from staged where segment_id in (select id from committed)
+     ), logged as (
+       insert into log_entries (account, entry) select $1, $10 from committed
      )
-     select exists (select 1 from guard) as leader, exists (select 1 from committed) as found`,
+     select exists (select 1 from guard) as leader,
+       exists (select 1 from segments where id = $3 and account = $1) as found`,
     [
       lease.account,
       lease.generation,
@@ -206,6 +212,7 @@ export async function commitSegment(
       sealed.size,
       sealed.root,
       new Date(now),
+      entry,
     ],
   );
   if (row?.leader !== true) {

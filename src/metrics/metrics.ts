@@ -12,7 +12,7 @@ const REQUEST_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const SEAL_SECONDS = [0.01, 0.05, 0.25, 1, 2.5, 5, 15, 60, 300];
 const JOB_SECONDS = [0.1, 1, 5, 15, 60, 300, 900, 3600, 14400];
 
-export type SealStep = 'plan' | 'build' | 'put' | 'commit';
+export type SealStep = 'plan' | 'build' | 'put' | 'commit' | 'publish';
 const ZIP_OUTCOMES = ['stored', 'broken'] as const;
 const JOB_OUTCOMES = ['done', 'failed', 'interrupted', 'skipped'] as const;
 export type JobOutcome = (typeof JOB_OUTCOMES)[number];
@@ -70,6 +70,8 @@ export interface Metrics {
   holdZipArchived(zip: { outcome: (typeof ZIP_OUTCOMES)[number] }): void;
   /** Legal-hold zips that Zoom lists and has not made yet. */
   holdFilesNotReady(waiting: { files: number }): void;
+  /** Entries of the archive's log that the published checkpoint covers. */
+  logSize(entries: number): void;
   segmentPut(segment: { stream: string; class: string; bytes: number }): void;
   /** Seconds that one of the collecting workers spent: waiting for Zoom, reading and hashing, waiting for the ledger. */
   collectStage(stage: { stage: 'fetch' | 'parse' | 'admit'; seconds: number }): void;
@@ -221,6 +223,7 @@ export function createMetrics(
     ['setting'],
   );
 
+  const logSize = gauge('log_size', "Entries of the archive's log that its published checkpoint covers.", []);
   const stagedRecords = gauge('staged_records', 'Records in the ledger that no segment holds yet.', []);
   const stagedBytes = gauge(
     'staged_bytes',
@@ -383,6 +386,9 @@ export function createMetrics(
     },
     holdFilesNotReady({ files }) {
       holdNotReady.set(files);
+    },
+    logSize(entries) {
+      logSize.set(entries);
     },
     segmentPut(segment) {
       segments.inc({ stream: segment.stream, class: classLabel(segment.class) });

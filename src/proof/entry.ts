@@ -73,6 +73,14 @@ const config = z.strictObject({ type: z.literal('config'), at, sha256, what: nam
 const schema = z.discriminatedUnion('type', [archive, segment, object, config]);
 
 export type LogEntry = z.infer<typeof schema>;
+export type EntryLock = z.infer<typeof lock>;
+
+/** A lock as entries name it. */
+export function entryLock(
+  given: { readonly mode: 'governance' | 'compliance'; readonly retainUntil: Date } | null,
+): EntryLock {
+  return given === null ? null : { mode: given.mode, retain_until: given.retainUntil.toISOString() };
+}
 
 /**
  * The entry's bytes, of which the log's leaf hash is taken. Fails with `internal` when it is no entry, or longer than

@@ -4,6 +4,7 @@ import type { Database } from '../ledger/database.ts';
 import type { Lease } from '../ledger/lease.ts';
 import { commitObject, planObject } from '../ledger/objects.ts';
 import type { LockFor } from '../ledger/staging.ts';
+import { entryBytes, entryLock } from '../proof/entry.ts';
 import { utcDay } from '../record.ts';
 import type { Sink } from '../sinks/sink.ts';
 import { objectKey } from './layout.ts';
@@ -112,7 +113,20 @@ async function storeObject(
     interrupt,
   );
 
-  // COMMIT. Durable: the object is known to be stored.
-  await commitObject(db, lease, sha256, object.version, now());
-  return { key: plan.key, version: object.version, sha256, size };
+  // COMMIT. Durable: the object is known to be stored, and its entry waits for a place in the log.
+  const { key } = plan;
+  const { version } = object;
+  const at = now();
+  const entry = entryBytes({
+    type: 'object',
+    at: new Date(at).toISOString(),
+    key,
+    version,
+    sha256,
+    bytes: size,
+    class: plan.className,
+    lock: entryLock(plan.lock),
+  });
+  await commitObject(db, lease, sha256, version, entry.toString(), at);
+  return { key, version, sha256, size };
 }

@@ -13,17 +13,23 @@ import {
   stagedRows,
 } from '../ledger/staging.ts';
 import type { Logger } from '../log.ts';
-import type { Sink } from '../sinks/sink.ts';
+import { entryBytes, entryLock, type LogEntry } from '../proof/entry.ts';
+import type { SignerKey } from '../proof/key.ts';
+import { utcDay } from '../record.ts';
+import type { ObjectLock, Sink } from '../sinks/sink.ts';
 import type { SegmentBuilder } from './build.ts';
 import { segmentKey } from './layout.ts';
+import { publish } from './publish.ts';
 
-export type SealStep = 'plan' | 'build' | 'put' | 'commit';
+export type SealStep = 'plan' | 'build' | 'put' | 'commit' | 'publish';
 
 /** What sealing tells whoever watches: metrics, a progress bar. */
 export interface SealEvents {
   planned(plans: readonly SegmentPlan[]): void;
   step(step: SealStep, seconds: number): void;
   sealed(plan: SegmentPlan, size: number): void;
+  /** @param size entries that the published checkpoint covers */
+  published(size: number): void;
 }
 
 export interface SealOptions {
@@ -33,6 +39,8 @@ export interface SealOptions {
   readonly builder: SegmentBuilder;
   readonly limits: (now: number) => SealLimits;
   readonly lockFor: LockFor;
+  /** Signs the log's heads. */
+  readonly signer: SignerKey;
   readonly now: () => number;
   /** Finish the segment in hand, begin no other. */
   readonly drain: AbortSignal;
@@ -62,8 +70,15 @@ const AHEAD = 2;
 export async function seal(options: SealOptions): Promise<SealSummary> {
   const { db, lease, drain, interrupt, events, now } = options;
   const summary = { segments: 0, records: 0, bytes: 0 };
+  const publishing = async (): Promise<void> => {
+    const lock = (): ObjectLock | null => options.lockFor('', utcDay(now()));
+    const { size } = await timed(events, 'publish', () => publish({ ...options, lock }));
+    events.published(size);
+  };
   try {
-    // What a crash left planned comes first: same records, same bytes, same key.
+    // Before anything is written: what was committed and not published, and that ledger and archive agree.
+    await publishing();
+    // What a crash left planned comes before anything new: same records, same bytes, same key.
     let plans = await openPlans(db, lease.account);
     for (;;) {
       if (plans.length === 0) {
@@ -79,6 +94,8 @@ export async function seal(options: SealOptions): Promise<SealSummary> {
         summary.records += plan.records;
         summary.bytes += size;
       });
+      // PUBLISH. Durable: auditors see what was committed. A crash before leaves it to the first lines.
+      await publishing();
       if (drain.aborted) return summary;
       plans = [];
     }
@@ -122,9 +139,11 @@ async function sealInOrder(
       const sealed = await next.sealed;
       interrupt.throwIfAborted();
 
-      // COMMIT. Durable: the segment exists, its staged rows are gone. An unknown outcome ends this run; the next
+      // COMMIT. Durable: the segment exists, its staged rows are gone, its entry waits for a place in the log. An unknown outcome ends this run; the next
       // one finds the plan open (and adopts the object) or committed.
-      await timed(events, 'commit', () => commitSegment(db, lease, plan, sealed, now()));
+      const at = now();
+      const entry = entryBytes(segmentEntry(plan, sealed, at)).toString();
+      await timed(events, 'commit', () => commitSegment(db, lease, plan, sealed, entry, at));
       ahead.shift();
       log.debug({ key: sealed.key, records: plan.records, size: sealed.size }, 'segment sealed');
       events.sealed(plan, sealed.size);
@@ -166,6 +185,24 @@ async function buildAndPut(options: SealOptions, plan: SegmentPlan): Promise<Sea
   } finally {
     await rm(built.path, { force: true });
   }
+}
+
+function segmentEntry(plan: SegmentPlan, sealed: SealedSegment, at: number): LogEntry {
+  const { key, version, sha256, size, root } = sealed;
+  return {
+    type: 'segment',
+    at: new Date(at).toISOString(),
+    key,
+    version,
+    sha256,
+    bytes: size,
+    count: plan.records,
+    root,
+    stream: plan.stream,
+    class: plan.className,
+    date: plan.day,
+    lock: entryLock(plan.lock),
+  };
 }
 
 async function timed<T>(events: SealEvents, step: SealStep, work: () => Promise<T>): Promise<T> {

@@ -79,6 +79,11 @@ export interface Sink extends SinkReader {
    */
   check(mode: ObjectLock['mode'] | 'none'): Promise<void>;
   put(request: PutRequest, signal?: AbortSignal): Promise<PutResult>;
-  replace(key: string, bytes: Uint8Array, expected: string | null, contentType: string): Promise<CurrentBytes>;
+  replace(
+    key: string,
+    bytes: Uint8Array,
+    expected: string | null,
+    contentType: string,
+  ): Promise<CurrentBytes>;
   close(): Promise<void>;
 }

@@ -210,15 +210,25 @@ const WRITES: readonly {
     hold: 'select 1 from segments for update',
     async write({ lease }, db) {
       const [row] = await db.query<{ id: number }>('select id from segments');
-      const plan = { id: row?.id ?? 0, stream: 'messages', className: 'default', day: '2026-11-19' };
+      const plan = { id: row?.id ?? 0, stream: 'messages', className: 'default', day: '2026-11-19' } as const;
       const sealed = { key: 'k', version: 'v', sha256: 's', size: 1, root: 'r' };
-      await commitSegment(db, lease, { ...plan, records: 1, bytes: 1, lock: null }, sealed, NOW);
+      await commitSegment(db, lease, { ...plan, records: 1, bytes: 1, lock: null }, sealed, '{}', NOW);
     },
   },
 ];
 
 async function everything(db: Database): Promise<unknown> {
-  const tables = ['seen', 'states', 'staged', 'units', 'coverage', 'registry', 'segments'];
+  const tables = [
+    'seen',
+    'states',
+    'staged',
+    'units',
+    'coverage',
+    'registry',
+    'segments',
+    'log_entries',
+    'log_heads',
+  ];
   const contents = tables.map((table) => db.query(`select * from ${table} order by 1, 2`));
   return Promise.all(contents);
 }

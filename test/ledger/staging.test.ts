@@ -189,9 +189,12 @@ describe.each(ENGINES)('planning on $name', (engine) => {
     if (planned === undefined) throw new Error('nothing was planned');
     await stage(ledger, 'waiting', 2);
     const sealed = { key: 'k', version: 'v', sha256: 's', size: 7, root: 'r' };
-    await commitSegment(db, lease, planned, sealed, NOW);
-    await commitSegment(db, lease, planned, sealed, NOW);
+    await commitSegment(db, lease, planned, sealed, '{}', NOW);
+    await commitSegment(db, lease, planned, sealed, '{}', NOW);
     expect(await stagedTotals(db, ACCOUNT)).toMatchObject({ records: 2 });
+    expect(await db.query('select entry, entry_index from log_entries')).toEqual([
+      { entry: '{}', entry_index: null },
+    ]);
     expect(await openPlans(db, ACCOUNT)).toEqual([]);
     expect(await ledgerStatus(db, ACCOUNT)).toMatchObject({
       units: { running: 1, done: 0, failed: 0 },
@@ -208,9 +211,9 @@ describe.each(ENGINES)('planning on $name', (engine) => {
       day: '2026-11-19',
       records: 1,
       bytes: 1,
-    };
+    } as const;
     const sealed = { key: 'k', version: 'v', sha256: 's', size: 7, root: 'r' };
-    const committing = commitSegment(db, lease, { ...never, lock: null }, sealed, NOW);
+    const committing = commitSegment(db, lease, { ...never, lock: null }, sealed, '{}', NOW);
     await expect(committing).rejects.toMatchObject({ code: 'internal' });
   });
 

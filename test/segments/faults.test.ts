@@ -16,58 +16,81 @@ import {
   verifyArchive,
 } from './sealing.ts';
 
-const WRITES = ['plan', 'put', 'commit'] as const;
-type Write = (typeof WRITES)[number];
+/** What is written, in order; `where` is the prefix of a key at the sink, or a part of a statement to the ledger. */
+const WRITES = [
+  { write: 'plan', where: 'insert into segments' },
+  { write: 'put', where: 'segments/' },
+  { write: 'commit', where: `set state = 'committed'` },
+  { write: 'place', where: 'update log_heads set size' },
+  { write: 'tile', where: 'log/tile/0/' },
+  { write: 'bundle', where: 'log/tile/entries/' },
+  { write: 'checkpoint', where: 'log/checkpoint' },
+  { write: 'note', where: 'set published_size' },
+] as const;
+const AT_THE_SINK: readonly string[] = ['put', 'tile', 'bundle', 'checkpoint'];
 
 function lost(): ArchiverError {
   return new ArchiverError('ledger-unreachable', 'the ledger did not answer');
 }
 
-/** `db`, but its plan or commit number `nth` is not sent, or is sent and reported failed. */
-function faulty(db: Database, write: Write, effect: Effect, nth: number): Database {
+/** `db`, but the transaction with the `nth` statement that has `where` is not sent, or is sent and reported failed. */
+function faulty(db: Database, where: string, effect: Effect, nth: number): Database {
   let seen = 0;
-  const failing = async <T>(hit: boolean, send: () => Promise<T>): Promise<T> => {
-    if (hit) seen += 1;
-    const now = hit && seen === nth;
-    if (now && effect === 'lost') throw lost();
-    const result = await send();
-    if (now) throw lost();
-    return result;
+  const hits = (text: string): boolean => {
+    if (text.includes(where)) seen += 1;
+    return text.includes(where) && seen === nth;
   };
   return {
     engine: db.engine,
-    query: (text, values) =>
-      failing(write === 'commit' && text.includes(`set state = 'committed'`), () => db.query(text, values)),
-    transaction: <T>(work: (tx: Queryable) => Promise<T>) =>
-      failing(write === 'plan', () => db.transaction(work)),
+    async query(text, values) {
+      const hit = hits(text);
+      if (hit && effect === 'lost') throw lost();
+      const rows = await db.query(text, values);
+      if (hit) throw lost();
+      return rows as never;
+    },
+    async transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
+      let hit = false;
+      const result = await db.transaction((tx) =>
+        work({
+          async query(text, values) {
+            if (hits(text)) hit = true;
+            if (hit && effect === 'lost') throw lost();
+            return (await tx.query(text, values)) as never;
+          },
+        }),
+      );
+      if (hit) throw lost();
+      return result;
+    },
     close: () => db.close(),
   };
 }
 
-const TABLE = WRITES.flatMap((write) =>
-  (['lost', 'applied'] as const).flatMap((effect) => [1, 3].map((nth) => ({ write, effect, nth }))),
-).filter(({ write, nth }) => write !== 'plan' || nth === 1);
+const TABLE = WRITES.flatMap(({ write, where }) =>
+  (['lost', 'applied'] as const).flatMap((effect) => [1, 2, 3].map((nth) => ({ write, where, effect, nth }))),
+).filter(({ write, nth }) => nth === 1 || write === 'commit' || (nth === 2 && write !== 'plan'));
 
-async function run(engine: Engine, kind: SinkKind, { write, effect, nth }: (typeof TABLE)[number]) {
+async function run(engine: Engine, kind: SinkKind, { write, where, effect, nth }: (typeof TABLE)[number]) {
   const ledger = await openLedger(engine);
   const admitted = await fillLedger(ledger);
   const target: FaultySink = await kind.open();
   const spool = await folder();
   const { db, lease, place } = ledger;
-  let sealed = 0;
+  const atSink = AT_THE_SINK.includes(write);
   const events = {
     planned() {},
     step() {},
-    sealed() {
-      sealed += 1;
-      if (write === 'put' && sealed === nth - 1) target.failNextPut(effect);
+    sealed() {},
+    // The first checkpoint is that of entry 0 alone; faults of a later one strike once it is out.
+    published() {
+      if (atSink && nth > 1) target.failNextPut(effect, where);
     },
   };
-  if (write === 'put' && nth === 1) target.failNextPut(effect);
-  const first = sealAll({ db: faulty(db, write, effect, nth), lease, sink: target.sink, spool }, { events });
+  if (atSink && nth === 1) target.failNextPut(effect, where);
+  const broken = atSink ? db : faulty(db, where, effect, nth);
+  const first = sealAll({ db: broken, lease, sink: target.sink, spool }, { events });
   await expect(first).rejects.toThrow();
-  const left = await db.query(`select 1 from segments where state = 'planned'`);
-  if (write !== 'plan' && !(write === 'commit' && effect === 'applied')) expect(left).not.toEqual([]);
 
   const restarted = await place.open();
   await sealAll({ db: restarted, lease: await leaseOf(restarted), sink: target.sink, spool });

@@ -34,7 +34,7 @@ async function ready(kind = DIRECTORY): Promise<Ready> {
 }
 
 function eventsWith(sealed: SealEvents['sealed']): SealEvents {
-  return { planned() {}, step() {}, sealed };
+  return { planned() {}, step() {}, sealed, published() {} };
 }
 
 describe.each(SINKS)('sealing into $name', (kind) => {
@@ -151,7 +151,7 @@ describe('sealing', () => {
 
   test('puts a planned segment under the lock of its plan, whatever the configuration says now', async () => {
     const { target, admitted, place, ...run } = await ready();
-    target.failNextPut('lost');
+    target.failNextPut('lost', 'segments/');
     await expect(sealAll(run)).rejects.toThrow();
     const later = { mode: 'compliance', retainUntil: new Date(LOCK.retainUntil.getTime() + 1_000) } as const;
     await sealAll(run, { lockFor: () => later });
@@ -176,11 +176,12 @@ describe('sealing', () => {
         planned: (plans) => told.push(`${plans.length} planned`),
         step: (step) => told.push(step),
         sealed: (plan, size) => told.push(`${plan.stream} ${plan.day} ${size > 0}`),
+        published: (size) => told.push(`${size} published`),
       },
     });
-    expect(told.slice(0, 2)).toEqual(['plan', '7 planned']);
+    expect(told.slice(0, 4)).toEqual(['publish', '1 published', 'plan', '7 planned']);
     for (const step of ['build', 'put', 'commit']) expect(told.filter((one) => one === step)).toHaveLength(7);
     expect(told.filter((one) => one.endsWith('true'))).toHaveLength(7);
-    expect(told.at(-1)).toBe('plan');
+    expect(told.slice(-3)).toEqual(['publish', '8 published', 'plan']);
   });
 });

@@ -10,14 +10,17 @@ import type { Lease } from '../../src/ledger/lease.ts';
 import type { LockFor } from '../../src/ledger/staging.ts';
 import { endUnit } from '../../src/ledger/units.ts';
 import { silentLog } from '../../src/log.ts';
+import { parseSignerKey } from '../../src/proof/key.ts';
 import { type Candidate, instant } from '../../src/record.ts';
 import { parseSegmentKey } from '../../src/segments/layout.ts';
+import { startLog } from '../../src/segments/publish.ts';
 import { type SealOptions, type SealSummary, seal } from '../../src/segments/seal.ts';
 import { createDirectorySink } from '../../src/sinks/directory.ts';
 import type { ObjectLock, Sink } from '../../src/sinks/sink.ts';
 import { DAY, message, page, stagedRecords } from '../ledger/candidates.ts';
 import { type Ledger, NOW, type Place } from '../ledger/ledgers.ts';
 import { unitEnd } from '../ledger/unit-end.ts';
+import { PUBLIC_KEY, readLog, SIGNING_KEY } from '../support/log.ts';
 import { type S3FakeOptions, startS3Fake } from '../support/s3-fake.ts';
 import { brokenRules, CEPH_RGW_16, PREFIX, s3SinkOn } from '../support/s3-sink.ts';
 import { archivedRecords, createBuilder, folder, leafHash, naiveRoot } from './building.ts';
@@ -27,8 +30,8 @@ export type Effect = 'lost' | 'applied';
 /** A place to seal into, which fails on demand as the wire or the disk does. */
 export interface FaultySink {
   readonly sink: Sink;
-  /** The next put of a segment fails: before it took effect, or after. */
-  failNextPut(effect: Effect): void;
+  /** The next write to a key with this prefix fails: before it took effect, or after. */
+  failNextPut(effect: Effect, prefix: string): void;
   /** Rules broken and files left behind. */
   rubbish(): Promise<readonly string[]>;
 }
@@ -53,36 +56,48 @@ async function openDirectory(): Promise<FaultySink> {
   const root = await folder();
   const sink = createDirectorySink({ root });
   await sink.check('governance');
-  const faults: Effect[] = [];
-  const put: Sink['put'] = async (request, signal) => {
-    const effect = faults.shift();
+  let fault: { readonly effect: Effect; readonly prefix: string } | undefined;
+  const failing = async <T>(key: string, write: () => Promise<T>): Promise<T> => {
+    const effect = fault !== undefined && key.startsWith(fault.prefix) ? fault.effect : undefined;
+    if (effect !== undefined) fault = undefined;
     if (effect === 'lost') throw new Error('EIO');
-    const result = await sink.put(request, signal);
+    const result = await write();
     if (effect === 'applied') throw new Error('EIO');
     return result;
   };
   return {
-    sink: { ...readers(sink), put },
-    failNextPut: (effect) => faults.push(effect),
+    sink: {
+      ...readers(sink),
+      put: (request, signal) => failing(request.key, () => sink.put(request, signal)),
+      replace: (key, ...rest) => failing(key, () => sink.replace(key, ...rest)),
+    },
+    failNextPut(effect, prefix) {
+      fault = { effect, prefix };
+    },
     rubbish: () => readdir(join(root, '.incoming')),
   };
 }
 
 /** The methods of a sink that has private fields, bound to it. */
-function readers(sink: Sink): Omit<Sink, 'put'> {
+function readers(sink: Sink): Omit<Sink, 'put' | 'replace'> {
   return {
     head: (key, version) => sink.head(key, version),
     read: (key, version) => sink.read(key, version),
     current: (key) => sink.current(key),
     list: (prefix) => sink.list(prefix),
-    replace: (...args) => sink.replace(...args),
     check: (mode) => sink.check(mode),
     close: () => sink.close(),
   };
 }
 
 async function openS3(options: S3FakeOptions): Promise<FaultySink> {
-  const fake = await startS3Fake({ ...options, prefix: PREFIX, requireLock: true });
+  const fake = await startS3Fake({
+    ...options,
+    prefix: PREFIX,
+    requireLock: true,
+    // The checkpoint, and tiles that are not full.
+    isMutable: (key) => key === `${PREFIX}log/checkpoint` || key.includes('.p/'),
+  });
   // One try, so that a fault reaches the sealer.
   const sink = s3SinkOn(fake, { attempts: 1 });
   onTestFinished(async () => {
@@ -91,7 +106,8 @@ async function openS3(options: S3FakeOptions): Promise<FaultySink> {
   });
   return {
     sink,
-    failNextPut: (effect) => fake.failNext({ method: 'PUT', keyPrefix: PREFIX, effect, how: 'reset' }),
+    failNextPut: (effect, prefix) =>
+      fake.failNext({ method: 'PUT', keyPrefix: PREFIX + prefix, effect, how: 'reset' }),
     rubbish: async () => brokenRules(fake),
   };
 }
@@ -118,6 +134,16 @@ export async function fillLedger({ db, lease, unit }: Ledger): Promise<Admitted>
     await admit(db, lease, unit, page(candidates));
   }
   await endUnit(db, lease, unit, unitEnd(unit));
+  const created = new Date(NOW).toISOString();
+  await startLog(db, lease.account, {
+    type: 'archive',
+    at: created,
+    format: 1,
+    account: lease.account,
+    origin: 'archive.example.com/test',
+    key: PUBLIC_KEY,
+    created_at: created,
+  });
   return { records: (await stagedRecords(db)).map(({ record }) => record).sort() };
 }
 
@@ -137,11 +163,12 @@ export async function sealAll(run: SealRun, changes: Partial<SealOptions> = {}):
     builder: await createBuilder(spool),
     limits: () => ({ records: 60, bytes: 1_000_000, dueBefore: NOW + 1 }),
     lockFor,
+    signer: parseSignerKey(SIGNING_KEY),
     now: () => NOW,
     drain: new AbortController().signal,
     interrupt: new AbortController().signal,
     log: silentLog(),
-    events: { planned() {}, step() {}, sealed() {} },
+    events: { planned() {}, step() {}, sealed() {}, published() {} },
     ...changes,
   });
 }
@@ -156,6 +183,7 @@ export async function verifyArchive(place: Place, target: FaultySink, admitted: 
   const keys: string[] = [];
   const records: string[] = [];
   for await (const { key, lock } of target.sink.list('')) {
+    if (key.startsWith('log/')) continue;
     keys.push(key);
     expect(lock).toEqual(LOCK);
     const parts = parseSegmentKey(key);
@@ -174,6 +202,12 @@ export async function verifyArchive(place: Place, target: FaultySink, admitted: 
     `select key, version from segments where state = 'committed' order by key collate "C"`,
   );
   expect(committed.map(({ key }) => key)).toEqual(keys);
+  const { entries } = await readLog(target.sink);
+  const [first, ...logged] = entries;
+  expect(first).toMatchObject({ type: 'archive', account: 'account-1', key: PUBLIC_KEY });
+  expect(logged.map(({ type, key, version }) => `${type} ${key} ${version}`).sort()).toEqual(
+    committed.map(({ key, version }) => `segment ${key} ${version}`),
+  );
   for (const { key, version } of committed) expect(await target.sink.head(key, version)).not.toBeNull();
   expect(await db.query(`select id from segments where state <> 'committed'`)).toEqual([]);
   expect(await db.query('select id from staged')).toEqual([]);

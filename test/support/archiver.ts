@@ -1,7 +1,7 @@
 /** The archiver's own verbs in this process, on the emulator's clock: what the commands do, without starting Node. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readIdentity, writeIdentity } from '../../src/commands/archive.ts';
+import { archiveEntry, readIdentity, writeIdentity } from '../../src/commands/archive.ts';
 import {
   buildInfo,
   type Context,
@@ -10,6 +10,7 @@ import {
   openLedger,
   openSink,
   openZoom,
+  signerOf,
 } from '../../src/commands/context.ts';
 import { runCollect, runSeal } from '../../src/commands/work.ts';
 import { parseConfig } from '../../src/config.ts';
@@ -18,8 +19,10 @@ import { migrate } from '../../src/ledger/migrate.ts';
 import { silentLog } from '../../src/log.ts';
 import { createMetrics, createRegistry } from '../../src/metrics/metrics.ts';
 import { SegmentBuilder } from '../../src/segments/build.ts';
+import { startLog } from '../../src/segments/publish.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import type { ZoomClient } from '../../src/zoom/client.ts';
+import { SIGNING_KEY } from './log.ts';
 
 /** Sections of a configuration file, laid over {@link settings}. */
 export type Sections = Readonly<Record<string, object>>;
@@ -48,6 +51,7 @@ export function settings(url: string, parts: Sections): Sections {
     },
     collection: { modifications: [{ youngerThan: '365d', every: '1s' }], ...parts.collection },
     streams: { ...NO_OTHER_STREAMS, ...parts.streams },
+    signing: { key: SIGNING_KEY },
     retention: { mode: 'none', ...parts.retention },
   };
 }
@@ -102,8 +106,16 @@ export async function openArchiver(
   const sink = own.sink?.(plainSink) ?? plainSink;
   await sink.check(config.retention.mode);
   if ((await readIdentity(sink)) === undefined) {
+    const signer = signerOf(context);
     const today = new Date(context.now()).toISOString().slice(0, 10);
-    await writeIdentity(sink, context.account, lockFor(config, context.now)('', today), context.now());
+    const archive = await writeIdentity(
+      sink,
+      context.account,
+      signer,
+      lockFor(config, context.now)('', today),
+      context.now(),
+    );
+    await startLog(db, context.account, archiveEntry(archive));
   }
   const builder = await SegmentBuilder.create(config.seal);
   const registry = createRegistry();
