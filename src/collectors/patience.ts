@@ -16,6 +16,7 @@ const LEAST_REFUSALS = 3;
 export function refusedReason(error: unknown): RefusedReason | undefined {
   if (hasCode(error, 'zoom-not-found')) return 'not-found';
   if (hasCode(error, 'zoom-permission')) return 'restricted';
+  if (hasCode(error, 'zoom-address')) return 'unsafe-link';
   return undefined;
 }
 
