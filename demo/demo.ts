@@ -220,6 +220,8 @@ zoom:
 collection:
   # With Zoom: two minutes, and a quarter of an hour for the youngest sessions.
   settle: 1s
+  # With Zoom: a day, for a right may come back. The emulator means its first answer.
+  patience: 0s
   modifications: [{ youngerThan: 200d, every: 1s }]
 ledger:
   directory: ./ledger

@@ -97,6 +97,10 @@ const TABLE = {
     exit: 15,
     hint: 'Zoom does not have it, or not any more. What it was is on record with this reason.',
   },
+  'zoom-address': {
+    exit: 15,
+    hint: 'A link leads away from Zoom, or into a private network, and was not followed. If it is a host of yours, ask who set the link.',
+  },
   'zoom-request': {
     exit: 15,
     hint: 'Zoom refused the request. Give Zoom support the tracking id from the log.',

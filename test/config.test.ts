@@ -117,6 +117,7 @@ describe('a valid file', () => {
       },
       collection: {
         settle: 120_000,
+        patience: day,
         sweep: 26 * day,
         relist: day,
         modifications: [

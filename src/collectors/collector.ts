@@ -41,6 +41,7 @@ export function isOwnFault(error: ArchiverError): boolean {
   return hasCode(
     error,
     'zoom-not-found',
+    'zoom-address',
     'zoom-request',
     'zoom-response',
     'zoom-page-token',
@@ -67,6 +68,7 @@ const OF_STREAM = [
   'zoom-permission',
   'zoom-rate-limited',
   'zoom-not-found',
+  'zoom-address',
   'zoom-request',
   'zoom-response',
   'zoom-page-token',

@@ -17,28 +17,21 @@ import {
 import { type Download, type Downloaded, download } from '../zoom/download.ts';
 import { FILE_DOWNLOAD, type FileInfo, readFileInfo } from '../zoom/files.ts';
 import type { Spool } from '../zoom/spool.ts';
-import type { FetchedLink, LinkCollector } from './links.ts';
+import type { FetchedLink, LinkCollector, LinkResult } from './links.ts';
 import type { PassTools } from './pass.ts';
+import { type RefusedReason, refusedReason } from './patience.ts';
 import { fileLinkDetail, type LinkedSession } from './row-links.ts';
 import { isPage, type StoreFile, storedObject } from './stored.ts';
 import type { Origin } from './unit.ts';
 
-/** Why there are no bytes, or why they may not be the file. Documented in docs/format.md. */
-export const FILE_REASONS = [
-  'not-found',
-  'restricted',
-  'no-link',
-  'too-large',
-  'html-page',
-  'digest-differs',
-  'size-differs',
-] as const;
-export type FileReason = (typeof FILE_REASONS)[number];
+/** Why there are no bytes. Documented in docs/format.md. */
+type MissingReason = RefusedReason | 'no-link' | 'too-large';
 
 export interface FilesOptions {
   readonly kinds: readonly LinkKind[];
   /** Downloads at the same time. */
   readonly parallel: number;
+  readonly patienceMs: number;
   /** Bytes. */
   readonly largest: number;
   readonly spool: Spool;
@@ -68,23 +61,24 @@ interface WantedFile {
 /** What Zoom says of a file: its answer, or why there is none. */
 type Description =
   | { readonly outcome: 'told'; readonly info: FileInfo; readonly origin: Origin }
-  | { readonly outcome: 'refused'; readonly reason: FileReason }
+  | { readonly outcome: 'refused'; readonly reason: RefusedReason }
   /** The app may not ask, or there is no id to ask by. */
   | { readonly outcome: 'unknown'; readonly error: ArchiverError | undefined };
 
 /** One download, judged. */
 type Try =
   | { readonly outcome: 'good'; readonly file: Downloaded }
-  | { readonly outcome: 'doubtful'; readonly file: Downloaded; readonly reason: FileReason }
-  | { readonly outcome: 'none'; readonly reason: FileReason };
-
-/** Links that Zoom gives and that lead to no file are tried so often before that is taken for its last word. */
-const PATIENCE = 3;
+  | {
+      readonly outcome: 'doubtful';
+      readonly file: Downloaded;
+      readonly reason: 'digest-differs' | 'size-differs';
+    }
+  | { readonly outcome: 'none'; readonly reason: MissingReason };
 
 /** Files by their links, into the stream `files`. */
 export function filesCollector(tools: PassTools, options: FilesOptions): LinkCollector {
   const { client, lease, interrupt, now, log } = tools;
-  const { kinds, parallel, largest, spool, store } = options;
+  const { kinds, parallel, patienceMs, largest, spool, store } = options;
   const tag = scopeTag(lease.account, 'files');
   /** Whoever lacks the scope once lacks it for the whole pass. */
   let mayNotAsk: ArchiverError | undefined;
@@ -95,8 +89,8 @@ export function filesCollector(tools: PassTools, options: FilesOptions): LinkCol
       const reply = await readFileInfo(client, fileId, interrupt);
       return { outcome: 'told', info: reply.body, origin: reply };
     } catch (error) {
-      if (hasCode(error, 'zoom-not-found')) return { outcome: 'refused', reason: 'not-found' };
-      if (hasCode(error, 'zoom-permission')) return { outcome: 'refused', reason: 'restricted' };
+      const reason = refusedReason(error);
+      if (reason !== undefined) return { outcome: 'refused', reason };
       if (!hasCode(error, 'zoom-scope')) throw error;
       log.warn({ scopes: error.detail }, 'chat files are archived without their descriptions');
       // Of this file only: most links work without the description, and must not wait for the scope.
@@ -108,21 +102,40 @@ export function filesCollector(tools: PassTools, options: FilesOptions): LinkCol
     }
   }
 
-  async function fromLink(url: string, path: string): Promise<Download | FileReason> {
+  async function fromLink(url: string, path: string): Promise<Download | MissingReason> {
     try {
       return await download(client, FILE_DOWNLOAD, { url }, { path, largest }, interrupt);
     } catch (error) {
-      if (hasCode(error, 'zoom-not-found')) return 'not-found';
-      if (hasCode(error, 'zoom-permission')) return 'restricted';
-      throw error;
+      const reason = refusedReason(error);
+      if (reason === undefined) throw error;
+      return reason;
     }
+  }
+
+  /**
+   * The bytes by a fresh link, where `first` did not have them. Bytes that do not match are asked for twice in all:
+   * the answer may have been cut or mixed up on its way.
+   */
+  async function fromFreshLink(
+    url: string,
+    first: Try,
+    judged: (came: Download | MissingReason) => Try,
+    paths: readonly [string, string],
+  ): Promise<Try> {
+    let best = first;
+    for (const path of first.outcome === 'doubtful' ? [paths[1]] : [paths[1], paths[0]]) {
+      const came = judged(await fromLink(url, path));
+      // Doubtful bytes are better than none.
+      if (came.outcome !== 'none' || best.outcome === 'none') best = came;
+      if (came.outcome !== 'doubtful') break;
+    }
+    return best;
   }
 
   /** The bytes by the link that came with the message, by a fresh one, or neither. */
   async function obtain(
     wanted: WantedFile,
     paths: readonly [string, string],
-    attempts: number,
   ): Promise<{ readonly found: Try; readonly description: Description }> {
     if ((wanted.size ?? 0) > largest) {
       return {
@@ -130,7 +143,7 @@ export function filesCollector(tools: PassTools, options: FilesOptions): LinkCol
         description: { outcome: 'unknown', error: undefined },
       };
     }
-    let early: Download | FileReason = 'no-link';
+    let early: Download | MissingReason = 'no-link';
     let failure: ArchiverError | undefined;
     if (isFresh(wanted.url, now())) {
       try {
@@ -143,24 +156,20 @@ export function filesCollector(tools: PassTools, options: FilesOptions): LinkCol
     }
     const description = await describe(wanted);
     const info = description.outcome === 'told' ? description.info : undefined;
-    let found = judge(early, wanted, info);
+    const judged = (came: Download | MissingReason): Try => judge(came, wanted, info);
+    const found = judged(early);
     if (found.outcome === 'good' || (found.outcome === 'none' && found.reason === 'too-large'))
       return { found, description };
     const fresh = info?.download_url || (found.outcome === 'doubtful' ? wanted.url : '');
-    if (fresh !== '') {
-      const again = judge(await fromLink(fresh, paths[1]), wanted, info);
-      // Doubtful bytes are better than none.
-      if (again.outcome !== 'none' || found.outcome === 'none') found = again;
-    } else if (found.outcome === 'none') {
-      if (description.outcome === 'refused') found = { outcome: 'none', reason: description.reason };
-      if (description.outcome === 'told') found = { outcome: 'none', reason: 'no-link' };
-      const unsettled = description.outcome === 'unknown' ? (description.error ?? failure) : undefined;
-      if (unsettled !== undefined) throw unsettled;
+    if (fresh !== '') return { found: await fromFreshLink(fresh, found, judged, paths), description };
+    if (found.outcome === 'doubtful') return { found, description };
+    if (description.outcome === 'refused') return { found: judged(description.reason), description };
+    // What is not Zoom's to give has no link of Zoom's; an address elsewhere is the better reason.
+    if (description.outcome === 'told') {
+      return { found: found.reason === 'unsafe-link' ? found : judged('no-link'), description };
     }
-    const mayWorkLater = fresh !== '' || (found.outcome === 'none' && found.reason === 'html-page');
-    if (found.outcome === 'none' && mayWorkLater && attempts < PATIENCE) {
-      throw new ArchiverError('zoom-response', 'a link leads to no file', { detail: found.reason });
-    }
+    const unsettled = description.error ?? failure;
+    if (unsettled !== undefined) throw unsettled;
     return { found, description };
   }
 
@@ -168,7 +177,7 @@ export function filesCollector(tools: PassTools, options: FilesOptions): LinkCol
     const wanted = wantedFile(link);
     const paths = [await spool.path(), await spool.path()] as const;
     try {
-      const { found, description } = await obtain(wanted, paths, link.attempts);
+      const { found, description } = await obtain(wanted, paths);
       const file = found.outcome === 'none' ? undefined : found.file;
       const object = file === undefined ? null : await storedObject(store, file);
       const reason = found.outcome === 'good' ? undefined : found.reason;
@@ -207,13 +216,22 @@ export function filesCollector(tools: PassTools, options: FilesOptions): LinkCol
           ],
           ...(session === undefined ? {} : { session }),
         },
+        ...resultOf(found),
       };
     } finally {
       for (const path of paths) await rm(path, { force: true });
     }
   }
 
-  return { kinds, stream: 'files', parallel, fetch };
+  return { kinds, stream: 'files', parallel, patienceMs, fetch };
+}
+
+function resultOf(found: Try): LinkResult {
+  if (found.outcome !== 'none') return { outcome: 'had' };
+  const { reason } = found;
+  // Neither the size of a file changes nor who keeps it.
+  if (reason === 'no-link' || reason === 'too-large') return { outcome: 'unavailable', reason };
+  return { outcome: 'refused', reason };
 }
 
 const KINDS = { good: 'stored', doubtful: 'doubtful', none: 'unavailable' } as const;
@@ -245,7 +263,7 @@ function wantedFile(link: OpenLink): WantedFile {
 }
 
 /** Whether what came is the file, as far as its digest or its length says so. */
-function judge(came: Download | FileReason, wanted: WantedFile, info: FileInfo | undefined): Try {
+function judge(came: Download | MissingReason, wanted: WantedFile, info: FileInfo | undefined): Try {
   if (typeof came === 'string') return { outcome: 'none', reason: came };
   if (came.outcome === 'too-large') return { outcome: 'none', reason: 'too-large' };
   const digest = /^[0-9a-f]{64}$/i.exec(info?.digest ?? '')?.[0].toLowerCase();

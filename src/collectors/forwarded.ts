@@ -1,5 +1,4 @@
 /** Resolves forwarded messages, once each. */
-import { hasCode } from '../errors.ts';
 import type { OpenLink } from '../ledger/links.ts';
 import {
   canonicalJson,
@@ -14,19 +13,23 @@ import {
 import { type ForwardedMessage, readForwarded } from '../zoom/files.ts';
 import type { FetchedLink, LinkCollector } from './links.ts';
 import type { PassTools } from './pass.ts';
+import { type RefusedReason, refusedReason } from './patience.ts';
 import { fileLinks, forwardedLinkDetail } from './row-links.ts';
 import type { Origin } from './unit.ts';
 
 const PARALLEL = 4;
 
 /** Messages that others forward, into the stream `forwarded`; their files become links. */
-export function forwardedCollector({ client, lease, now, interrupt }: PassTools): LinkCollector {
+export function forwardedCollector(
+  { client, lease, now, interrupt }: PassTools,
+  { patienceMs }: Pick<LinkCollector, 'patienceMs'>,
+): LinkCollector {
   const tag = scopeTag(lease.account, 'forwarded');
 
   function fetched(
     link: OpenLink,
     origin: Origin,
-    found: { readonly message: ForwardedMessage } | { readonly reason: 'not-found' | 'restricted' },
+    found: { readonly message: ForwardedMessage } | { readonly reason: RefusedReason },
   ): FetchedLink {
     const { session, messageId, sentAt, forwardId } = forwardedLinkDetail.parse(link.detail);
     const known = { ...session, id: sessionId(session.id) };
@@ -59,6 +62,7 @@ export function forwardedCollector({ client, lease, now, interrupt }: PassTools)
         links: fileLinks(message?.files ?? [], from),
         session: known,
       },
+      ...('reason' in found ? { outcome: 'refused', reason: found.reason } : { outcome: 'had' }),
     };
   }
 
@@ -66,16 +70,13 @@ export function forwardedCollector({ client, lease, now, interrupt }: PassTools)
     kinds: ['forwarded'],
     stream: 'forwarded',
     parallel: PARALLEL,
+    patienceMs,
     async fetch(link) {
       try {
         const reply = await readForwarded(client, link.id, interrupt);
         return fetched(link, reply, { message: reply.body });
       } catch (error) {
-        const reason = hasCode(error, 'zoom-not-found')
-          ? 'not-found'
-          : hasCode(error, 'zoom-permission')
-            ? 'restricted'
-            : undefined;
+        const reason = refusedReason(error);
         if (reason === undefined) throw error;
         return fetched(link, { requestId: '', trackingId: '', observedAt: now() }, { reason });
       }

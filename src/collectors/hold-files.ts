@@ -2,15 +2,16 @@
 import { hash } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { z } from 'zod';
-import { ArchiverError, hasCode } from '../errors.ts';
+import { ArchiverError } from '../errors.ts';
 import type { Link, OpenLink } from '../ledger/links.ts';
-import { canonicalJson, contentHash, instant, type Json, keyMonth, recordKey, scopeTag } from '../record.ts';
-import { type Download, type Downloaded, download } from '../zoom/download.ts';
+import { canonicalJson, contentHash, instant, type Json, LASTING, recordKey, scopeTag } from '../record.ts';
+import { type Downloaded, download } from '../zoom/download.ts';
 import { HOLD_DOWNLOAD, type HoldFileRow, holdDownload } from '../zoom/legal-hold.ts';
 import type { Spool } from '../zoom/spool.ts';
 import type { Custodian, KnownMatter } from './hold-matters.ts';
 import type { FetchedLink, LinkCollector } from './links.ts';
 import type { PassTools } from './pass.ts';
+import { type RefusedReason, refusedReason } from './patience.ts';
 import { isPage, type StoreFile, storedObject } from './stored.ts';
 import { type DirectoryProblem, readZipDirectory, type ZipDirectory } from './zip-directory.ts';
 
@@ -43,6 +44,7 @@ export function holdFileLink(
 export interface HoldFilesOptions {
   /** Downloads at the same time. */
   readonly parallel: number;
+  readonly patienceMs: number;
   readonly spool: Spool;
   readonly store: StoreFile;
   /** A zip was archived: whole, or as found. */
@@ -50,28 +52,33 @@ export interface HoldFilesOptions {
 }
 
 /** Failed attempts at a zip, hours apart in the end, before what comes is archived as found. */
-const PATIENCE = 3;
+const BROKEN_LIMIT = 3;
 /** A longer list of entries becomes an object of its own, so that a record stays small. Bytes. */
 const LONGEST_LIST = 256 * 1024;
 
 /** Zips that are ready, into the stream `hold_files`. */
 export function holdFilesCollector(tools: PassTools, options: HoldFilesOptions): LinkCollector {
   const { client, lease, now, interrupt, log } = tools;
-  const { parallel, spool, store, archived } = options;
+  const { parallel, patienceMs, spool, store, archived } = options;
   const tag = scopeTag(lease.account, 'hold_files');
 
-  /** The zip, or undefined when Zoom does not have it and was asked often enough. */
-  async function obtain(link: OpenLink, path: string): Promise<Download | undefined> {
+  /** The zip, or why Zoom refuses it: it is not made yet, it is gone, its matter was closed, a right is missing. */
+  async function obtain(link: OpenLink, path: string): Promise<Downloaded | RefusedReason> {
     const { matterId, file } = holdLinkDetail.parse(link.detail);
-    const last = link.attempts >= PATIENCE;
     const target = holdDownload(matterId, file.file_key);
-    const limits = { path, largest: Number.POSITIVE_INFINITY, keepPart: last };
+    const limits = {
+      path,
+      largest: Number.POSITIVE_INFINITY,
+      keepPart: link.attempts >= BROKEN_LIMIT,
+    };
     try {
-      return await download(client, HOLD_DOWNLOAD, target, limits, interrupt);
+      const zip = await download(client, HOLD_DOWNLOAD, target, limits, interrupt);
+      if (zip.outcome === 'too-large') throw new ArchiverError('internal', 'a zip is larger than any');
+      return zip;
     } catch (error) {
-      // Zoom answers so for a zip that is not made yet, for one that is gone, and for a matter that was closed.
-      if (hasCode(error, 'zoom-not-found') && last) return undefined;
-      throw error;
+      const reason = refusedReason(error);
+      if (reason === undefined) throw error;
+      return reason;
     }
   }
 
@@ -79,12 +86,13 @@ export function holdFilesCollector(tools: PassTools, options: HoldFilesOptions):
     const paths = { zip: await spool.path(), listing: await spool.path() };
     try {
       const zip = await obtain(link, paths.zip);
-      if (zip === undefined || zip.outcome === 'too-large') {
-        return fetched(link, undefined, { object: null, zip: null, problems: [], reason: 'not-found' });
+      if (typeof zip === 'string') {
+        const found = { object: null, zip: null, problems: [], reason: zip };
+        return { ...fetched(link, undefined, found), outcome: 'refused', reason: zip };
       }
       const directory = await readZipDirectory(paths.zip, paths.listing);
       const problems = problemsOf(link, zip, directory);
-      if (problems.length > 0 && link.attempts < PATIENCE) {
+      if (problems.length > 0 && link.attempts < BROKEN_LIMIT) {
         throw new ArchiverError('zoom-response', 'a legal-hold zip is broken', {
           detail: `${link.id}: ${problems.join(', ')}`,
         });
@@ -98,7 +106,7 @@ export function holdFilesCollector(tools: PassTools, options: HoldFilesOptions):
         );
       }
       archived(problems.length > 0 ? 'broken' : 'stored');
-      return result;
+      return { ...result, outcome: 'had' };
     } finally {
       await rm(paths.zip, { force: true });
       await rm(paths.listing, { force: true });
@@ -121,7 +129,7 @@ export function holdFilesCollector(tools: PassTools, options: HoldFilesOptions):
     link: OpenLink,
     zip: Downloaded | undefined,
     found: { readonly [name: string]: Json } & { readonly problems: readonly string[] },
-  ): FetchedLink {
+  ): Pick<FetchedLink, 'origin' | 'page'> {
     const { matterId, matterName, userId, email, file } = holdLinkDetail.parse(link.detail);
     const identity = zip?.sha256 ?? String(found.reason);
     const time = instant(link.foundAt);
@@ -139,9 +147,10 @@ export function holdFilesCollector(tools: PassTools, options: HoldFilesOptions):
             kind: zip === undefined ? 'unavailable' : found.problems.length > 0 ? 'broken' : 'stored',
             key: recordKey(tag, time, ['hold_files', link.id, identity]),
             content: contentHash(identity),
-            rule: 'once',
+            rule: 'state',
             time,
-            keyMonth: keyMonth(time),
+            // Asked for anew while it is listed: the same answer must be known again however late.
+            keyMonth: LASTING,
             record: canonicalJson({
               matter_id: matterId,
               matter_name: matterName,
@@ -155,7 +164,7 @@ export function holdFilesCollector(tools: PassTools, options: HoldFilesOptions):
     };
   }
 
-  return { kinds: ['hold_file'], stream: 'hold_files', parallel, fetch };
+  return { kinds: ['hold_file'], stream: 'hold_files', parallel, patienceMs, fetch };
 }
 
 function problemsOf(link: OpenLink, zip: Downloaded, directory: ZipDirectory): readonly ZipProblem[] {

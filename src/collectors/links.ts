@@ -1,17 +1,22 @@
 /** Fetches what records point to, one by one: files, forwarded messages, legal-hold zips. */
 import { type ArchiverError, asArchiverError, hasCode } from '../errors.ts';
-import { addLinks, dueLinks, endLink, type LinkKind, type OpenLink } from '../ledger/links.ts';
+import { addLinks, dueLinks, endLink, type LinkEnd, type LinkKind, type OpenLink } from '../ledger/links.ts';
 import { instant, type Stream } from '../record.ts';
 import { type CollectorEnd, endsStream, isOwnFault } from './collector.ts';
 import type { PassTools } from './pass.ts';
+import { countRefusal, isLastWord, type RefusedReason } from './patience.ts';
 import { runExclusive } from './pool.ts';
 import { type CollectedPage, type Origin, retryDelay } from './unit.ts';
 
 /** What a link led to: the records that say what it was, or why it cannot be had. */
-export interface FetchedLink {
-  readonly origin: Origin;
-  readonly page: CollectedPage;
-}
+export type FetchedLink = { readonly origin: Origin; readonly page: CollectedPage } & LinkResult;
+
+export type LinkResult =
+  | { readonly outcome: 'had' }
+  /** Its records count only once that is the last word. */
+  | { readonly outcome: 'refused'; readonly reason: RefusedReason }
+  /** For a reason that can never change. */
+  | { readonly outcome: 'unavailable'; readonly reason: string };
 
 /** Fetches the links of some kinds into one stream. */
 export interface LinkCollector {
@@ -19,9 +24,11 @@ export interface LinkCollector {
   readonly stream: Stream;
   /** Links at the same time. */
   readonly parallel: number;
+  /** A refusal is the last word once refusals span so long; milliseconds. */
+  readonly patienceMs: number;
   /**
-   * Fetches one. What can never be had is a record too, with its reason; what may work later is thrown, and the link
-   * is tried again, ever more rarely.
+   * Fetches one. What cannot be had is a record too, with its reason; what failed otherwise is thrown. A link that
+   * failed or was refused is tried again, ever more rarely.
    */
   fetch(link: OpenLink): Promise<FetchedLink>;
 }
@@ -98,12 +105,9 @@ const BATCH = 500;
 /** So many links in a row without an answer: the rest will fare no better now. */
 const UNANSWERED_LIMIT = 20;
 
-/** Kinds of records that say that a thing cannot be had, for now. */
-const OUT_OF_REACH: ReadonlySet<string> = new Set(['unavailable', 'unresolved']);
-
-/** One thing may be denied, or too large for the disk, while the others are served. */
+/** One thing may be too large for the disk while the others are served. */
 function isLinksOwn(error: ArchiverError): boolean {
-  return isOwnFault(error) || hasCode(error, 'zoom-permission', 'spool-full');
+  return isOwnFault(error) || hasCode(error, 'spool-full');
 }
 
 /**
@@ -122,9 +126,23 @@ export async function runLinks(
   let done = 0;
   let failed = 0;
   let unanswered = 0;
+  const putOff = async (link: OpenLink, end: LinkEnd): Promise<void> => {
+    await endLink(db, lease, link, end, now());
+    failedIds.add(`${link.kind} ${link.id}`);
+    failed += 1;
+    events.unitEnded({ stream, mode: link.kind }, 'failed');
+  };
   const fetchOne = async (link: OpenLink): Promise<void> => {
     try {
-      const { origin, page } = await collector.fetch(link);
+      const fetched = await collector.fetch(link);
+      unanswered = 0;
+      const end = endOf(fetched, link, collector.patienceMs, now());
+      if (end.outcome === 'refused') {
+        log.warn({ kind: link.kind, ...end.refusal }, 'link refused');
+        await putOff(link, end);
+        return;
+      }
+      const { origin, page } = fetched;
       await addLinks(db, lease, page.links ?? [], now());
       const admission = await tools.admit(
         { stream, scope: '', mode: 'link', from: 0, to: 0, attempt: 0 },
@@ -142,33 +160,22 @@ export async function runLinks(
         },
       );
       // A crash between admission and here fetches it once more, which the ledger sees again.
-      const reason = page.candidates.find(({ kind }) => OUT_OF_REACH.has(kind))?.kind;
-      await endLink(
-        db,
-        lease,
-        link,
-        { outcome: 'settled', ...(reason === undefined ? {} : { reason }) },
-        now(),
-      );
+      await endLink(db, lease, link, end, now());
       events.pageAdmitted(stream, admission);
       if ((page.links?.length ?? 0) > 0) tools.linksFound();
       done += 1;
-      unanswered = 0;
       events.unitEnded({ stream, mode: link.kind }, 'done');
     } catch (thrown) {
       if (interrupt.aborted) throw thrown;
       const error = asArchiverError(thrown);
       if (error.code === 'lease-lost' || error.code === 'ledger-unreachable') throw error;
-      const retryAt = now() + retryDelay(link.attempts);
-      await endLink(db, lease, link, { outcome: 'failed', error: error.code, retryAt }, now());
       log.error(
         { kind: link.kind, attempts: link.attempts + 1, code: error.code, err: error.message },
         'link failed',
       );
-      failedIds.add(`${link.kind} ${link.id}`);
-      failed += 1;
-      events.unitEnded({ stream, mode: link.kind }, 'failed');
       // Noted first: what ends the stream or the pass must not be met by the same link again at once.
+      const retryAt = now() + retryDelay(link.attempts);
+      await putOff(link, { outcome: 'failed', error: error.code, retryAt });
       if (!isLinksOwn(error)) throw error;
       unanswered = error.code === 'zoom-unreachable' ? unanswered + 1 : 0;
       if (unanswered >= UNANSWERED_LIMIT) throw error;
@@ -199,4 +206,23 @@ export async function runLinks(
   const complete = !drain.aborted && failed === 0;
   if (complete) events.streamComplete(stream, startedAt);
   return { done, failed, complete };
+}
+
+/** How the attempt ends, by what came of it and by what came before. */
+function endOf(result: LinkResult, link: OpenLink, patienceMs: number, now: number): LinkEnd {
+  switch (result.outcome) {
+    case 'had':
+      return { outcome: 'settled' };
+    case 'unavailable':
+      return result;
+    case 'refused': {
+      const { reason } = result;
+      const refusal = countRefusal(link.refusal, reason, now);
+      return isLastWord(refusal, patienceMs, now)
+        ? { outcome: 'unavailable', reason, refusal }
+        : { outcome: 'refused', refusal, retryAt: now + retryDelay(link.attempts) };
+    }
+    default:
+      return result satisfies never;
+  }
 }

@@ -106,8 +106,8 @@ export function printCoverage(io: CommandIo, report: CoverageReport, json: boole
   if (links.length > 0) {
     io.out(
       renderTable(
-        ['fetched one by one', 'settled', 'open', 'failing'],
-        links.map(({ kind, settled, open, failing }) => [kind, settled, open, failing]),
+        ['fetched one by one', 'settled', 'open', 'failing', 'refused'],
+        links.map(({ kind, settled, open, failing, refused }) => [kind, settled, open, failing, refused]),
       ),
     );
   }

@@ -44,7 +44,8 @@ function linkCollectors(
   metrics: Metrics,
   tools: PassTools,
 ): readonly LinkCollector[] {
-  const { streams, retention, seal } = config;
+  const { collection, streams, retention, seal } = config;
+  const { patience: patienceMs } = collection;
   const { db, lease, now, interrupt } = tools;
   const spool = new Spool(seal.spool, scopeTag(lease.account, ''));
   const lock = lockFor(config, now);
@@ -54,12 +55,13 @@ function linkCollectors(
   const kinds: LinkKind[] = [];
   if (streams.files.enabled) kinds.push('file');
   if (streams.context.enabled) kinds.push('emoji');
-  if (kinds.length > 0) links.push(filesCollector(tools, { ...streams.files, kinds, spool, store }));
-  if (streams.forwarded.enabled) links.push(forwardedCollector(tools));
+  if (kinds.length > 0)
+    links.push(filesCollector(tools, { ...streams.files, kinds, patienceMs, spool, store }));
+  if (streams.forwarded.enabled) links.push(forwardedCollector(tools, { patienceMs }));
   if (streams.legalHold.enabled) {
     const { parallel } = streams.legalHold;
     const archived = (outcome: 'stored' | 'broken'): void => metrics.holdZipArchived({ outcome });
-    links.push(holdFilesCollector(tools, { parallel, spool, store, archived }));
+    links.push(holdFilesCollector(tools, { parallel, patienceMs, spool, store, archived }));
   }
   return links;
 }

@@ -108,6 +108,11 @@ const collection = z
         'Every known session is asked for messages at least so often, also when no listing shows one; 26 days take one request.',
       ),
     relist: positiveDuration.prefault('1d').describe('All six months of sessions are listed again so often.'),
+    patience: duration
+      .prefault('1d')
+      .describe(
+        'What Zoom refuses to give (404, 403) is asked for again so long before that is on record as its last word; 0s believes the first answer.',
+      ),
     modifications: z
       .array(
         z.strictObject({

@@ -14,16 +14,29 @@ export interface Link {
   readonly detail: { readonly [name: string]: Json };
 }
 
+/** Zoom's refusals of a link, in a row and for one reason; other failures between them do not count. */
+export interface Refusal {
+  readonly reason: string;
+  readonly times: number;
+  /** When the first of them was, milliseconds. */
+  readonly since: number;
+}
+
 export interface OpenLink extends Link {
   /** Failed attempts so far. */
   readonly attempts: number;
+  /** Undefined before the first. */
+  readonly refusal: Refusal | undefined;
   /** Milliseconds. */
   readonly foundAt: number;
 }
 
+/** Zoom's lists say of these that they are to be had now, each time anew. */
+const LISTED_KINDS: readonly LinkKind[] = ['hold_file'];
+
 /**
- * Remembers links; one that is known and open takes the new details (a fresher URL), one that is settled stays so.
- * Called before the records that point to them are admitted, so that a crash between leaves a link too many, never
+ * Remembers links; one that is known and open takes the new details (a fresher URL), one that is settled stays so, but
+ * for one on record as out of reach that Zoom lists all the same: it is opened again, with its refusals so far. Called before the records that point to them are admitted, so that a crash between leaves a link too many, never
  * one too few. Fails with `lease-lost`.
  */
 export async function addLinks(
@@ -41,8 +54,9 @@ export async function addLinks(
      added as (
        insert into links as l (account, kind, id, detail, found_at)
        select $1, n.kind, n.id, n.detail::jsonb, $6 from guard, unnest($3::text[], $4::text[], $5::text[]) as n (kind, id, detail)
-       on conflict (account, kind, id) do update set detail = excluded.detail
-         where l.open and l.detail <> excluded.detail
+       on conflict (account, kind, id) do update
+         set detail = excluded.detail, open = true, attempts = case when l.open then l.attempts else 0 end, settled_at = null
+         where (l.open and l.detail <> excluded.detail) or (not l.open and l.error is not null and l.kind = any($7::text[]))
      )
      select 1 from guard`,
     [
@@ -52,6 +66,7 @@ export async function addLinks(
       distinct.map(({ id }) => storableText(id)),
       distinct.map(({ detail }) => storableJson(detail)),
       new Date(now),
+      LISTED_KINDS,
     ],
   );
   if (rows.length === 0) throw leaseLost(lease);
@@ -73,26 +88,32 @@ export async function dueLinks(
     id: string;
     detail: Link['detail'];
     attempts: number;
+    refusal: string | null;
+    refusals: number;
+    refused_since: Date | null;
     found_at: Date;
   }>(
-    `select kind, id, detail, attempts, found_at from links
+    `select kind, id, detail, attempts, refusal, refusals, refused_since, found_at from links
      where account = $1 and open and kind = any($2::text[]) and (retry_at is null or retry_at <= $3 or retry_at > $3::timestamptz + interval '2 days')
      order by found_at, kind, id limit $4`,
     [account, kinds, new Date(now), limit],
   );
-  return rows.map(({ kind, id, detail, attempts, found_at }) => ({
-    kind,
-    id,
-    detail,
-    attempts,
+  return rows.map(({ refusal, refusals, refused_since, found_at, ...row }) => ({
+    ...row,
+    refusal:
+      refusal === null || refused_since === null
+        ? undefined
+        : { reason: refusal, times: refusals, since: refused_since.getTime() },
     foundAt: found_at.getTime(),
   }));
 }
 
-/** How an attempt at a link ended: archived (or on record as out of reach), or to be tried again. */
+/** How an attempt at a link ended: archived, on record as out of reach, or to be tried again. */
 export type LinkEnd =
-  /** `reason` when it is on record as out of reach: `repair` looks once more. */
-  | { readonly outcome: 'settled'; readonly reason?: string }
+  | { readonly outcome: 'settled' }
+  /** `repair` looks once more. */
+  | { readonly outcome: 'unavailable'; readonly reason: string; readonly refusal?: Refusal }
+  | { readonly outcome: 'refused'; readonly refusal: Refusal; readonly retryAt: number }
   | { readonly outcome: 'failed'; readonly error: string; readonly retryAt: number };
 
 /** Ends an attempt at a link. Fails with `lease-lost`. */
@@ -103,12 +124,13 @@ export async function endLink(
   end: LinkEnd,
   now: number,
 ): Promise<void> {
-  const failed = end.outcome === 'failed';
+  const { open, error, retryAt, refusal } = stateAfter(end);
   const rows = await db.query(
     `with guard as (select 1 from lease where account = $1 and generation = $2 for share),
      ended as (
        update links set open = $5, error = $6, retry_at = $7, attempts = attempts + 1,
-         settled_at = case when $5 then null else $8::timestamptz end
+         settled_at = case when $5 then null else $8::timestamptz end, refusal = coalesce($9, refusal),
+         refusals = coalesce($10::integer, refusals), refused_since = coalesce($11::timestamptz, refused_since)
        where account = $1 and kind = $3 and id = $4 and exists (select 1 from guard)
      )
      select 1 from guard`,
@@ -117,13 +139,38 @@ export async function endLink(
       lease.generation,
       link.kind,
       storableText(link.id),
-      failed,
-      failed ? end.error : (end.reason ?? null),
-      failed ? new Date(end.retryAt) : null,
+      open,
+      error ?? null,
+      retryAt === undefined ? null : new Date(retryAt),
       new Date(now),
+      refusal?.reason ?? null,
+      refusal?.times ?? null,
+      refusal === undefined ? null : new Date(refusal.since),
     ],
   );
   if (rows.length === 0) throw leaseLost(lease);
+}
+
+interface StateAfter {
+  readonly open: boolean;
+  readonly error?: string;
+  readonly retryAt?: number;
+  readonly refusal?: Refusal | undefined;
+}
+
+function stateAfter(end: LinkEnd): StateAfter {
+  switch (end.outcome) {
+    case 'settled':
+      return { open: false };
+    case 'unavailable':
+      return { open: false, error: end.reason, refusal: end.refusal };
+    case 'refused':
+      return { open: true, error: end.refusal.reason, retryAt: end.retryAt, refusal: end.refusal };
+    case 'failed':
+      return { open: true, error: end.error, retryAt: end.retryAt };
+    default:
+      return end satisfies never;
+  }
 }
 
 export interface LinkTotals {
@@ -132,6 +179,8 @@ export interface LinkTotals {
   readonly settled: number;
   /** Open ones whose last attempt failed. */
   readonly failing: number;
+  /** Open ones that Zoom refused at the last attempt; they are asked for again before that is its last word. */
+  readonly refused: number;
   /** When the oldest open one was found, milliseconds; undefined when none is open. */
   readonly oldest: number | undefined;
 }
@@ -143,10 +192,12 @@ export async function linkTotals(db: Database, account: string): Promise<readonl
     open: number;
     settled: number;
     failing: number;
+    refused: number;
     oldest: Date | null;
   }>(
     `select kind, count(*) filter (where open) as open, count(*) filter (where not open) as settled,
-       count(*) filter (where open and error is not null) as failing, min(found_at) filter (where open) as oldest
+       count(*) filter (where open and error is not null and error is distinct from refusal) as failing,
+       count(*) filter (where open and error = refusal) as refused, min(found_at) filter (where open) as oldest
      from links where account = $1 group by kind order by kind`,
     [account],
   );
@@ -158,7 +209,7 @@ export interface LateLink {
   readonly kind: LinkKind;
   readonly id: string;
   readonly detail: Link['detail'];
-  /** Of the last attempt; undefined when there was none. */
+  /** Of the last attempt, or the reason for which Zoom refused it; undefined when there was none. */
   readonly error: string | undefined;
   readonly attempts: number;
   readonly foundAt: number;

@@ -65,8 +65,8 @@ export interface Metrics {
   staged(waiting: { records: number; bytes: number }): void;
   /** Stored by their content so far, each once. */
   objects(stored: { objects: number; bytes: number }): void;
-  /** Links of one kind that wait, and those of them whose last attempt failed. */
-  links(links: { kind: string; open: number; failing: number }): void;
+  /** Links of one kind that wait, and those of them whose last attempt failed or was refused. */
+  links(links: { kind: string; open: number; failing: number; refused: number }): void;
   holdZipArchived(zip: { outcome: (typeof ZIP_OUTCOMES)[number] }): void;
   /** Legal-hold zips that Zoom lists and has not made yet. */
   holdFilesNotReady(waiting: { files: number }): void;
@@ -238,6 +238,11 @@ export function createMetrics(
     'Files, forwards and zips still to be fetched whose last attempt failed.',
     ['kind'],
   );
+  const refusedLinks = gauge(
+    'links_refused',
+    'Files, forwards and zips that Zoom refused last, asked for again until that is its last word.',
+    ['kind'],
+  );
   const holdZips = counter(
     'hold_zips_total',
     'Legal-hold zips archived: whole, or broken and archived as found.',
@@ -377,9 +382,10 @@ export function createMetrics(
       objects.set(stored.objects);
       objectBytes.set(stored.bytes);
     },
-    links({ kind, open, failing }) {
+    links({ kind, open, failing, refused }) {
       openLinks.set({ kind }, open);
       failingLinks.set({ kind }, failing);
+      refusedLinks.set({ kind }, refused);
     },
     holdZipArchived({ outcome }) {
       holdZips.inc({ outcome });

@@ -15,7 +15,9 @@ import {
   trackingId,
   unreachable,
 } from './answer.ts';
+import { downloadAgent, type Resolve } from './download-agent.ts';
 import { type ExchangeOptions, exchange } from './exchange.ts';
+import { mayReceiveCredential } from './hosts.ts';
 import { type Label, PLAN_RATES, type Plan, rateHeaders, retryMoment, TokenBucket } from './limits.ts';
 import { isExpired, linkRefusal, refusal } from './refusal.ts';
 import { DEFAULT_RETRY, decideRetry, type Failure, type RetryOptions } from './retry.ts';
@@ -56,6 +58,8 @@ export interface ZoomClientOptions {
   readonly monotonic?: () => number;
   readonly random?: () => number;
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Addresses of a name that a download leads to; the system's. */
+  readonly resolve?: Resolve;
   readonly onRequest?: (facts: RequestFacts) => void;
   readonly onRateLimited?: (label: Label, type: 'qps' | 'daily') => void;
   /** Looks at each answer for what Zoom's reference does not name. */
@@ -113,7 +117,7 @@ export class ZoomClient {
     this.#origins = [new URL(options.apiUrl).origin, new URL(options.oauthUrl).origin];
     // The collectors say how many ask at once. A request that waited for a connection would start later than its turn.
     this.#dispatcher = new Agent({ keepAliveTimeout: 30_000, pipelining: 1 });
-    this.#downloads = new Agent({ keepAliveTimeout: 30_000, pipelining: 1 });
+    this.#downloads = downloadAgent(this.#origins, options.resolve);
     this.#token = new TokenSource({
       credentials: options.credentials,
       oauthUrl: options.oauthUrl,
@@ -180,8 +184,8 @@ export class ZoomClient {
    * to a foreign host, which never sees the credential.
    *
    * Fails as {@link get} does for a path; for a link with `zoom-permission` (401, 403), `zoom-not-found`,
-   * `zoom-request`, `zoom-unreachable` and `zoom-rate-limited`; and with what `take` throws, which must be an error of
-   * ours.
+   * `zoom-request`, `zoom-unreachable` and `zoom-rate-limited`; both with `zoom-address` where a hop must not be asked;
+   * and with what `take` throws, which must be an error of ours.
    */
   async stream<T>(
     endpoint: Endpoint,
@@ -220,11 +224,11 @@ export class ZoomClient {
     return new URL(`${this.#options.apiUrl}${path}?${new URLSearchParams(query).toString()}`);
   }
 
-  /** What a message calls a link may be anything. */
+  /** What a message calls a link may be anything: only Zoom's own hosts are asked for files of Zoom's. */
   #linkUrl(text: string): URL {
     const url = URL.canParse(text) ? new URL(text) : undefined;
-    if (url === undefined || (url.protocol !== 'https:' && !this.#origins.includes(url.origin))) {
-      throw new ArchiverError('zoom-request', 'the link is no address to download from', {
+    if (url === undefined || !mayReceiveCredential(url, this.#origins)) {
+      throw new ArchiverError('zoom-address', 'the link is no address to download from', {
         ...(url === undefined ? {} : { detail: url.origin }),
       });
     }

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Dispatcher, request } from 'undici';
 import { ArchiverError } from '../errors.ts';
-import { mayReceiveCredential } from './hosts.ts';
+import { mayLeadTo, mayReceiveCredential } from './hosts.ts';
 
 export interface ExchangeOptions {
   readonly dispatcher: Dispatcher;
@@ -37,8 +37,9 @@ export interface Exchange {
 const MAX_HOPS = 3;
 
 /**
- * The first answer that is no redirect. Fails with `zoom-request` on a redirect that must not be followed; with
- * whatever the network failed with otherwise.
+ * The first answer that is no redirect. Fails with `zoom-request` where a stranger would answer for Zoom, and on a
+ * redirect too many; with `zoom-address` on one to an address that must not be asked; with whatever the network failed
+ * with otherwise.
  */
 export async function exchange(start: URL, options: ExchangeOptions): Promise<Exchange> {
   const { dispatcher, timeoutMs, origins, accept, token, foreign, signal } = options;
@@ -70,13 +71,9 @@ export async function exchange(start: URL, options: ExchangeOptions): Promise<Ex
     if (foreign === 'refuse' && !mayReceiveCredential(next, origins)) {
       throw new ArchiverError('zoom-request', 'redirect to a foreign host', { detail: next.origin });
     }
-    if (!isWeb(next) || (url.protocol === 'https:' && next.protocol !== 'https:')) {
-      throw new ArchiverError('zoom-request', 'redirect to an unprotected address', { detail: next.origin });
+    if (!mayLeadTo(next, origins) || (url.protocol === 'https:' && next.protocol !== 'https:')) {
+      throw new ArchiverError('zoom-address', 'redirect to an unprotected address', { detail: next.origin });
     }
     url = next;
   }
-}
-
-function isWeb(url: URL): boolean {
-  return url.protocol === 'https:' || url.protocol === 'http:';
 }

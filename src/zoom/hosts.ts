@@ -1,3 +1,6 @@
+import { isIP } from 'node:net';
+import { isLoopback } from './addresses.ts';
+
 const ZOOM_DOMAINS = ['zoom.us', 'zoom.com', 'zoomgov.com'];
 
 /**
@@ -9,6 +12,25 @@ export function mayReceiveCredential(url: URL, configuredOrigins: readonly strin
   if (configuredOrigins.includes(url.origin)) return true;
   if (url.protocol !== 'https:') return false;
   return ZOOM_DOMAINS.some((domain) => url.hostname === domain || url.hostname.endsWith(`.${domain}`));
+}
+
+/** True when all configured origins are on this machine, as an emulator's are. */
+export function areLocal(configuredOrigins: readonly string[]): boolean {
+  return configuredOrigins.every((origin) => isLocal(new URL(origin)));
+}
+
+function isLocal({ hostname }: URL): boolean {
+  const address = hostname.replace(/^\[|\]$/g, '');
+  return hostname === 'localhost' || (isIP(address) !== 0 && isLoopback(address));
+}
+
+/**
+ * True when a redirect of a download may be followed to `url`: to anybody over TLS, to a configured origin, and where
+ * those are on this machine to its other ports. Into which networks is the connection's to check.
+ */
+export function mayLeadTo(url: URL, configuredOrigins: readonly string[]): boolean {
+  if (url.protocol === 'https:' || configuredOrigins.includes(url.origin)) return true;
+  return url.protocol === 'http:' && isLocal(url) && areLocal(configuredOrigins);
 }
 
 /**

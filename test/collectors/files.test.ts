@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { FileCondition, TruthForwarded } from '../../emulator/server.ts';
+import { leadOnce } from '../../src/commands/context.ts';
+import { addLinks, lateLinks } from '../../src/ledger/links.ts';
+import { serve } from '../zoom/connect.ts';
 import { type Stage, sendFile, stage } from './stage.ts';
 
 const HOUR = 3_600_000;
@@ -46,8 +49,6 @@ describe('a file', () => {
 
   const cases: readonly [FileCondition, string, string | undefined][] = [
     ['third-party', 'unavailable', 'no-link'],
-    ['restricted', 'unavailable', 'restricted'],
-    ['gone', 'unavailable', 'not-found'],
     ['wrong-digest', 'doubtful', 'digest-differs'],
     ['short', 'doubtful', 'digest-differs'],
   ];
@@ -65,24 +66,93 @@ describe('a file', () => {
     }
   });
 
-  test('in place of which a page comes is tried again for hours, then on record as such', async () => {
+  const refused: readonly [FileCondition, string][] = [
+    ['restricted', 'restricted'],
+    ['gone', 'not-found'],
+    ['html', 'html-page'],
+  ];
+  test.each(refused)('%s is asked for again for a day, then on record as %s', async (condition, reason) => {
     const set = await stage({}, FILES);
     const file = await sendFile(set.emulator, 5000);
-    set.emulator.setFile(file.fileId, 'html');
-    for (let attempt = 0; attempt < 3; attempt += 1) {
-      expect(await set.archiver.collect()).toMatchObject({ complete: false, failed: 1, errors: [] });
-      expect(await set.archiver.metrics()).toMatch(/links_failing\{kind="file"\} 1\n/);
-      // Not at once.
-      expect(await set.archiver.collect()).toMatchObject({ complete: true, failed: 0 });
-      set.emulator.moveClock(DAY);
+    set.emulator.setFile(file.fileId, condition);
+    const asked: number[] = [];
+    const since = set.emulator.now();
+    for (; asked.length < 7; set.emulator.moveClock(HOUR / 4)) {
+      const { failed, errors } = await set.archiver.collect();
+      expect(errors).toEqual([]);
+      if (failed > 0) asked.push((set.emulator.now() - since) / HOUR);
     }
+    expect(asked).toEqual([0, 0.25, 0.75, 1.75, 3.75, 7.75, 15.75]);
+    expect(await lateLinks(set.db, 'emulated-account', ['file'], 0, 9)).toMatchObject([
+      { id: file.fileId, error: reason, attempts: 7 },
+    ]);
+    expect(await set.archiver.metrics()).toMatch(/links_refused\{kind="file"\} 1\n/);
+    expect(await set.archiver.metrics()).toMatch(/links_failing\{kind="file"\} 0\n/);
+    set.emulator.moveClock(16 * HOUR);
     expect(await set.archiver.collect()).toMatchObject({ complete: true, failed: 0 });
     expect(await rowOf(set, file.fileId)).toMatchObject({
       kind: 'unavailable',
-      record: { reason: 'html-page', object: null },
+      record: { reason, object: null },
     });
-    expect(await set.archiver.metrics()).toMatch(/links_failing\{kind="file"\} 0\n/);
+    expect(await set.archiver.metrics()).toMatch(/links_refused\{kind="file"\} 0\n/);
   });
+
+  test('refused while a right is missing is had once the right is back', async () => {
+    const set = await stage({}, { ...FILES, forwarded: { enabled: true }, legalHold: { enabled: true } });
+    const sessionId = set.emulator.sessions()[0]?.id ?? '';
+    const file = await sendFile(set.emulator, 5000);
+    for (let count = 0; count < 4; count += 1) {
+      set.emulator.perform({ verb: 'send', sessionId, text: 'look', forward: true });
+    }
+    set.emulator.setSwitches({ holdZipMinutes: 0 });
+    for (const endpoint of ['file-info', 'file-download', 'forwarded', 'hold-download'] as const) {
+      set.emulator.inject({ kind: 'status', status: 403, endpoint, times: 1000 });
+    }
+    for (let half = 0; half < 3; half += 1) {
+      expect((await set.archiver.collect()).failed).toBeGreaterThan(0);
+      set.emulator.moveClock(HOUR / 2);
+    }
+    set.emulator.clearFaults();
+    set.emulator.moveClock(HOUR);
+    await set.archiver.collect();
+    expect(await rowOf(set, file.fileId)).toMatchObject({ kind: 'stored' });
+    for (const stream of ['files', 'forwarded', 'hold_files']) {
+      const rows = await set.rows(stream);
+      expect(rows.length).toBeGreaterThan(0);
+      expect(rows.filter(({ record }) => record.reason === 'restricted')).toEqual([]);
+    }
+  });
+
+  test('of which Zoom is believed at once, where the operator wants it', async () => {
+    const set = await stage({}, FILES, {}, { collection: { patience: '0s' } });
+    const file = await sendFile(set.emulator, 5000);
+    set.emulator.setFile(file.fileId, 'gone');
+    expect(await set.archiver.collect()).toMatchObject({ complete: true, failed: 0 });
+    expect(await rowOf(set, file.fileId)).toMatchObject({
+      kind: 'unavailable',
+      record: { reason: 'not-found' },
+    });
+  });
+
+  test.each(['good', 'lapsed'])(
+    'whose bytes do not match is asked for twice; first link: %s',
+    async (link) => {
+      const set = await stage({}, FILES);
+      const { emulator, archiver } = set;
+      const file = await sendFile(emulator, 5000);
+      emulator.setFile(file.fileId, 'wrong-digest');
+      if (link === 'lapsed') {
+        emulator.inject({ kind: 'status', status: 404, endpoint: 'file-download', times: 1000 });
+        await archiver.collect();
+        emulator.clearFaults();
+        emulator.moveClock(25 * HOUR);
+      }
+      expect(await archiver.collect()).toMatchObject({ complete: true, failed: 0 });
+      expect(await rowOf(set, file.fileId)).toMatchObject({ kind: 'doubtful' });
+      const stored = (await set.rows('files')).filter(({ record }) => record.object !== null).length;
+      expect(emulator.stats().requests['file-download 200']).toBe(stored + 1);
+    },
+  );
 
   test('that breaks off stays open, and is had once it does not', async () => {
     const set = await stage({}, FILES);
@@ -152,12 +222,38 @@ describe('a file', () => {
     expect(failed).toBeGreaterThan(0);
     expect(errors).toEqual([]);
     set.emulator.clearFaults();
-    set.emulator.moveClock(HOUR);
+    for (let asked = 0; asked < 2; asked += 1) {
+      set.emulator.moveClock(DAY);
+      expect(await set.archiver.collect()).toMatchObject({ failed: 1 });
+    }
+    set.emulator.moveClock(DAY);
     expect(await set.archiver.collect()).toMatchObject({ complete: true, failed: 0 });
     expect(await rowOf(set, gone.fileId)).toMatchObject({
       kind: 'unavailable',
       record: { reason: 'not-found' },
     });
+  });
+
+  test('that a message says is elsewhere is not asked for there, and on record as such', async () => {
+    const set = await stage({}, FILES);
+    const { archiver, db, emulator } = set;
+    const elsewhere = await serve([{ body: 'secret' }]);
+    const { lease, release } = await leadOnce(archiver.context, db, new AbortController().signal);
+    const session = { id: 'abc', type: '1:1', name: '', channelId: '' };
+    const sent = { session, messageId: 'm', sentAt: emulator.now(), fileId: '', name: 'x.pdf' };
+    const detail = { ...sent, downloadUrl: `${elsewhere.url}/x.pdf` };
+    await addLinks(db, lease, [{ kind: 'file', id: 'x', detail }], emulator.now());
+    await release();
+    for (let asked = 0; asked < 2; asked += 1) {
+      expect(await archiver.collect()).toMatchObject({ failed: 1, errors: [] });
+      emulator.moveClock(DAY);
+    }
+    expect(await archiver.collect()).toMatchObject({ complete: true, failed: 0 });
+    expect(await rowOf(set, '')).toMatchObject({
+      kind: 'unavailable',
+      record: { reason: 'unsafe-link', object: null },
+    });
+    expect(elsewhere.seen).toEqual([]);
   });
 
   test('sent twice with the same bytes is stored once', async () => {
@@ -188,12 +284,21 @@ describe('a forwarded message', () => {
     return all;
   }
 
+  /** Three passes, a day apart: what is refused in all of them is on record. */
+  async function believed({ archiver, emulator }: Stage): Promise<void> {
+    for (let asked = 0; asked < 2; asked += 1) {
+      expect((await archiver.collect()).failed).toBeGreaterThan(0);
+      emulator.moveClock(DAY);
+    }
+    expect(await archiver.collect()).toMatchObject({ complete: true, failed: 0 });
+  }
+
   test('is resolved once, with its files', async () => {
     const set = await stage({}, BOTH);
     const all = await forwards(set);
     const [broken] = all;
     set.emulator.setForward(broken?.forwardId ?? '', false);
-    expect(await set.archiver.collect()).toMatchObject({ complete: true, failed: 0 });
+    await believed(set);
     const rows = await set.rows('forwarded');
     expect(rows).toHaveLength(all.length);
     for (const forward of set.emulator.forwarded()) {
@@ -214,7 +319,7 @@ describe('a forwarded message', () => {
     const set = await stage({}, BOTH);
     const all = await forwards(set);
     set.emulator.inject({ kind: 'status', status: 403, endpoint: 'forwarded', times: 1000 });
-    expect(await set.archiver.collect()).toMatchObject({ complete: true, failed: 0 });
+    await believed(set);
     const rows = await set.rows('forwarded');
     expect(rows).toHaveLength(all.length);
     expect(rows.every(({ kind, record }) => kind === 'unresolved' && record.reason === 'restricted')).toBe(

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { TruthHoldFile, ZipCondition } from '../../emulator/server.ts';
 import { planningCollectors } from '../../src/commands/streams.ts';
+import { dropOldKeys } from '../../src/ledger/admit.ts';
 import { compareHolds } from '../e2e/content.ts';
 import { readObjects } from '../support/stream-rows.ts';
 import { type Stage, stage, zips } from './stage.ts';
@@ -194,14 +195,35 @@ describe('a zip', () => {
     await set.archiver.collect();
     set.emulator.moveClock(HOUR);
     set.emulator.inject({ kind: 'status', status: 404, code: 1001, endpoint: 'hold-download', times: 1000 });
-    for (let attempt = 0; attempt < 3; attempt += 1) {
+    for (let attempt = 0; attempt < 2; attempt += 1) {
       expect((await set.archiver.collect()).failed).toBeGreaterThan(0);
       set.emulator.moveClock(DAY);
     }
     expect(await set.archiver.collect()).toMatchObject({ failed: 0 });
-    expect(await rowsOf(set, zip)).toMatchObject([
-      { kind: 'unavailable', record: { object: null, reason: 'not-found' } },
-    ]);
+    const unavailable = { kind: 'unavailable', record: { object: null, reason: 'not-found' } };
+    expect(await rowsOf(set, zip)).toMatchObject([unavailable]);
+
+    // While Zoom lists it as ready each list asks for it once more, and the same answer is no record of its own.
+    const zipsListed = (await zips(set.emulator)).length;
+    const asked = () => set.emulator.stats().requests['hold-download 404'] ?? 0;
+    for (const [later, times] of [
+      [HOUR, 1],
+      [MINUTE, 0],
+      [9 * 31 * DAY, 1],
+    ] as const) {
+      const before = asked();
+      set.emulator.moveClock(later);
+      // The ledger forgets what Zoom's reports cannot show again.
+      await dropOldKeys(set.db, set.emulator.now());
+      expect(await set.archiver.collect()).toMatchObject({ failed: 0 });
+      expect(asked() - before).toBe(times * zipsListed);
+    }
+    expect(await rowsOf(set, zip)).toMatchObject([unavailable]);
+
+    set.emulator.clearFaults();
+    set.emulator.moveClock(HOUR);
+    expect(await set.archiver.collect()).toMatchObject({ failed: 0 });
+    expect((await rowsOf(set, zip)).map(({ kind }) => kind).sort()).toEqual(['stored', 'unavailable']);
   });
 
   test('held in two matters is stored once', async () => {

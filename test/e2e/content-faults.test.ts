@@ -62,7 +62,8 @@ describe.each(ENDPOINTS)('%s', (endpoint) => {
   });
 
   test.each<Fault>([
-    { kind: 'truncated-json', times: 2 },
+    // Once: a file whose bytes are wrong twice is archived so.
+    { kind: 'truncated-json' },
     { kind: 'html', times: 2 },
     { kind: 'status', status: 500, times: 1000 },
     { kind: 'status', status: 400, code: 300, times: 3 },

@@ -25,7 +25,12 @@ describe('everything that messages and matters point to', () => {
   test.each(CASES)('$name', async ({ switches }) => {
     const emulator = await emulate({ now: NOON, source: SOURCE, switches });
     const { url } = await createSchema();
-    const archiver = await openArchiver(emulator, await workFolder(), { ledger: { url }, streams: ON });
+    const archiver = await openArchiver(emulator, await workFolder(), {
+      ledger: { url },
+      streams: ON,
+      // The emulator means its first answer.
+      collection: { patience: '0s' },
+    });
     expect(await archiver.collect()).toMatchObject({ complete: true, failed: 0 });
     emulator.act(200);
     emulator.moveClock(20 * MINUTE);

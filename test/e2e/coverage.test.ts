@@ -35,7 +35,8 @@ async function collected() {
   const streams = { activities: { enabled: true }, context: { enabled: true }, files: { enabled: true } };
   const config = await writeConfig(folder, emulator.url, {
     ledger: { url },
-    collection: { settle: '1s', modifications: [{ youngerThan: '365d', every: '1s' }] },
+    // The emulator means its first answer.
+    collection: { settle: '1s', patience: '0s', modifications: [{ youngerThan: '365d', every: '1s' }] },
     streams,
   });
   const run = (...args: string[]) => runArchiver([...args, '--config', config]);

@@ -26,7 +26,8 @@ export async function setScene(
   const emulator = await emulate({ source });
   const config = await writeConfig(folder, emulator.url, {
     ledger: { url: (await createSchema()).url, lease: '2s' },
-    collection: { settle: '1s', modifications: [{ youngerThan: '365d', every: '1s' }] },
+    // The emulator means its first answer.
+    collection: { settle: '1s', patience: '0s', modifications: [{ youngerThan: '365d', every: '1s' }] },
     ...parts,
   });
   expect(await runArchiver(['init', '--config', config])).toMatchObject({ code: 0 });

@@ -30,8 +30,8 @@ describe.each(ENGINES)('links on %o', (engine) => {
     await addLinks(db, lease, [file('b', 'seen again')], NOW + 2);
     expect(ids(await due())).toEqual(['a']);
     expect(await linkTotals(db, lease.account)).toEqual([
-      { kind: 'file', open: 1, settled: 1, failing: 0, oldest: NOW + 1 },
-      { kind: 'forwarded', open: 1, settled: 0, failing: 0, oldest: NOW + 1 },
+      { kind: 'file', open: 1, settled: 1, failing: 0, refused: 0, oldest: NOW + 1 },
+      { kind: 'forwarded', open: 1, settled: 0, failing: 0, refused: 0, oldest: NOW + 1 },
     ]);
   });
 
@@ -51,9 +51,48 @@ describe.each(ENGINES)('links on %o', (engine) => {
     await addLinks(db, lease, [file('b')], NOW);
     expect(ids(await late(NOW))).toEqual(['a']);
     expect(ids(await late(NOW + 1))).toEqual(['a', 'b']);
-    await endLink(db, lease, file('b'), { outcome: 'settled', reason: 'unavailable' }, NOW);
+    await endLink(db, lease, file('b'), { outcome: 'unavailable', reason: 'no-link' }, NOW);
     await retryLinks(db, lease.account);
     expect(ids(await due(NOW))).toEqual(['a', 'b']);
+  });
+
+  test('that are refused keep count of it, whatever else fails between, until they are on record', async () => {
+    const { db, lease } = await openLedger(engine);
+    await addLinks(db, lease, [file('a')], NOW);
+    const due = () => dueLinks(db, lease.account, ['file'], NOW, 9);
+    expect(await due()).toMatchObject([{ refusal: undefined }]);
+    const refusal = { reason: 'restricted', times: 1, since: NOW - 5 };
+    await endLink(db, lease, file('a'), { outcome: 'refused', refusal, retryAt: NOW }, NOW);
+    expect(await due()).toMatchObject([{ attempts: 1, refusal }]);
+    const late = () => lateLinks(db, lease.account, ['file'], 0, 9);
+    expect(await late()).toMatchObject([{ id: 'a', error: 'restricted', attempts: 1 }]);
+    const totals = async () => (await linkTotals(db, lease.account))[0];
+    expect(await totals()).toMatchObject({ open: 1, failing: 0, refused: 1 });
+    const failed = { outcome: 'failed', error: 'zoom-unreachable', retryAt: NOW } as const;
+    await endLink(db, lease, file('a'), failed, NOW);
+    expect(await due()).toMatchObject([{ attempts: 2, refusal }]);
+    expect(await totals()).toMatchObject({ open: 1, failing: 1, refused: 0 });
+    const more = { ...refusal, times: 2 };
+    await endLink(db, lease, file('a'), { outcome: 'unavailable', reason: 'restricted', refusal: more }, NOW);
+    expect(await totals()).toMatchObject({ open: 0, settled: 1, failing: 0, refused: 0 });
+    await retryLinks(db, lease.account);
+    expect(await due()).toMatchObject([{ refusal: more }]);
+  });
+
+  test('of zips are opened again by the list once they are out of reach, and only then', async () => {
+    const { db, lease } = await openLedger(engine);
+    const of = (kind: 'file' | 'hold_file', id: string): Link => ({ kind, id, detail: {} });
+    const all = [of('hold_file', 'had'), of('hold_file', 'refused'), of('file', 'refused')];
+    const refusal = { reason: 'not-found', times: 9, since: NOW };
+    await addLinks(db, lease, all, NOW);
+    for (const link of all) {
+      const refused = { outcome: 'unavailable', reason: 'not-found', refusal } as const;
+      await endLink(db, lease, link, link.id === 'had' ? { outcome: 'settled' } : refused, NOW);
+    }
+    await addLinks(db, lease, all, NOW + 1);
+    expect(await dueLinks(db, lease.account, ['file', 'hold_file'], NOW, 9)).toMatchObject([
+      { kind: 'hold_file', id: 'refused', attempts: 0, refusal, foundAt: NOW },
+    ]);
   });
 
   test('go long after they were settled, open ones never', async () => {

@@ -146,17 +146,43 @@ describe('a link', () => {
     expect(tokens.length).toBe(status === 401 || status === 403 ? 1 : 0);
   });
 
-  test.each(['', 'no url', '/relative', 'http://foreign.example/x', 'file:///etc/passwd', 'ftp://zoom.us/x'])(
-    'that is %j is not followed',
-    async (url) => {
-      const server = await serve([]);
-      expect(await failure(get(connectTo(server.url).client, { url }))).toMatchObject({
-        code: 'zoom-request',
-        phrase: 'the link is no address to download from',
-      });
-      expect(server.seen).toEqual([]);
-    },
-  );
+  test.each([
+    '',
+    'no url',
+    '/relative',
+    'http://foreign.example/x',
+    'https://foreign.example/x',
+    'https://169.254.169.254/latest/meta-data',
+    'http://127.0.0.1:1/x',
+    'http://zoom.us/x',
+    'file:///etc/passwd',
+    'ftp://zoom.us/x',
+  ])('that is %j is not followed', async (url) => {
+    const server = await serve([]);
+    expect(await failure(get(connectTo(server.url).client, { url }))).toMatchObject({
+      code: 'zoom-address',
+      phrase: 'the link is no address to download from',
+    });
+    expect(server.seen).toEqual([]);
+  });
+
+  test.each([
+    'https://10.0.0.1/x',
+    'https://[::ffff:192.168.0.1]/x',
+    'https://[fe80::1]/x',
+    'https://inside.example/x',
+    'https://us01.zoom.us/x',
+    'http://foreign.example/x',
+    'http://10.0.0.1/x',
+    'file:///etc/passwd',
+  ])('that leads on to %s is not followed, and not tried again', async (location) => {
+    const home = await serve([{ status: 302, headers: { location } }]);
+    const resolve = async () => [{ address: '10.1.2.3', family: 4 }];
+    const { client, waits } = connectTo(home.url, { resolve });
+    expect(await failure(get(client, { url: `${home.url}/file` }))).toMatchObject({ code: 'zoom-address' });
+    expect(home.seen).toHaveLength(1);
+    expect(waits).toEqual([]);
+  });
 
   test('is in no error, for it carries a right', async () => {
     const { url } = await serve([{ status: 404 }]);

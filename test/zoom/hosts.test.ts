@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { mayReceiveCredential, pathSegment } from '../../src/zoom/hosts.ts';
+import { areLocal, mayLeadTo, mayReceiveCredential, pathSegment } from '../../src/zoom/hosts.ts';
 
 describe('mayReceiveCredential', () => {
   const CONFIGURED = ['http://127.0.0.1:8080', 'https://zoom.proxy.example'];
@@ -50,6 +50,34 @@ describe('mayReceiveCredential', () => {
         },
       ),
     );
+  });
+});
+
+describe('a redirect of a download', () => {
+  const REAL = ['https://api.zoom.us', 'https://zoom.us'];
+  const LOCAL = ['http://127.0.0.1:8080', 'http://[::1]:8081', 'http://localhost:8082'];
+
+  test.each([
+    ['https://cdn.example/x', REAL, true],
+    ['http://cdn.example/x', REAL, false],
+    ['http://127.0.0.1/x', REAL, false],
+    ['http://127.0.0.1:9/x', LOCAL, true],
+    ['http://[::1]/x', LOCAL, true],
+    ['http://10.0.0.1/x', LOCAL, false],
+    ['http://cdn.example/x', LOCAL, false],
+    ['http://127.0.0.1:9/x', ['http://127.0.0.1:8080', 'https://zoom.us'], false],
+    ['http://proxy.example/x', ['http://proxy.example'], true],
+    ['ftp://cdn.example/x', REAL, false],
+  ] as const)('to %s, configured %j: %s', (url, configured, may) => {
+    expect(mayLeadTo(new URL(url), configured)).toBe(may);
+  });
+
+  test('is within this machine only where all that is configured is there', () => {
+    expect([LOCAL, REAL, [...LOCAL, 'https://zoom.us']].map((origins) => areLocal(origins))).toEqual([
+      true,
+      false,
+      false,
+    ]);
   });
 });
 

@@ -8,6 +8,9 @@ create table links (
   open boolean not null default true,
   attempts integer not null default 0,
   error text,
+  refusal text,
+  refusals integer not null default 0,
+  refused_since timestamptz,
   found_at timestamptz not null,
   retry_at timestamptz,
   settled_at timestamptz,
@@ -19,8 +22,11 @@ comment on column links.kind is 'file, forwarded, emoji or hold_file.';
 comment on column links.id is 'What names the thing at Zoom; for a hold file a hash of matter, custodian, file key and size.';
 comment on column links.detail is 'What is needed to fetch it and to describe it, as the record that pointed to it said.';
 comment on column links.open is 'False once it is archived, or known to be out of reach and on record as such.';
-comment on column links.attempts is 'How often it was tried.';
-comment on column links.error is 'Error code of the last failure.';
+comment on column links.attempts is 'How often it was tried; anew when it was opened again.';
+comment on column links.error is 'Why the last attempt failed: an error code, or the reason for which it was refused or is out of reach.';
+comment on column links.refusal is 'Reason of the last refusal by Zoom; null before the first. Other failures leave it.';
+comment on column links.refusals is 'Refusals in a row for that reason, whatever else failed between them.';
+comment on column links.refused_since is 'When the first of them was.';
 comment on column links.found_at is 'When a record pointed to it first.';
 comment on column links.retry_at is 'Not tried again before this moment after a failure.';
 comment on column links.settled_at is 'When it was archived or given up.';
