@@ -25,6 +25,7 @@ import { Processes } from './processes.ts';
 const ROOT = resolve(import.meta.dirname, '..');
 const FOLDER = join(ROOT, 'demo-archive');
 const CONFIG = join(FOLDER, 'archiver.yaml');
+const SIGNING_KEY = join(FOLDER, 'signing.key');
 const SESSIONS = 60;
 const MESSAGES = 12_000;
 const DEEDS_PER_SECOND = 50;
@@ -93,6 +94,7 @@ async function demo({ corpus, keepRunning }: Flags): Promise<boolean> {
 
   step('Create the archive');
   await writeConfig(emulator);
+  await archiver(['keygen', '--name', 'archive.example.com/demo', '--out', fromRoot(SIGNING_KEY), '--json']);
   await archiver(['init', '--json']);
 
   step(`Collect six months while people write, ${DEEDS_PER_SECOND} deeds a second`);
@@ -191,7 +193,15 @@ async function startEmulator(corpus: string | undefined): Promise<EmulatorAddres
       ? ['--seed', '7', '--sessions', String(SESSIONS), '--messages', String(MESSAGES)]
       : ['--corpus', resolve(process.env.INIT_CWD ?? process.cwd(), corpus)];
   // Zoom takes its time to make the zips of a legal hold; here they are ready at once.
-  const args = ['emulator/main.ts', '--no-limits', '--switch', 'holdZipMinutes=0', ...source];
+  const args = [
+    '--import',
+    'tsx',
+    'emulator/main.ts',
+    '--no-limits',
+    '--switch',
+    'holdZipMinutes=0',
+    ...source,
+  ];
   sayCommand(args);
   return JSON.parse(await processes.startServer(args)) as EmulatorAddress;
 }
@@ -228,6 +238,9 @@ ledger:
 sink:
   directory:
     path: ./archive
+signing:
+  key:
+    file: ./signing.key
 retention:
   # A directory cannot lock its files against their owner.
   mode: none
@@ -270,7 +283,7 @@ async function collect(url: string): Promise<Collected> {
 
 /** Runs one command of the archiver as a process of its own, as anybody would, and shows what it prints. */
 async function archiver(args: readonly string[]): Promise<string> {
-  const line = ['src/main.ts', '--config', fromRoot(CONFIG), ...args];
+  const line = ['dist/main.js', '--config', fromRoot(CONFIG), ...args];
   sayCommand(line);
   const started = performance.now();
   const output = await processes.run(line);
@@ -383,7 +396,7 @@ async function waitForSignal(url: string): Promise<void> {
 
 function sayCommand(args: readonly string[]): void {
   const shown = args.map((arg) => (/^[\w./:=-]+$/.test(arg) ? arg : `"${arg}"`)).join(' ');
-  say(`$ node --import tsx ${shown}`);
+  say(`$ node ${shown}`);
 }
 
 function step(title: string): void {

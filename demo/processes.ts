@@ -52,7 +52,7 @@ export class Processes {
 
   #spawn(args: readonly string[], stdio: ('ignore' | 'pipe' | 'inherit')[]): ChildProcess {
     if (this.#stopping !== undefined) throw new Error('the demo is stopping');
-    const child = spawn(process.execPath, ['--import', 'tsx', ...args], { cwd: this.#cwd, stdio });
+    const child = spawn(process.execPath, [...args], { cwd: this.#cwd, stdio });
     this.#alive.add(child);
     child.once('exit', () => this.#alive.delete(child));
     return child;

@@ -47,6 +47,7 @@ const SMALLEST = `
 zoom: { accountId: acct, clientId: id, clientSecret: shh }
 ledger: { directory: ledger }
 sink: { directory: { path: archive } }
+signing: { key: a-key }
 `;
 
 const EVERYTHING = `
@@ -81,6 +82,7 @@ sink:
     forcePathStyle: true
     accessKeyId: \${KEY_ID}
     secretAccessKey: { file: secrets/key }
+signing: { key: { file: secrets/signing } }
 retention: { class: mifid, keep: 18m, mode: compliance }
 seal: { records: 1000, bytes: 8MiB, maxAge: 500ms, spool: /var/spool/archiver }
 schedule:
@@ -96,6 +98,7 @@ const SURROUNDINGS: Surroundings = {
     '/etc/archiver/secrets/zoom': 'zoom-secret\n',
     '/run/secrets/ledger': ' postgres://u:p@db/archive \n',
     '/etc/archiver/secrets/key': 's3-secret',
+    '/etc/archiver/secrets/signing': 'the-key\n',
   },
 };
 
@@ -136,6 +139,7 @@ describe('a valid file', () => {
       },
       ledger: { directory: '/etc/archiver/ledger', connections: 12, lease: 20_000 },
       sink: { kind: 'directory', path: '/etc/archiver/archive' },
+      signing: { key: 'a-key' },
       retention: { class: 'default', keep: '7y', mode: 'governance' },
       seal: {
         records: 50_000,
@@ -179,6 +183,7 @@ describe('a valid file', () => {
       parallel: 32,
       timeout: 45_000,
     });
+    expect(config.signing).toEqual({ key: 'the-key' });
     expect(config.collection).toMatchObject({ settle: 0, sweep: 14 * 86_400_000, relist: 43_200_000 });
     expect(config.collection.modifications).toHaveLength(2);
     expect(config.ledger).toEqual({ url: 'postgres://u:p@db/archive', connections: 20, lease: 60_000 });
@@ -262,6 +267,7 @@ schedule: { colect: {} }
 metrics: { port: 70000 }
 log: { level: "\${LEVEL}" }
 replicas: 2
+signing: {}
 secrets: none
 `,
     );
@@ -296,6 +302,7 @@ secrets: none
         'schedule.colect: is not a known setting',
         'metrics.port: must be at most 65535',
         'log.level: the environment variable LEVEL is not set or empty',
+        'signing.key: is missing',
         'secrets: is not a known setting',
       ]),
     );
@@ -303,7 +310,7 @@ secrets: none
   });
 
   test.each<[string, string, string[]]>([
-    ['empty', '', ['zoom: is missing', 'ledger: is missing', 'sink: is missing']],
+    ['empty', '', ['zoom: is missing', 'ledger: is missing', 'sink: is missing', 'signing: is missing']],
     ['no mapping', 'hello', ['(top level): must be a group of settings, not text']],
     ['a list', '- zoom', ['(top level): must be a group of settings, not a list']],
     ['a part left empty', `${SMALLEST}retention:\n`, ['retention: is empty']],
@@ -401,6 +408,7 @@ secrets: none
 zoom: { accountId: a, clientId: b, clientSecret: { file: zoom } }
 ledger: { url: { file: ledger } }
 sink: { s3: { bucket: abc, accessKeyId: { file: id }, secretAccessKey: { file: key } } }
+signing: { key: { file: key } }
 `;
     const files = {
       '/etc/archiver/zoom': ' \n',

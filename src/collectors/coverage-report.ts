@@ -55,6 +55,8 @@ export interface CoverageQuestion {
   readonly others: readonly Expected[];
   /** Kinds of links that are to be fetched. */
   readonly kinds: readonly LinkKind[];
+  /** How long a refusal is asked for again before it is Zoom's last word, milliseconds: no hole until then. */
+  readonly patienceMs: number;
 }
 
 /** A collector of units of another stream, which tells what is due, and how often it asks again for what is new. */
@@ -91,7 +93,13 @@ export async function reportCoverage(
   const links = await linkTotals(db, account);
   if (question.session === undefined) {
     streams.push(...(await reportOthers(db, account, question, now, name)));
-    const late = await lateLinks(db, account, question.kinds, now - GRACE_MS, MOST_NAMED);
+    const late = await lateLinks(
+      db,
+      account,
+      question.kinds,
+      { found: now - GRACE_MS, refused: now - question.patienceMs - DAY_MS },
+      MOST_NAMED,
+    );
     for (const link of late) {
       const at = timeOf(link);
       if (at >= question.window.to || at < question.window.from) continue;

@@ -122,15 +122,13 @@ export async function runLinks(
   const { db, lease, now, drain, interrupt, events, log, run, classOf } = tools;
   const { kinds, stream } = collector;
   const startedAt = now();
-  const failedIds = new Set<string>();
+  const putOffIds = new Set<string>();
   let done = 0;
   let failed = 0;
   let unanswered = 0;
   const putOff = async (link: OpenLink, end: LinkEnd): Promise<void> => {
     await endLink(db, lease, link, end, now());
-    failedIds.add(`${link.kind} ${link.id}`);
-    failed += 1;
-    events.unitEnded({ stream, mode: link.kind }, 'failed');
+    putOffIds.add(`${link.kind} ${link.id}`);
   };
   const fetchOne = async (link: OpenLink): Promise<void> => {
     try {
@@ -139,7 +137,10 @@ export async function runLinks(
       const end = endOf(fetched, link, collector.patienceMs, now());
       if (end.outcome === 'refused') {
         log.warn({ kind: link.kind, ...end.refusal }, 'link refused');
+        // Zoom answered; that it is to be asked again is not this pass' failure.
         await putOff(link, end);
+        done += 1;
+        events.unitEnded({ stream, mode: link.kind }, 'done');
         return;
       }
       const { origin, page } = fetched;
@@ -176,6 +177,8 @@ export async function runLinks(
       // Noted first: what ends the stream or the pass must not be met by the same link again at once.
       const retryAt = now() + retryDelay(link.attempts);
       await putOff(link, { outcome: 'failed', error: error.code, retryAt });
+      failed += 1;
+      events.unitEnded({ stream, mode: link.kind }, 'failed');
       if (!isLinksOwn(error)) throw error;
       unanswered = error.code === 'zoom-unreachable' ? unanswered + 1 : 0;
       if (unanswered >= UNANSWERED_LIMIT) throw error;
@@ -185,9 +188,9 @@ export async function runLinks(
   try {
     for (;;) {
       const ring = bell.next();
-      // As due at the start: what failed in this pass must not crowd out the rest once its back-off is over.
+      // As due at the start: what was put off in this pass must not crowd out the rest once its back-off is over.
       const due = await dueLinks(db, lease.account, kinds, startedAt, BATCH);
-      const links = due.filter(({ kind, id }) => !failedIds.has(`${kind} ${id}`));
+      const links = due.filter(({ kind, id }) => !putOffIds.has(`${kind} ${id}`));
       if (drain.aborted) break;
       if (links.length === 0) {
         if (bell.over) break;

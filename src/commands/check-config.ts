@@ -1,7 +1,8 @@
 import { Command } from 'commander';
 import { ArchiverError } from '../errors.ts';
+import { formatVerifierKey, noteKeyOf } from '../proof/key.ts';
 import { cronProblems } from '../scheduler/cron.ts';
-import { type CommandIo, type CommonFlags, openContext } from './context.ts';
+import { type CommandIo, type CommonFlags, openContext, signerOf } from './context.ts';
 
 /** `check-config`: everything that can be said about the file without starting anything. */
 export function checkConfigCommand(io: CommandIo): Command {
@@ -11,7 +12,9 @@ export function checkConfigCommand(io: CommandIo): Command {
     .addHelpText('after', '\nExample:\n  $ zoom-chat-archiver check-config --config archiver.yaml')
     .action((_flags: unknown, command: Command) => {
       const flags = command.optsWithGlobals<CommonFlags>();
-      const { config } = openContext(flags, 'warn');
+      const context = openContext(flags, 'warn');
+      const { config } = context;
+      const signer = signerOf(context);
       const problems = Object.entries(config.schedule).flatMap(([job, schedule]) =>
         cronProblems(schedule.cron, schedule.timezone).map((problem) => `schedule.${job}: ${problem}`),
       );
@@ -30,6 +33,7 @@ export function checkConfigCommand(io: CommandIo): Command {
       io.out(`  account    ${config.zoom.accountId} (plan ${config.zoom.plan}, share ${config.zoom.share})`);
       io.out(`  ledger     ${ledger}`);
       io.out(`  sink       ${sink.kind === 's3' ? `s3://${sink.bucket}/${sink.prefix}` : sink.path}`);
+      io.out(`  log        ${formatVerifierKey(noteKeyOf(signer))}`);
       io.out(`  retention  class ${retention.class}, ${retention.keep}, ${retention.mode}`);
     });
 }

@@ -67,6 +67,7 @@ export async function gatherCoverage(
       policy: collectionPolicy(context.config),
       others: planningCollectors(context, db),
       kinds: linkKinds(context.config),
+      patienceMs: context.config.collection.patience,
     },
     now,
   );

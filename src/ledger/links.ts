@@ -215,12 +215,15 @@ export interface LateLink {
   readonly foundAt: number;
 }
 
-/** Open links of some kinds that failed, or were found before `before` (ms) and are open still. */
+/**
+ * Open links of some kinds that failed, that were not tried and found before `before.found`, or that Zoom has refused
+ * since before `before.refused` (ms).
+ */
 export async function lateLinks(
   db: Database,
   account: string,
   kinds: readonly LinkKind[],
-  before: number,
+  before: { readonly found: number; readonly refused: number },
   limit: number,
 ): Promise<readonly LateLink[]> {
   const rows = await db.query<{
@@ -232,9 +235,10 @@ export async function lateLinks(
     found_at: Date;
   }>(
     `select kind, id, detail, error, attempts, found_at from links
-     where account = $1 and open and kind = any($2::text[]) and (error is not null or found_at < $3)
-     order by found_at, kind, id limit $4`,
-    [account, kinds, new Date(before), limit],
+     where account = $1 and open and kind = any($2::text[]) and case
+       when error is null then found_at < $3 when error = refusal then refused_since < $4 else true end
+     order by found_at, kind, id limit $5`,
+    [account, kinds, new Date(before.found), new Date(before.refused), limit],
   );
   return rows.map(({ found_at, error, ...row }) => ({
     ...row,

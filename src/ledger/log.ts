@@ -61,7 +61,7 @@ export async function beginLog(
 /**
  * Gives entries that were committed without a place the next ones, in the order of their commit as far as it is known.
  * Selecting what has no place yet, never what came after some id: a lower id may become visible later.
- * Fails with `lease-lost`, and with `internal` where no log was begun.
+ * Fails with `lease-lost`, and with `log-diverged` where no log was begun.
  * @param advance the frontier after these entries, by the frontier before
  * @returns how many
  */
@@ -81,7 +81,11 @@ export async function placeEntries(
       `select ${HEAD_COLUMNS} from log_heads where account = $1 for update`,
       [lease.account],
     );
-    if (head === undefined) throw new ArchiverError('internal', 'no log was begun');
+    if (head === undefined) {
+      throw new ArchiverError('log-diverged', 'the ledger has no log', {
+        detail: `account ${lease.account}`,
+      });
+    }
     const rows = await tx.query<{ id: number; entry: string }>(
       `select id, entry from log_entries where account = $1 and entry_index is null order by id limit $2`,
       [lease.account, limit],

@@ -297,6 +297,7 @@ export function createMetrics(
 
   // prom-client starts a gauge without labels at 0, which would claim an empty ledger before anyone has looked.
   for (const unknown of [
+    logSize,
     stagedRecords,
     stagedBytes,
     leaseGeneration,

@@ -80,7 +80,12 @@ describe('the ledger', () => {
     for (const result of await Promise.all(names.map((name) => stage.run(name)))) expectRefusal(result, 5);
     await stage.succeeds('migrate');
     await stage.succeeds('collect');
-    await stage.succeeds('seal', '--all');
+    // Another ledger than the one that knows the archive's log must not write to it.
+    expectRefusal(await stage.run('seal', '--all'), 22, 'the ledger has no log');
+    expectRefusal(await stage.run('init'), 22, 'the ledger has no log');
+    expectRefusal(await stage.run('run'), 22, 'the ledger has no log');
+    await stage.configure();
+    await stage.completes();
   });
 
   test('embedded, and another process has it: 4', async () => {

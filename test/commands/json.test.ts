@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { runArchiver } from '../support/command.ts';
+import { PUBLIC_KEY } from '../support/log.ts';
 import { expectRefusal, setStage } from './stage.ts';
 
 const COMMANDS = ['init', 'migrate', 'check-config', 'run', 'collect', 'seal', 'status', 'query'];
@@ -38,7 +39,15 @@ test('the life of an archive, read by a script', async () => {
   const json = async (...args: string[]) => JSON.parse(await stage.succeeds(...args, '--json'));
 
   expect(await json('check-config')).toEqual({ ok: true, account: 'emulated-account' });
-  const created = { archive: { format: 1, account: 'emulated-account', created_at: expect.any(String) } };
+  const created = {
+    archive: {
+      format: 1,
+      account: 'emulated-account',
+      origin: 'archive.example.com/test',
+      key: PUBLIC_KEY,
+      created_at: expect.any(String),
+    },
+  };
   expect(await json('init')).toEqual({
     ...created,
     created: true,

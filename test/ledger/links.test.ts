@@ -44,7 +44,7 @@ describe.each(ENGINES)('links on %o', (engine) => {
     const due = (at: number) => dueLinks(db, lease.account, ['file'], at, 100);
     expect(await due(NOW + DAY - 1)).toEqual([]);
     expect(await due(NOW + DAY)).toMatchObject([{ id: 'a', attempts: 2, foundAt: NOW }]);
-    const late = (before: number) => lateLinks(db, lease.account, ['file'], before, 10);
+    const late = (found: number) => lateLinks(db, lease.account, ['file'], { found, refused: 0 }, 10);
     expect(await late(NOW)).toMatchObject([
       { kind: 'file', id: 'a', error: 'zoom-unreachable', attempts: 2 },
     ]);
@@ -64,8 +64,9 @@ describe.each(ENGINES)('links on %o', (engine) => {
     const refusal = { reason: 'restricted', times: 1, since: NOW - 5 };
     await endLink(db, lease, file('a'), { outcome: 'refused', refusal, retryAt: NOW }, NOW);
     expect(await due()).toMatchObject([{ attempts: 1, refusal }]);
-    const late = () => lateLinks(db, lease.account, ['file'], 0, 9);
-    expect(await late()).toMatchObject([{ id: 'a', error: 'restricted', attempts: 1 }]);
+    const late = (refused: number) => lateLinks(db, lease.account, ['file'], { found: 0, refused }, 9);
+    expect(await late(NOW - 5)).toEqual([]);
+    expect(await late(NOW - 4)).toMatchObject([{ id: 'a', error: 'restricted', attempts: 1 }]);
     const totals = async () => (await linkTotals(db, lease.account))[0];
     expect(await totals()).toMatchObject({ open: 1, failing: 0, refused: 1 });
     const failed = { outcome: 'failed', error: 'zoom-unreachable', retryAt: NOW } as const;
