@@ -13,6 +13,7 @@ import { repairCommand } from './commands/repair.ts';
 import { runCommand } from './commands/run.ts';
 import { sealCommand } from './commands/seal.ts';
 import { statusCommand } from './commands/status.ts';
+import { verifyCommand } from './commands/verify.ts';
 import { ArchiverError, asArchiverError } from './errors.ts';
 import { redactSecrets } from './log.ts';
 import { installStopSignals } from './scheduler/stop.ts';
@@ -65,6 +66,7 @@ async function main(argv: readonly string[]): Promise<number> {
     collectCommand(io),
     sealCommand(io),
     statusCommand(io),
+    verifyCommand(io),
     coverageCommand(io),
     repairCommand(io),
     queryCommand(io),

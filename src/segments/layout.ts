@@ -64,6 +64,11 @@ export function parseObjectKey(key: string): string | undefined {
   return OBJECT.exec(key)?.[2];
 }
 
+/** Where objects stored by their content begin. */
+export function objectsPrefix(): string {
+  return OBJECTS;
+}
+
 /** Where the segments of one stream, or of all, begin. */
 export function segmentsPrefix(stream?: string): string {
   return stream === undefined ? SEGMENTS : `${SEGMENTS}stream=${encodeName(stream)}/`;

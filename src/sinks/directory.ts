@@ -7,7 +7,15 @@ import { bodyChunks, interrupted, type Measure, measure, requireStated } from '.
 import { appendNote, readNotes } from './directory-lock.ts';
 import { checkedKey, compareKeys } from './key.ts';
 import { isAtLeast } from './lock.ts';
-import type { CurrentBytes, ObjectLock, PutRequest, PutResult, Sink, StoredObject } from './sink.ts';
+import type {
+  CurrentBytes,
+  ListedObject,
+  ObjectLock,
+  PutRequest,
+  PutResult,
+  Sink,
+  StoredObject,
+} from './sink.ts';
 
 /** Names no key can have: keys do not begin with a dot. */
 const INCOMING = '.incoming';
@@ -166,10 +174,10 @@ class DirectorySink implements Sink {
     });
   }
 
-  async *list(prefix: string): AsyncIterable<StoredObject> {
+  async *list(prefix: string): AsyncIterable<ListedObject> {
     for await (const key of this.#keys('', prefix)) {
       const object = await this.#translating(key, () => this.#describe(key));
-      if (object !== null) yield object;
+      if (object !== null) yield { ...object, hidden: false };
     }
   }
 

@@ -2,6 +2,8 @@
 import type { ListObjectVersionsCommandInput, ListObjectVersionsCommandOutput } from '@aws-sdk/client-s3';
 
 export interface Version {
+  /** A later version or a delete marker stands before it. */
+  readonly hidden: boolean;
   readonly key: string;
   readonly version: string;
   /** Bytes. */
@@ -30,10 +32,10 @@ export async function* oldestVersions(
   while (input !== null) {
     const page: ListObjectVersionsCommandOutput = await fetchPage(input);
     // Within one key the newest comes first, so the last one before the next key is the oldest.
-    for (const { Key, VersionId, Size } of page.Versions ?? []) {
+    for (const { Key, VersionId, Size, IsLatest } of page.Versions ?? []) {
       const key = (Key ?? '').slice(above.length);
       if (oldest !== null && oldest.key !== key) yield oldest;
-      oldest = { key, version: VersionId ?? UNVERSIONED, size: Size ?? 0 };
+      oldest = { key, version: VersionId ?? UNVERSIONED, size: Size ?? 0, hidden: IsLatest === false };
     }
     const { NextKeyMarker: KeyMarker, NextVersionIdMarker: VersionIdMarker } = page;
     input =

@@ -18,7 +18,15 @@ import { isAtLeast, stricter } from './lock.ts';
 import { refusalOf, statusOf } from './s3-error.ts';
 import { lockFields, lockOf, retentionOf } from './s3-lock.ts';
 import { type Folder, oldestVersions, UNVERSIONED, type Version } from './s3-versions.ts';
-import type { CurrentBytes, ObjectLock, PutRequest, PutResult, Sink, StoredObject } from './sink.ts';
+import type {
+  CurrentBytes,
+  ListedObject,
+  ObjectLock,
+  PutRequest,
+  PutResult,
+  Sink,
+  StoredObject,
+} from './sink.ts';
 
 const ATTEMPTS = 6;
 const FIRST_PAUSE_MS = 200;
@@ -286,7 +294,7 @@ class S3Sink implements Sink {
     });
   }
 
-  async *list(prefix: string): AsyncIterable<StoredObject> {
+  async *list(prefix: string): AsyncIterable<ListedObject> {
     const versions = oldestVersions(this.#folder(prefix), (input) =>
       this.#retrying(prefix, () => this.#client.send(new ListObjectVersionsCommand(input))),
     );
@@ -304,9 +312,14 @@ class S3Sink implements Sink {
     this.#client.destroy();
   }
 
-  async #describeAll(versions: readonly Version[]): Promise<readonly StoredObject[]> {
-    const objects = await Promise.all(versions.map(({ key, version }) => this.#headOf(key, version)));
-    return objects.filter((object) => object !== null);
+  async #describeAll(versions: readonly Version[]): Promise<readonly ListedObject[]> {
+    const objects = await Promise.all(
+      versions.map(async ({ key, version, hidden }) => {
+        const object = await this.#headOf(key, version);
+        return object === null ? [] : [{ ...object, hidden }];
+      }),
+    );
+    return objects.flat();
   }
 
   /** Null when the store has no such version, also when the id cannot be one of its own. */

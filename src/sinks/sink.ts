@@ -17,6 +17,12 @@ export interface StoredObject {
   readonly lock: ObjectLock | null;
 }
 
+/** A stored object, as a listing finds it: the oldest version of its key. */
+export interface ListedObject extends StoredObject {
+  /** A later version or a delete marker stands before it: whoever reads the key alone gets something else. */
+  readonly hidden: boolean;
+}
+
 /** The bytes to store: in memory, or a finished file on local disk, or the part of one that begins at `from`. */
 export type Body = Uint8Array | { readonly path: string; readonly from?: number; readonly length?: number };
 
@@ -54,7 +60,8 @@ export interface SinkReader {
   /** What stands at a key now that is replaced from time to time; small enough for memory. `null` when nothing does. */
   current(key: string): Promise<CurrentBytes | null>;
   /** Every object whose key starts with `prefix`, in key order, its oldest version each. */
-  list(prefix: string): AsyncIterable<StoredObject>;
+  list(prefix: string): AsyncIterable<ListedObject>;
+  close(): Promise<void>;
 }
 
 /**

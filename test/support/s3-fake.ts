@@ -315,6 +315,7 @@ function listVersions(store: FakeStore, query: URLSearchParams, pageSize: number
     [
       ['Key', one.key],
       ['VersionId', one.version],
+      ['IsLatest', all[all.indexOf(one) - 1]?.key !== one.key],
       ['ETag', one.etag],
       ['Size', one.bytes?.length ?? 0],
       ['LastModified', one.modified.toISOString()],

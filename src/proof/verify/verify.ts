@@ -1,0 +1,277 @@
+/** The whole archive, checked by somebody who trusts nothing but a public key (design sections 5 and 8). */
+import { createHash } from 'node:crypto';
+import { text } from 'node:stream/consumers';
+import { ArchiverError } from '../../errors.ts';
+import { ARCHIVE_KEY, objectsPrefix, segmentsPrefix } from '../../segments/layout.ts';
+import type { ListedObject, ObjectLock, SinkReader, StoredObject } from '../../sinks/sink.ts';
+import type { Checkpoint } from '../checkpoint.ts';
+import type { EntryLock, LogEntry } from '../entry.ts';
+import type { NoteKey, WitnessKey } from '../key.ts';
+import { readEntries } from '../published.ts';
+import { checkCoverage } from './coverage.ts';
+import type { Finding, Report } from './finding.ts';
+import { checkEntries, checkHead, checkHistory } from './log.ts';
+import { type CoveredTime, SegmentChecker } from './segment.ts';
+
+/** A version of an object, on local disk or on its way there. */
+export interface LocalObject {
+  readonly path: string;
+  /** Lower-case hex. */
+  readonly sha256: string;
+  /** Frees what was copied. */
+  release(): Promise<void>;
+}
+
+export interface VerifyOptions {
+  readonly sink: SinkReader;
+  readonly key: NoteKey;
+  /** Brings a version to local disk for DuckDB, hashing it on the way. */
+  readonly fetch: (object: StoredObject) => Promise<LocalObject>;
+  /** Witnesses that must have cosigned the head. */
+  readonly witnesses?: readonly WitnessKey[];
+  /** A head saved earlier, as a signed note: only what came since is looked at. */
+  readonly since?: string;
+  /** Read so many objects, chosen at random; of the others only that they are there, and their locks. Default: all. */
+  readonly sample?: number;
+  readonly random?: () => number;
+  readonly signal: AbortSignal;
+  readonly onFinding?: Report;
+  /** Told how many objects are to be looked at, then each. */
+  readonly onProgress?: (progress: { readonly expected: number; readonly done: number }) => void;
+}
+
+export interface VerifyReport {
+  /** The head that was verified; undefined when there is none of this key. */
+  readonly checkpoint: Checkpoint | undefined;
+  /** The signed note of the head, for `since` the next time. */
+  readonly text: string;
+  readonly findings: readonly Finding[];
+  readonly entries: number;
+  /** Objects and segments looked at, and those of them that were read to the last byte. */
+  readonly objects: number;
+  readonly read: number;
+  readonly records: number;
+  readonly bytes: number;
+  /** Windows on record as out of reach: no finding, the archive says so itself. */
+  readonly lost: number;
+}
+
+type StoredEntry = Extract<LogEntry, { type: 'segment' | 'object' }>;
+
+const AT_ONCE = 4;
+
+/**
+ * Verifies an archive. What is wrong is a finding, not an error; it fails with `sink-*`, `archive-missing`,
+ * `interrupted`, and `proof-invalid` where `since` is no checkpoint of this key.
+ */
+export async function verify(options: VerifyOptions): Promise<VerifyReport> {
+  const { sink, key, since, signal } = options;
+  const findings: Finding[] = [];
+  const report: Report = (finding) => {
+    findings.push(finding);
+    options.onFinding?.(finding);
+  };
+  const totals = { entries: 0, objects: 0, read: 0, records: 0, bytes: 0, lost: 0 };
+  const log = await checkHead(sink, key, options.witnesses ?? [], report);
+  if (log === undefined) return { checkpoint: undefined, text: '', findings, ...totals };
+  const { checkpoint, text: note } = log;
+  const older = since === undefined ? undefined : await checkHistory(log, since, key, report);
+  const from = older?.size ?? 0;
+
+  const stored: StoredEntry[] = [];
+  const named = new Set<string>();
+  const sound = await checkEntries(sink, log, from, report, ({ entry, index }) => {
+    totals.entries += 1;
+    if (entry.type !== 'segment' && entry.type !== 'object') return;
+    if (named.has(entry.key))
+      report({ check: 'log', what: 'two entries name one object', key: entry.key, found: `entry ${index}` });
+    named.add(entry.key);
+    stored.push(entry);
+  });
+  // Entries that are not the log's would blame objects that are right.
+  if (!sound) return { checkpoint, text: note, findings, ...totals };
+  const account = await checkIdentity(sink, checkpoint.size, key, report);
+
+  const read = chosen(stored, options);
+  const times: CoveredTime[] = [];
+  const checker = await SegmentChecker.create();
+  try {
+    let done = 0;
+    const waiting = stored.values();
+    const work = async (): Promise<void> => {
+      for (const entry of waiting) {
+        if (signal.aborted) throw new ArchiverError('interrupted', 'verification was interrupted');
+        const object = await checkPresence(sink, entry, report);
+        totals.objects += 1;
+        if (object !== undefined && read.has(entry)) {
+          await checkContent(options, checker, entry, object, account, times, report);
+          totals.read += 1;
+          totals.bytes += entry.bytes;
+          if (entry.type === 'segment') totals.records += entry.count;
+        }
+        done += 1;
+        options.onProgress?.({ expected: stored.length, done });
+      }
+    };
+    options.onProgress?.({ expected: stored.length, done });
+    const workers = Array.from({ length: AT_ONCE }, work);
+    await Promise.allSettled(workers);
+    await Promise.all(workers);
+  } finally {
+    checker.close();
+  }
+  // Of a part of the coverage nothing can be said.
+  if (from === 0 && read.size === stored.length) totals.lost = checkCoverage(times, report);
+  if (from === 0) await checkUnlogged(options, named, checkpoint.size, report);
+  return { checkpoint, text: note, findings, ...totals };
+}
+
+/** Who the archive says it is. @returns the account of entry 0 */
+async function checkIdentity(sink: SinkReader, size: number, key: NoteKey, report: Report): Promise<string> {
+  const first = (await readEntries(sink, 0, Math.min(1, size)).next()).value;
+  if (first?.entry.type !== 'archive') {
+    report({ check: 'identity', what: 'entry 0 does not say whose archive it is', key: 'log' });
+    return '';
+  }
+  const { type: _type, at: _at, ...identity } = first.entry;
+  const told = { check: 'identity', key: ARCHIVE_KEY } as const;
+  if ((await sink.head(ARCHIVE_KEY)) === null) {
+    report({ ...told, what: 'archive.json is missing' });
+    return identity.account;
+  }
+  let stated: unknown;
+  try {
+    stated = JSON.parse(await text(await sink.read(ARCHIVE_KEY)));
+  } catch {
+    stated = {};
+  }
+  for (const [name, expected] of Object.entries(identity)) {
+    const found = String((stated as Record<string, unknown>)[name]);
+    if (found === String(expected)) continue;
+    report({
+      ...told,
+      what: `archive.json says another ${name} than entry 0`,
+      expected: String(expected),
+      found,
+    });
+  }
+  if (identity.origin !== key.name) {
+    report({ ...told, what: 'entry 0 is of another log', expected: key.name, found: identity.origin });
+  }
+  return identity.account;
+}
+
+function chosen(
+  stored: readonly StoredEntry[],
+  { sample, random = Math.random }: VerifyOptions,
+): ReadonlySet<StoredEntry> {
+  if (sample === undefined || sample >= stored.length) return new Set(stored);
+  const places = new Set<number>();
+  while (places.size < sample) places.add(Math.floor(random() * stored.length));
+  return new Set(stored.filter((_entry, place) => places.has(place)));
+}
+
+/** The version that the entry names, its size and its lock. */
+async function checkPresence(
+  sink: SinkReader,
+  entry: StoredEntry,
+  report: Report,
+): Promise<StoredObject | undefined> {
+  const told = { key: entry.key, version: entry.version } as const;
+  const object = await sink.head(entry.key, entry.version);
+  if (object === null) {
+    const other = await sink.head(entry.key);
+    const found = other === null ? 'no object' : `version ${other.version}`;
+    const what = other === null ? 'the object is missing' : 'the object has another version';
+    report({ check: 'object', what, ...told, expected: `version ${entry.version}`, found });
+    return undefined;
+  }
+  if (object.size !== entry.bytes) {
+    const [expected, found] = [`${entry.bytes} bytes`, `${object.size} bytes`];
+    report({ check: 'object', what: 'the object has another size', ...told, expected, found });
+  }
+  if (!keepsLock(object.lock, entry.lock)) {
+    const what = 'the lock is weaker than the entry says';
+    report({ check: 'lock', what, ...told, expected: lockText(entry.lock), found: lockText(object.lock) });
+  }
+  return object;
+}
+
+function keepsLock(held: ObjectLock | null, said: EntryLock): boolean {
+  if (said === null) return true;
+  // A lock that has run out need not be there any more, but none may be shorter than it was said to be.
+  if (held === null) return false;
+  return (
+    held.retainUntil.getTime() >= Date.parse(said.retain_until) &&
+    (held.mode === 'compliance' || said.mode === 'governance')
+  );
+}
+
+function lockText(lock: ObjectLock | EntryLock): string {
+  if (lock === null) return 'none';
+  return `${lock.mode} until ${'retainUntil' in lock ? lock.retainUntil.toISOString() : lock.retain_until}`;
+}
+
+async function checkContent(
+  { sink, fetch }: VerifyOptions,
+  checker: SegmentChecker,
+  entry: StoredEntry,
+  object: StoredObject,
+  account: string,
+  times: CoveredTime[],
+  report: Report,
+): Promise<void> {
+  const { key, version, sha256: expected } = entry;
+  const what = 'the object has other bytes';
+  if (entry.type === 'object') {
+    const hash = createHash('sha256');
+    for await (const chunk of await sink.read(key, version)) hash.update(chunk as Buffer);
+    const found = hash.digest('hex');
+    if (found !== expected) report({ check: 'object', what, key, version, expected, found });
+    return;
+  }
+  const local = await fetch(object);
+  try {
+    if (local.sha256 !== expected) {
+      report({ check: 'object', what, key, version, expected, found: local.sha256 });
+    }
+    // Also of other bytes: what exactly is wrong with them helps whoever has to explain it.
+    await checker.check(local.path, entry, account, report);
+    if (entry.stream === 'coverage' && local.sha256 === expected)
+      times.push(...(await checker.coverage(local.path)));
+  } finally {
+    await local.release();
+  }
+}
+
+/**
+ * Objects that the log does not name. One that was put a moment ago has its entry in the next head, so the log is asked
+ * once more about those.
+ */
+async function checkUnlogged(
+  { sink, key }: VerifyOptions,
+  named: ReadonlySet<string>,
+  size: number,
+  report: Report,
+): Promise<void> {
+  const unlogged: ListedObject[] = [];
+  for (const prefix of [segmentsPrefix(), objectsPrefix()]) {
+    for await (const object of sink.list(prefix)) {
+      if (object.hidden) {
+        const what = 'a later version or a delete marker hides the object';
+        report({ check: 'object', what, key: object.key, version: object.version });
+      }
+      if (!named.has(object.key)) unlogged.push(object);
+    }
+  }
+  if (unlogged.length === 0) return;
+  const later = new Set<string>();
+  const now = await checkHead(sink, key, [], report);
+  for await (const { entry } of readEntries(sink, size, now?.checkpoint.size ?? size)) {
+    if (entry.type === 'segment' || entry.type === 'object') later.add(entry.key);
+  }
+  for (const { key: unknown, version } of unlogged) {
+    if (later.has(unknown)) continue;
+    report({ check: 'unlogged', what: 'the log does not name the object', key: unknown, version });
+  }
+}
