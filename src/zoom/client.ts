@@ -168,10 +168,11 @@ export class ZoomClient {
       accept: 'application/json',
       foreign: 'refuse',
     } as const;
+    const askedAt = this.#now();
     const settled = await this.#persist(endpoint, signal, this.#authorised<never>(ask, signal));
     if (settled.kind === 'taken') return settled.value;
     const { raw, json } = settled;
-    this.#compareClocks(raw);
+    this.#compareClocks(raw, askedAt);
     if (raw.status !== 200)
       throw refusal(refused(endpoint.name, raw, json), query.next_page_token !== undefined);
     this.#options.shapes?.look(endpoint.name, path, json);
@@ -298,12 +299,13 @@ export class ZoomClient {
   }
 
   /** What is covered, kept and due is told by our clock: one that is wrong would call time covered that is yet to come. */
-  #compareClocks({ headers }: RawReply): void {
+  #compareClocks({ headers }: RawReply, askedAt: number): void {
     const { clockTolerance } = this.#options;
     const theirs = typeof headers.date === 'string' ? Date.parse(headers.date) : Number.NaN;
     if (clockTolerance === undefined || Number.isNaN(theirs)) return;
     const ours = this.#now();
-    if (Math.abs(ours - theirs) <= clockTolerance) return;
+    // Between the request and this moment the machine may have slept.
+    if (theirs >= askedAt - clockTolerance && theirs <= ours + clockTolerance) return;
     throw new ArchiverError('clock-skew', "our clock differs from Zoom's", {
       detail: `ours ${new Date(ours).toISOString()}, Zoom's ${new Date(theirs).toISOString()}`,
     });

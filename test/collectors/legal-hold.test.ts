@@ -196,7 +196,8 @@ describe('a zip', () => {
     set.emulator.moveClock(HOUR);
     set.emulator.inject({ kind: 'status', status: 404, code: 1001, endpoint: 'hold-download', times: 1000 });
     for (let attempt = 0; attempt < 2; attempt += 1) {
-      expect((await set.archiver.collect()).failed).toBeGreaterThan(0);
+      await set.archiver.collect();
+      expect(await set.archiver.metrics()).toMatch(/links_refused\{kind="hold_file"\} [1-9]/);
       set.emulator.moveClock(DAY);
     }
     expect(await set.archiver.collect()).toMatchObject({ failed: 0 });

@@ -4,6 +4,7 @@ import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { type S3FakeOptions, startS3Fake } from '../support/s3-fake.ts';
+import { isReplaced } from '../support/s3-fake-store.ts';
 import { expectRefusal, setStage } from './stage.ts';
 
 /** Nothing listens there. */
@@ -105,7 +106,7 @@ test.skipIf(noMount !== '').each(['archive', 'spool'])(
 );
 
 async function bucket(options: S3FakeOptions) {
-  const fake = await startS3Fake({ isMutable: isReplaced, ...options });
+  const fake = await startS3Fake(options);
   onTestFinished(() => fake.close());
   return {
     fake,
@@ -113,11 +114,6 @@ async function bucket(options: S3FakeOptions) {
       s3: { bucket: fake.bucket, endpoint: fake.url, forcePathStyle: true, ...fake.credentials, ...changes },
     }),
   };
-}
-
-/** The checkpoint, and tiles of the log that are not full. */
-function isReplaced(key: string): boolean {
-  return key.endsWith('log/checkpoint') || key.includes('.p/');
 }
 
 /** Empty where a small disk can be had. */

@@ -91,13 +91,7 @@ function readers(sink: Sink): Omit<Sink, 'put' | 'replace'> {
 }
 
 async function openS3(options: S3FakeOptions): Promise<FaultySink> {
-  const fake = await startS3Fake({
-    ...options,
-    prefix: PREFIX,
-    requireLock: true,
-    // The checkpoint, and tiles that are not full.
-    isMutable: (key) => key === `${PREFIX}log/checkpoint` || key.includes('.p/'),
-  });
+  const fake = await startS3Fake({ ...options, prefix: PREFIX, requireLock: true });
   // One try, so that a fault reaches the sealer.
   const sink = s3SinkOn(fake, { attempts: 1 });
   onTestFinished(async () => {

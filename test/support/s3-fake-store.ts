@@ -46,7 +46,10 @@ export interface StoreRules {
   readonly requireLock?: boolean;
   /** A key on the wire that does not start with this, or starts with it twice, is a violation. */
   readonly prefix?: string;
-  /** Keys that may be written again (the log's checkpoint); on the wire, prefix included. */
+  /**
+   * Keys that may be written again and without a lock; on the wire, prefix included. By default the log's checkpoint, and
+   * its tiles that are not full, which are superseded.
+   */
   readonly isMutable?: (key: string) => boolean;
   /** Milliseconds since the epoch; default `Date.now`. */
   readonly now?: () => number;
@@ -125,7 +128,7 @@ export class FakeStore {
       if (!exists) throw new Refused(404, 'NoSuchKey');
       if (latest.etag !== input.ifMatch) throw new Refused(412, 'PreconditionFailed');
     }
-    const mutable = isMutable?.(key) ?? false;
+    const mutable = (isMutable ?? isReplaced)(key);
     if (standing.some((version) => version.bytes !== null) && !mutable) this.violate('overwrite', key);
     if (requireLock && input.lock === null && !mutable) this.violate('missing-lock', key);
     const dropped = this.rules.ignoreLockHeaders || this.rules.forgetLocks;
@@ -205,4 +208,9 @@ export class FakeStore {
 
 function hasBytes(version: FakeVersion): version is FakeVersion & { readonly bytes: Buffer } {
   return version.bytes !== null;
+}
+
+/** What an archive writes again, or may lose once there is more of it. */
+export function isReplaced(key: string): boolean {
+  return key.endsWith('log/checkpoint') || (key.includes('log/tile/') && key.includes('.p/'));
 }

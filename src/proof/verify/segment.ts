@@ -125,8 +125,8 @@ async function checkRows(
   // The order of the rows in the file is that of the tree's leaves.
   const reader = await connection.runAndReadAll(
     `select count(*)::integer, count(*) filter (where stated is distinct from hash)::integer,
-       count(*) filter (where account is distinct from ${literal(account)})::integer, string_agg(hash, '' order by row)
-     from (select file_row_number as row, account, lower(hex(record_hash)) as stated, ${hashOf(entry)} as hash
+       count(*) filter (where account is distinct from ${literal(account)})::integer, string_agg(hash, '' order by place)
+     from (select file_row_number as place, account, lower(hex(record_hash)) as stated, ${hashOf(entry)} as hash
        from read_parquet(${literal(path)}, file_row_number = true))`,
   );
   const [count, wrong, foreign, hashes] = reader.getRows()[0] ?? [];
@@ -160,10 +160,10 @@ async function nameRows(
   report: Report,
 ): Promise<void> {
   const reader = await connection.runAndReadAll(
-    `select row::integer, stated, hash from (
-       select file_row_number as row, lower(hex(record_hash)) as stated, ${hashOf(entry)} as hash
+    `select place::integer, stated, hash from (
+       select file_row_number as place, lower(hex(record_hash)) as stated, ${hashOf(entry)} as hash
        from read_parquet(${literal(path)}, file_row_number = true)
-     ) where stated is distinct from hash order by row limit ${MOST_NAMED}`,
+     ) where stated is distinct from hash order by place limit ${MOST_NAMED}`,
   );
   for (const [row, stated, hash] of reader.getRows()) {
     report({

@@ -94,6 +94,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
 
   const read = chosen(stored, options);
   const times: CoveredTime[] = [];
+  const intact = new Set<StoredEntry>();
   const checker = await SegmentChecker.create();
   try {
     let done = 0;
@@ -104,7 +105,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
         const object = await checkPresence(sink, entry, report);
         totals.objects += 1;
         if (object !== undefined && read.has(entry)) {
-          await checkContent(options, checker, entry, object, account, times, report);
+          if (await checkContent(options, checker, entry, object, account, times, report)) intact.add(entry);
           totals.read += 1;
           totals.bytes += entry.bytes;
           if (entry.type === 'segment') totals.records += entry.count;
@@ -120,8 +121,9 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   } finally {
     checker.close();
   }
-  // Of a part of the coverage nothing can be said.
-  if (from === 0 && read.size === stored.length) totals.lost = checkCoverage(times, report);
+  // Of a part of the coverage nothing can be said; what took the rest away is a finding already.
+  const coverage = stored.filter((entry) => entry.type === 'segment' && entry.stream === 'coverage');
+  if (from === 0 && coverage.every((entry) => intact.has(entry))) totals.lost = checkCoverage(times, report);
   if (from === 0) await checkUnlogged(options, named, checkpoint.size, report);
   return { checkpoint, text: note, findings, ...totals };
 }
@@ -212,6 +214,7 @@ function lockText(lock: ObjectLock | EntryLock): string {
   return `${lock.mode} until ${'retainUntil' in lock ? lock.retainUntil.toISOString() : lock.retain_until}`;
 }
 
+/** @returns whether its bytes are those of the entry */
 async function checkContent(
   { sink, fetch }: VerifyOptions,
   checker: SegmentChecker,
@@ -220,7 +223,7 @@ async function checkContent(
   account: string,
   times: CoveredTime[],
   report: Report,
-): Promise<void> {
+): Promise<boolean> {
   const { key, version, sha256: expected } = entry;
   const what = 'the object has other bytes';
   if (entry.type === 'object') {
@@ -228,7 +231,7 @@ async function checkContent(
     for await (const chunk of await sink.read(key, version)) hash.update(chunk as Buffer);
     const found = hash.digest('hex');
     if (found !== expected) report({ check: 'object', what, key, version, expected, found });
-    return;
+    return found === expected;
   }
   const local = await fetch(object);
   try {
@@ -239,6 +242,7 @@ async function checkContent(
     await checker.check(local.path, entry, account, report);
     if (entry.stream === 'coverage' && local.sha256 === expected)
       times.push(...(await checker.coverage(local.path)));
+    return local.sha256 === expected;
   } finally {
     await local.release();
   }
