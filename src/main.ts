@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { checkConfigCommand } from './commands/check-config.ts';
 import { collectCommand } from './commands/collect.ts';
 import { buildInfo, type CommandIo, DEFAULT_CONFIG_PATH } from './commands/context.ts';
+import { cosignCommand } from './commands/cosign.ts';
 import { coverageCommand } from './commands/coverage.ts';
 import { initCommand } from './commands/init.ts';
 import { keygenCommand } from './commands/keygen.ts';
@@ -67,6 +68,7 @@ async function main(argv: readonly string[]): Promise<number> {
     sealCommand(io),
     statusCommand(io),
     verifyCommand(io),
+    cosignCommand(io),
     coverageCommand(io),
     repairCommand(io),
     queryCommand(io),

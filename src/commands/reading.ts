@@ -12,7 +12,7 @@ import { type NoteKey, noteKeyOf, parseNoteKey } from '../proof/key.ts';
 import type { LocalObject } from '../proof/verify/verify.ts';
 import { createDirectorySink } from '../sinks/directory.ts';
 import { createS3Sink } from '../sinks/s3.ts';
-import type { SinkReader, StoredObject } from '../sinks/sink.ts';
+import type { Sink, StoredObject } from '../sinks/sink.ts';
 import { type CommonFlags, openContext, openSink, signerOf } from './context.ts';
 
 export interface ReadingFlags extends CommonFlags {
@@ -32,7 +32,7 @@ export function withReadingOptions(command: Command): Command {
 }
 
 export interface Reading {
-  readonly sink: SinkReader;
+  readonly sink: Sink;
   readonly key: NoteKey;
   /** Brings a version to local disk; one that lies there already is not copied. */
   fetch(object: StoredObject): Promise<LocalObject>;

@@ -258,6 +258,19 @@ const signing = z.strictObject({
   ),
 });
 
+const verification = z
+  .strictObject({
+    sample: z
+      .number()
+      .int()
+      .min(0)
+      .default(50)
+      .describe(
+        'Objects of the past that the daemon reads anew each time, beside everything since the last time.',
+      ),
+  })
+  .prefault({});
+
 const webhooks = z
   .strictObject({
     enabled: z
@@ -300,6 +313,7 @@ export const configSchema = z.strictObject({
   signing,
   retention,
   seal,
+  verification,
   schedule: z
     .strictObject({
       collect: schedule('*/5 * * * *').describe('Sessions and messages.'),
@@ -308,6 +322,7 @@ export const configSchema = z.strictObject({
       ),
       fetch: schedule('* * * * *').describe('Files, forwarded messages and legal-hold zips, one by one.'),
       seal: schedule('* * * * *'),
+      verify: schedule('41 2 * * *').describe('Checks what was archived, as `verify` does.'),
       maintain: schedule('17 3 * * *'),
     })
     .prefault({}),

@@ -77,6 +77,11 @@ export function segmentsPrefix(stream?: string): string {
 /** The log's signed head: the only key whose bytes change. */
 export const CHECKPOINT_KEY = 'log/checkpoint';
 
+/** The newest head that a witness cosigned. @param id of the witness's key, 32 bits */
+export function witnessKey(id: number): string {
+  return `log/witness/${id.toString(16).padStart(8, '0')}`;
+}
+
 const TILES = 'log/tile/';
 
 /** Hashes of the log's tree, C2SP tlog-tiles. */

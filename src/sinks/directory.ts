@@ -176,8 +176,11 @@ class DirectorySink implements Sink {
 
   async *list(prefix: string): AsyncIterable<ListedObject> {
     for await (const key of this.#keys('', prefix)) {
-      const object = await this.#translating(key, () => this.#describe(key));
-      if (object !== null) yield { ...object, hidden: false };
+      const facts = await this.#translating(key, () => ifPresent(stat(this.#path(key))));
+      if (facts === null || !facts.isFile()) continue;
+      const noted = await readNotes(this.#notes(key));
+      const version = noted?.sha256 ?? (await this.#describe(key))?.version ?? '';
+      yield { key, version, storedAt: facts.mtime, hidden: false };
     }
   }
 

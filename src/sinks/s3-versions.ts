@@ -6,6 +6,7 @@ export interface Version {
   readonly hidden: boolean;
   readonly key: string;
   readonly version: string;
+  readonly storedAt: Date;
   /** Bytes. */
   readonly size: number;
 }
@@ -32,10 +33,16 @@ export async function* oldestVersions(
   while (input !== null) {
     const page: ListObjectVersionsCommandOutput = await fetchPage(input);
     // Within one key the newest comes first, so the last one before the next key is the oldest.
-    for (const { Key, VersionId, Size, IsLatest } of page.Versions ?? []) {
+    for (const { Key, VersionId, Size, IsLatest, LastModified } of page.Versions ?? []) {
       const key = (Key ?? '').slice(above.length);
       if (oldest !== null && oldest.key !== key) yield oldest;
-      oldest = { key, version: VersionId ?? UNVERSIONED, size: Size ?? 0, hidden: IsLatest === false };
+      oldest = {
+        key,
+        version: VersionId ?? UNVERSIONED,
+        size: Size ?? 0,
+        storedAt: LastModified ?? new Date(0),
+        hidden: IsLatest === false,
+      };
     }
     const { NextKeyMarker: KeyMarker, NextVersionIdMarker: VersionIdMarker } = page;
     input =

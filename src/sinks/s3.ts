@@ -33,8 +33,6 @@ const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 const IDLE_TIMEOUT_MS = 60_000;
-/** A listing does not tell locks, so each object is asked for; this many at a time. */
-const HEADS_AT_ONCE = 32;
 
 export interface S3SinkOptions {
   readonly bucket: string;
@@ -298,28 +296,11 @@ class S3Sink implements Sink {
     const versions = oldestVersions(this.#folder(prefix), (input) =>
       this.#retrying(prefix, () => this.#client.send(new ListObjectVersionsCommand(input))),
     );
-    let batch: Version[] = [];
-    for await (const version of versions) {
-      batch.push(version);
-      if (batch.length < HEADS_AT_ONCE) continue;
-      yield* await this.#describeAll(batch);
-      batch = [];
-    }
-    yield* await this.#describeAll(batch);
+    for await (const { key, version, storedAt, hidden } of versions) yield { key, version, storedAt, hidden };
   }
 
   async close(): Promise<void> {
     this.#client.destroy();
-  }
-
-  async #describeAll(versions: readonly Version[]): Promise<readonly ListedObject[]> {
-    const objects = await Promise.all(
-      versions.map(async ({ key, version, hidden }) => {
-        const object = await this.#headOf(key, version);
-        return object === null ? [] : [{ ...object, hidden }];
-      }),
-    );
-    return objects.flat();
   }
 
   /** Null when the store has no such version, also when the id cannot be one of its own. */

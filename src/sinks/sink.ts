@@ -17,8 +17,12 @@ export interface StoredObject {
   readonly lock: ObjectLock | null;
 }
 
-/** A stored object, as a listing finds it: the oldest version of its key. */
-export interface ListedObject extends StoredObject {
+/** A key as a listing finds it, with its oldest version. */
+export interface ListedObject {
+  readonly key: string;
+  readonly version: string;
+  /** When it was stored, by the store's clock. */
+  readonly storedAt: Date;
   /** A later version or a delete marker stands before it: whoever reads the key alone gets something else. */
   readonly hidden: boolean;
 }
@@ -59,7 +63,7 @@ export interface SinkReader {
   read(key: string, version?: string): Promise<Readable>;
   /** What stands at a key now that is replaced from time to time; small enough for memory. `null` when nothing does. */
   current(key: string): Promise<CurrentBytes | null>;
-  /** Every object whose key starts with `prefix`, in key order, its oldest version each. */
+  /** Every key that starts with `prefix`, in key order. */
   list(prefix: string): AsyncIterable<ListedObject>;
   close(): Promise<void>;
 }

@@ -31,6 +31,8 @@ async function verified(root: string, since?: string): Promise<VerifyReport> {
     return await verify({
       ...reading,
       signal: new AbortController().signal,
+      // Copied a moment ago, all objects are young.
+      now: () => Date.now() + 86_400_000,
       ...(since === undefined ? {} : { since }),
     });
   } finally {

@@ -1,16 +1,15 @@
 /** The published log against itself: entries, tiles and head must be one tree. */
 import { hasCode } from '../../errors.ts';
-import { CHECKPOINT_KEY, type Tile, tileKey } from '../../segments/layout.ts';
+import { CHECKPOINT_KEY, type Tile, tileKey, witnessKey } from '../../segments/layout.ts';
 import type { SinkReader } from '../../sinks/sink.ts';
 import { type Checkpoint, openCheckpoint } from '../checkpoint.ts';
-import { consistencyProof, verifyConsistency } from '../consistency.ts';
-import { verifyCosignatures } from '../cosignature.ts';
 import { EMPTY_FRONTIER, type Frontier, frontierRoot, grow } from '../frontier.ts';
 import { formatVerifierKey, type NoteKey, type WitnessKey } from '../key.ts';
 import { openPublished, type PlacedEntry, type PublishedLog, readEntries, readTile } from '../published.ts';
 import type { ReadSubtree } from '../subtree.ts';
 import { TILE_WIDTH } from '../tiles.ts';
 import { entryHash, HASH_BYTES } from '../tree.ts';
+import { readTestimony, requireExtends } from '../witness.ts';
 import type { Report } from './finding.ts';
 
 /**
@@ -32,46 +31,32 @@ export async function checkHead(
     report({ check: 'checkpoint', what: error.phrase, key: CHECKPOINT_KEY, expected, found: error.message });
     return undefined;
   }
-  const signed = cosigners(log, witnesses);
-  for (const { name } of witnesses.filter(({ name }) => !signed.includes(name))) {
-    report({ check: 'witness', what: 'the witness has not cosigned', key: CHECKPOINT_KEY, expected: name });
+  for (const witness of witnesses) {
+    const expected = `cosigned by ${formatVerifierKey(witness)}`;
+    await readTestimony(sink, log, key, witness).catch((error: unknown) => {
+      if (!hasCode(error, 'proof-invalid')) throw error;
+      const subject = witnessKey(witness.id);
+      report({ check: 'witness', what: error.phrase, key: subject, expected, found: error.message });
+    });
   }
   return log;
 }
 
-function cosigners({ note }: PublishedLog, witnesses: readonly WitnessKey[]): readonly string[] {
-  try {
-    return verifyCosignatures(note, witnesses).map(({ name }) => name);
-  } catch (error) {
-    if (hasCode(error, 'proof-invalid')) return [];
-    throw error;
-  }
-}
-
 /** Whether the log still begins with the head that was saved before; a finding says where not. @param saved a signed note */
 export async function checkHistory(
-  { checkpoint, readSubtree }: PublishedLog,
+  log: PublishedLog,
   saved: string,
   key: NoteKey,
   report: Report,
 ): Promise<Checkpoint | undefined> {
   const older = openCheckpoint(saved, key, key.name).checkpoint;
-  const told = {
-    check: 'history',
-    key: CHECKPOINT_KEY,
-    expected: `begins with the saved ${older.size} entries`,
-  } as const;
-  if (older.size > checkpoint.size) {
-    report({ ...told, what: 'the log went back', found: `${checkpoint.size} entries` });
-    return undefined;
-  }
-  if (older.size === 0) return older;
   try {
-    verifyConsistency(older, checkpoint, await consistencyProof(readSubtree, older.size, checkpoint.size));
+    await requireExtends(log, older);
     return older;
   } catch (error) {
     if (!hasCode(error, 'proof-invalid')) throw error;
-    report({ ...told, what: 'the log does not extend the saved head', found: error.message });
+    const expected = `begins with the saved ${older.size} entries`;
+    report({ check: 'history', what: error.phrase, key: CHECKPOINT_KEY, expected, found: error.message });
     return undefined;
   }
 }

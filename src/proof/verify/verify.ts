@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { ArchiverError } from '../../errors.ts';
-import { ARCHIVE_KEY, objectsPrefix, segmentsPrefix } from '../../segments/layout.ts';
+import { ARCHIVE_KEY, CHECKPOINT_KEY, objectsPrefix, segmentsPrefix } from '../../segments/layout.ts';
 import type { ListedObject, ObjectLock, SinkReader, StoredObject } from '../../sinks/sink.ts';
 import type { Checkpoint } from '../checkpoint.ts';
 import type { EntryLock, LogEntry } from '../entry.ts';
@@ -31,9 +31,11 @@ export interface VerifyOptions {
   readonly witnesses?: readonly WitnessKey[];
   /** A head saved earlier, as a signed note: only what came since is looked at. */
   readonly since?: string;
-  /** Read so many objects, chosen at random; of the others only that they are there, and their locks. Default: all. */
+  /** Read so many objects, chosen at random; of the others only presence, size and lock are looked at. Default: all. */
   readonly sample?: number;
   readonly random?: () => number;
+  /** Milliseconds. */
+  readonly now?: () => number;
   readonly signal: AbortSignal;
   readonly onFinding?: Report;
   /** Told how many objects are to be looked at, then each. */
@@ -78,54 +80,87 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   const older = since === undefined ? undefined : await checkHistory(log, since, key, report);
   const from = older?.size ?? 0;
 
-  const stored: StoredEntry[] = [];
-  const named = new Set<string>();
-  const sound = await checkEntries(sink, log, from, report, ({ entry, index }) => {
+  const named = new KeySet();
+  const first = createHash('sha256');
+  const sound = await checkEntries(sink, log, from, report, ({ entry, bytes, index }) => {
     totals.entries += 1;
-    if (entry.type !== 'segment' && entry.type !== 'object') return;
-    if (named.has(entry.key))
+    first.update(bytes);
+    if (!isStored(entry)) return;
+    if (named.has(entry.key)) {
       report({ check: 'log', what: 'two entries name one object', key: entry.key, found: `entry ${index}` });
+    }
     named.add(entry.key);
-    stored.push(entry);
   });
   // Entries that are not the log's would blame objects that are right.
   if (!sound) return { checkpoint, text: note, findings, ...totals };
   const account = await checkIdentity(sink, checkpoint.size, key, report);
 
-  const read = chosen(stored, options);
+  const isChosen = choice(from, checkpoint.size, options);
   const times: CoveredTime[] = [];
-  const intact = new Set<StoredEntry>();
+  let coverageIsWhole = from === 0;
+  const again = createHash('sha256');
   const checker = await SegmentChecker.create();
   try {
     let done = 0;
-    const waiting = stored.values();
+    const entries = readEntries(sink, from, checkpoint.size);
     const work = async (): Promise<void> => {
-      for (const entry of waiting) {
+      for (;;) {
         if (signal.aborted) throw new ArchiverError('interrupted', 'verification was interrupted');
-        const object = await checkPresence(sink, entry, report);
-        totals.objects += 1;
-        if (object !== undefined && read.has(entry)) {
-          if (await checkContent(options, checker, entry, object, account, times, report)) intact.add(entry);
-          totals.read += 1;
-          totals.bytes += entry.bytes;
-          if (entry.type === 'segment') totals.records += entry.count;
+        const { value } = await entries.next();
+        if (value === undefined) return;
+        again.update(value.bytes);
+        const { entry, index } = value;
+        if (isStored(entry)) {
+          const object = await checkPresence(sink, entry, report);
+          totals.objects += 1;
+          const reads = object !== undefined && isChosen(index);
+          const intact =
+            reads && (await checkContent(options, checker, entry, object, account, times, report));
+          if (entry.type === 'segment' && entry.stream === 'coverage' && !intact) coverageIsWhole = false;
+          if (reads) {
+            totals.read += 1;
+            totals.bytes += entry.bytes;
+            if (entry.type === 'segment') totals.records += entry.count;
+          }
         }
         done += 1;
-        options.onProgress?.({ expected: stored.length, done });
+        options.onProgress?.({ expected: totals.entries, done });
       }
     };
-    options.onProgress?.({ expected: stored.length, done });
     const workers = Array.from({ length: AT_ONCE }, work);
     await Promise.allSettled(workers);
     await Promise.all(workers);
   } finally {
     checker.close();
   }
+  if (first.digest('hex') !== again.digest('hex')) {
+    report({ check: 'log', what: 'the entries changed while they were read', key: CHECKPOINT_KEY });
+  }
   // Of a part of the coverage nothing can be said; what took the rest away is a finding already.
-  const coverage = stored.filter((entry) => entry.type === 'segment' && entry.stream === 'coverage');
-  if (from === 0 && coverage.every((entry) => intact.has(entry))) totals.lost = checkCoverage(times, report);
+  if (coverageIsWhole) totals.lost = checkCoverage(times, report);
   if (from === 0) await checkUnlogged(options, named, checkpoint.size, report);
   return { checkpoint, text: note, findings, ...totals };
+}
+
+function isStored(entry: LogEntry): entry is StoredEntry {
+  return entry.type === 'segment' || entry.type === 'object';
+}
+
+/** Keys by hash, in memory that their length does not matter for. */
+class KeySet {
+  readonly #hashes = new Set<string>();
+
+  add(key: string): void {
+    this.#hashes.add(hashOf(key));
+  }
+
+  has(key: string): boolean {
+    return this.#hashes.has(hashOf(key));
+  }
+}
+
+function hashOf(key: string): string {
+  return createHash('sha256').update(key).digest('base64url').slice(0, 22);
 }
 
 /** Who the archive says it is. @returns the account of entry 0 */
@@ -163,14 +198,16 @@ async function checkIdentity(sink: SinkReader, size: number, key: NoteKey, repor
   return identity.account;
 }
 
-function chosen(
-  stored: readonly StoredEntry[],
+/** Which entries' objects are read. */
+function choice(
+  from: number,
+  to: number,
   { sample, random = Math.random }: VerifyOptions,
-): ReadonlySet<StoredEntry> {
-  if (sample === undefined || sample >= stored.length) return new Set(stored);
+): (index: number) => boolean {
+  if (sample === undefined || sample >= to - from) return () => true;
   const places = new Set<number>();
-  while (places.size < sample) places.add(Math.floor(random() * stored.length));
-  return new Set(stored.filter((_entry, place) => places.has(place)));
+  while (places.size < sample) places.add(from + Math.floor(random() * (to - from)));
+  return (index) => places.has(index);
 }
 
 /** The version that the entry names, its size and its lock. */
@@ -248,13 +285,16 @@ async function checkContent(
   }
 }
 
+/** A crash between putting an object and naming it in the log is repaired within this time, or somebody looks into it. */
+const UNDERWAY_MS = 3_600_000;
+
 /**
- * Objects that the log does not name. One that was put a moment ago has its entry in the next head, so the log is asked
- * once more about those.
+ * Objects that the log does not name. One that was put a moment ago has its entry in a head to come: the log is asked once
+ * more about those, and what is younger than an hour is left to the next time.
  */
 async function checkUnlogged(
-  { sink, key }: VerifyOptions,
-  named: ReadonlySet<string>,
+  { sink, key, now = Date.now }: VerifyOptions,
+  named: KeySet,
   size: number,
   report: Report,
 ): Promise<void> {
@@ -270,12 +310,12 @@ async function checkUnlogged(
   }
   if (unlogged.length === 0) return;
   const later = new Set<string>();
-  const now = await checkHead(sink, key, [], report);
-  for await (const { entry } of readEntries(sink, size, now?.checkpoint.size ?? size)) {
+  const newer = await checkHead(sink, key, [], report);
+  for await (const { entry } of readEntries(sink, size, newer?.checkpoint.size ?? size)) {
     if (entry.type === 'segment' || entry.type === 'object') later.add(entry.key);
   }
-  for (const { key: unknown, version } of unlogged) {
-    if (later.has(unknown)) continue;
+  for (const { key: unknown, version, storedAt } of unlogged) {
+    if (later.has(unknown) || now() - storedAt.getTime() < UNDERWAY_MS) continue;
     report({ check: 'unlogged', what: 'the log does not name the object', key: unknown, version });
   }
 }
