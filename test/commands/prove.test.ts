@@ -13,8 +13,9 @@ import {
 } from '../../src/proof/key.ts';
 import { type Ended, runArchiver, writeConfig } from '../support/command.ts';
 import { PUBLIC_KEY, SIGNING_KEY } from '../support/log.ts';
+import { startS3Fake } from '../support/s3-fake.ts';
 import { type SealedArchive, sealedArchive } from '../support/sealed-archive.ts';
-import { expectRefusal } from './stage.ts';
+import { expectRefusal, setStage } from './stage.ts';
 
 let archive: SealedArchive;
 /** What `prove` wrote of the subject. */
@@ -216,6 +217,25 @@ describe('prove refuses an archive', () => {
     expectRefusal(await tampered((root) => change(head(root), size)), 19, 'signature');
     expectRefusal(await tampered((root) => rm(head(root))), 6, 'checkpoint');
   });
+});
+
+test('prove fetches the versions that the log names from a bucket, and leaves nothing behind', async () => {
+  const s3 = await startS3Fake({ isMutable: (key) => key === 'log/checkpoint' || key.includes('.p/') });
+  onTestFinished(() => s3.close());
+  const { bucket, url: endpoint, credentials } = s3;
+  const stage = await setStage({ sink: { s3: { bucket, endpoint, forcePathStyle: true, ...credentials } } });
+  for (const args of [['init'], ['collect'], ['seal', '--all']]) await stage.succeeds(...args);
+  const sql = 'select message_id, count(*) as n from messages group by all order by n desc limit 1';
+  const [{ message_id: id, n }] = JSON.parse(await stage.succeeds('query', '--json', sql));
+  const [out, scratch] = [await temporary(), await temporary()];
+  const args = ['prove', '--message', id, '--out', out, '--config', stage.config];
+  const ended = await runArchiver(args, { TMPDIR: scratch });
+  expect(ended).toMatchObject({ code: 0, stderr: '' });
+  const proofs = (await readdir(out)).filter((name) => name.endsWith('.tlog-proof'));
+  expect(proofs.length).toBeGreaterThanOrEqual(Number(n));
+  expect(await readdir(scratch)).toEqual([]);
+  const paths = proofs.map((name) => join(out, name));
+  expect(await verify(...paths, '--key', PUBLIC_KEY)).toMatchObject({ code: 0 });
 });
 
 describe('verify-proof', () => {
