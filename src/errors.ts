@@ -121,6 +121,10 @@ const TABLE = {
     exit: 19,
     hint: 'What was checked does not hold. Keep the bytes as they are, and compare them with another copy of the archive.',
   },
+  'record-not-found': {
+    exit: 25,
+    hint: 'Check the id with `zoom-chat-archiver query`. What is not sealed and published yet cannot be proven: `zoom-chat-archiver seal --all`.',
+  },
   'bad-key': {
     exit: 20,
     hint: 'Give the key as one line, as it was made: name, id and key with `+` between them.',

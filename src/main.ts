@@ -9,12 +9,14 @@ import { coverageCommand } from './commands/coverage.ts';
 import { initCommand } from './commands/init.ts';
 import { keygenCommand } from './commands/keygen.ts';
 import { migrateCommand } from './commands/migrate.ts';
+import { proveCommand } from './commands/prove.ts';
 import { queryCommand } from './commands/query.ts';
 import { repairCommand } from './commands/repair.ts';
 import { runCommand } from './commands/run.ts';
 import { sealCommand } from './commands/seal.ts';
 import { statusCommand } from './commands/status.ts';
 import { verifyCommand } from './commands/verify.ts';
+import { verifyProofCommand } from './commands/verify-proof.ts';
 import { ArchiverError, asArchiverError } from './errors.ts';
 import { redactSecrets } from './log.ts';
 import { installStopSignals } from './scheduler/stop.ts';
@@ -72,6 +74,8 @@ async function main(argv: readonly string[]): Promise<number> {
     coverageCommand(io),
     repairCommand(io),
     queryCommand(io),
+    proveCommand(io),
+    verifyProofCommand(io),
   ]) {
     program.addCommand(command.copyInheritedSettings(program));
   }

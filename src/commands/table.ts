@@ -19,8 +19,11 @@ export function renderTable(head: readonly string[], rows: readonly (readonly un
 function cell(value: unknown): string {
   if (value === null || value === undefined) return '';
   if (typeof value === 'number' || typeof value === 'bigint') return value.toLocaleString('en-US');
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
-  // What a message holds must not steer the terminal.
-  const plain = text.replace(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, ' ');
+  const plain = printable(typeof value === 'string' ? value : JSON.stringify(value));
   return plain.length > 120 ? `${plain.slice(0, 119)}…` : plain;
+}
+
+/** Text of others on one line: what a message holds must not steer the terminal. */
+export function printable(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, ' ');
 }

@@ -35,10 +35,11 @@ export async function openPublished(sink: SinkReader, key: NoteKey): Promise<Pub
 }
 
 /** An entry in its place. */
-export interface PlacedEntry {
+export interface PlacedEntry<Entry extends LogEntry = LogEntry> {
   readonly index: number;
+  /** As they stand in the log. */
   readonly bytes: Uint8Array;
-  readonly entry: LogEntry;
+  readonly entry: Entry;
 }
 
 /**

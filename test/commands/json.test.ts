@@ -5,7 +5,18 @@ import { runArchiver } from '../support/command.ts';
 import { PUBLIC_KEY } from '../support/log.ts';
 import { expectRefusal, setStage } from './stage.ts';
 
-const COMMANDS = ['init', 'migrate', 'check-config', 'run', 'collect', 'seal', 'status', 'query'];
+const COMMANDS = [
+  'init',
+  'migrate',
+  'check-config',
+  'run',
+  'collect',
+  'seal',
+  'status',
+  'query',
+  'prove',
+  'verify-proof',
+];
 
 test('help names every command, and each has its own', async () => {
   const all = await runArchiver(['help']);

@@ -1,0 +1,251 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Command, Option } from 'commander';
+import { ArchiverError } from '../errors.ts';
+import { formatVerifierKey, type NoteKey, parseNoteKey } from '../proof/key.ts';
+import { openPublished, type PlacedEntry, type PublishedLog } from '../proof/published.ts';
+import { proverOf, type SegmentEntry } from '../proof/record-proof.ts';
+import { loggedSegments } from '../query/logged-segments.ts';
+import {
+  type FoundRecord,
+  MESSAGE_STREAMS,
+  MessageSearch,
+  type WantedRecords,
+} from '../query/message-records.ts';
+import { checkFile, type SegmentFiles } from '../query/segment-files.ts';
+import { messageId } from '../record.ts';
+import { factText } from '../segments/format.ts';
+import type { SinkReader } from '../sinks/sink.ts';
+import { checkIdentity } from './archive.ts';
+import { type CommandIo, type CommonFlags, openContext, openSink } from './context.ts';
+import { readNoteKey } from './public-keys.ts';
+import { openSegmentFiles, withProgress } from './segments.ts';
+import { printable } from './table.ts';
+
+interface ProveFlags extends CommonFlags {
+  readonly message: string;
+  readonly session?: string;
+  readonly kind?: string;
+  readonly key?: string;
+  readonly out: string;
+}
+
+/** `prove`: a proof for every archived record of a message, from the archive alone. */
+export function proveCommand(io: CommandIo): Command {
+  return new Command('prove')
+    .description(
+      'write a proof and the bytes of every archived version of a message, for somebody without the archive',
+    )
+    .requiredOption('--message <id>', 'id of the message')
+    .requiredOption('--out <folder>', 'where to write; made when missing')
+    .option('--session <id>', 'only in this session')
+    .addOption(new Option('--kind <kind>', 'only this version').choices(['sent', 'edited', 'deleted']))
+    .option('--key <vkey>', "the log's public key, or a file that holds it; else that of archive.json")
+    .option('--json', 'print the result as JSON')
+    .addHelpText(
+      'after',
+      `
+Every record becomes two files: NAME.record, the bytes that were hashed, and NAME.tlog-proof. Give both away, and the
+public key by another way; \`verify-proof\` checks them without the archive.
+
+Example:
+  $ zoom-chat-archiver prove --message 9bb4b1d8-0b5d-4a5c-9e0f-2f4a1a2b3c4d --out ./evidence`,
+    )
+    .action(async (_flags: unknown, command: Command) => {
+      const flags = command.optsWithGlobals<ProveFlags>();
+      const context = openContext(flags, 'warn');
+      const given = flags.key === undefined ? undefined : await readNoteKey(flags.key);
+      const sink = openSink(context);
+      let files: SegmentFiles | undefined;
+      try {
+        const identity = await checkIdentity(sink, context.account);
+        const key = given ?? parseNoteKey(identity.key);
+        const log = await openPublished(sink, key);
+        const segments = await loggedSegments(sink, log, MESSAGE_STREAMS);
+        files = await openSegmentFiles(io, context, sink);
+        const proofs = await proveAll(io, { log, sink, files, segments }, wantedBy(flags));
+        if (proofs.length === 0) throw notFound(flags, segments.length);
+        await writeProofs(flags.out, proofs);
+        tell(io, flags, { key, isGiven: given !== undefined, log, segments: segments.length }, proofs);
+      } finally {
+        await files?.close();
+        await sink.close();
+      }
+    });
+}
+
+function wantedBy({ message, session, kind }: ProveFlags): WantedRecords {
+  return {
+    messageId: messageId(message),
+    ...(session === undefined ? {} : { session }),
+    ...(kind === undefined ? {} : { kind }),
+  };
+}
+
+function notFound({ message, session, kind }: ProveFlags, segments: number): ArchiverError {
+  const where = session === undefined ? '' : ` in session ${session}`;
+  return new ArchiverError('record-not-found', 'the archive has no such record', {
+    detail: `${kind ?? 'any version'} of message ${message}${where}, in ${segments} segments looked at`,
+  });
+}
+
+interface Searched {
+  readonly log: PublishedLog;
+  readonly sink: SinkReader;
+  readonly files: SegmentFiles;
+  readonly segments: readonly PlacedEntry<SegmentEntry>[];
+}
+
+interface RecordProof {
+  /** Without extension. */
+  readonly name: string;
+  readonly segment: string;
+  readonly found: FoundRecord;
+  readonly proof: string;
+  readonly record: string;
+}
+
+/** Proofs of what is wanted, in the log's order. Nothing counts as looked at that is not exactly what the log names. */
+async function proveAll(
+  io: CommandIo,
+  { log, sink, files, segments }: Searched,
+  wanted: WantedRecords,
+): Promise<readonly RecordProof[]> {
+  const search = await MessageSearch.create();
+  try {
+    const perSegment = await withProgress(io, 'searching', segments, async (placed) => {
+      const { key, version, stream } = placed.entry;
+      if ((await sink.head(key, version)) === null)
+        throw new ArchiverError('proof-invalid', 'a segment of the log is missing', { detail: key });
+      const path = await files.file(key, version);
+      await checkFile(path, placed.entry);
+      const rows = await search.find(path, stream, wanted);
+      await files.release(key);
+      if (rows === undefined) return [];
+      const prove = await proverOf(log, placed, rows.leaves);
+      return Promise.all(
+        rows.found.map(async (found): Promise<RecordProof> => {
+          const record = `${factText(found.fact)}\n${found.record}`;
+          return {
+            name: nameOf(wanted, found),
+            segment: key,
+            found,
+            proof: await prove(found.row),
+            record,
+          };
+        }),
+      );
+    });
+    // The same fact seen twice at one moment, in two segments, is one record to prove.
+    const byName = new Map<string, RecordProof>();
+    for (const proof of perSegment.flat()) if (!byName.has(proof.name)) byName.set(proof.name, proof);
+    return [...byName.values()];
+  } finally {
+    search.close();
+  }
+}
+
+/** Id, kind and first digits of the record's hash; what Zoom sent must not choose a folder. */
+function nameOf({ messageId: id }: WantedRecords, { fact: { kind, stream }, hash }: FoundRecord): string {
+  const words = [id, stream, kind].map((word) => word.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 64));
+  return [...words, hash.slice(0, 16)].join('.');
+}
+
+/** Writes all files or, where one stands with other bytes, none. Fails with `usage`. */
+async function writeProofs(folder: string, proofs: readonly RecordProof[]): Promise<void> {
+  const wanted = proofs.flatMap(({ name, proof, record }) => [
+    { path: join(folder, `${name}.record`), bytes: Buffer.from(record) },
+    { path: join(folder, `${name}.tlog-proof`), bytes: Buffer.from(proof) },
+  ]);
+  try {
+    await mkdir(folder, { recursive: true });
+    const missing: typeof wanted = [];
+    for (const file of wanted) if (!(await stands(file.path, file.bytes))) missing.push(file);
+    for (const { path, bytes } of missing) await create(path, bytes);
+  } catch (cause) {
+    if (cause instanceof ArchiverError) throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new ArchiverError('usage', 'the proofs cannot be written', { cause, detail: why });
+  }
+}
+
+/** False where nothing stands. */
+async function stands(path: string, bytes: Buffer): Promise<boolean> {
+  try {
+    if (bytes.equals(await readFile(path))) return true;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+  throw occupied(path);
+}
+
+async function create(path: string, bytes: Buffer): Promise<void> {
+  try {
+    await writeFile(path, bytes, { flag: 'wx' });
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) throw occupied(path);
+    // A part of a file would stand in the way of the next try.
+    await rm(path, { force: true });
+    throw error;
+  }
+}
+
+function occupied(path: string): ArchiverError {
+  const phrase = 'a file with other bytes stands there; give another folder';
+  return new ArchiverError('usage', phrase, { detail: path });
+}
+
+function isErrno(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}
+
+interface Told {
+  readonly key: NoteKey;
+  readonly isGiven: boolean;
+  readonly log: PublishedLog;
+  /** How many were looked at. */
+  readonly segments: number;
+}
+
+function tell(
+  io: CommandIo,
+  { message, out, json }: ProveFlags,
+  { key, isGiven, log, segments }: Told,
+  proofs: readonly RecordProof[],
+): void {
+  const { origin, size } = log.checkpoint;
+  const records = proofs.map(({ name, segment, found: { fact, drift, hash } }) => ({
+    stream: fact.stream,
+    kind: fact.kind,
+    session: fact.session_id,
+    observedAt: new Date(fact.observed_at).toISOString(),
+    drift,
+    hash,
+    segment,
+    proof: join(out, `${name}.tlog-proof`),
+    record: join(out, `${name}.record`),
+  }));
+  const vkey = formatVerifierKey(key);
+  const keyFrom = isGiven ? 'given' : 'archive.json';
+  if (json) {
+    io.out(
+      JSON.stringify({
+        message: messageId(message),
+        log: { origin, size },
+        key: vkey,
+        keyFrom,
+        segments,
+        records,
+      }),
+    );
+    return;
+  }
+  for (const { stream, kind, session, observedAt, drift, proof } of records) {
+    const what = `${stream} ${kind}${drift ? ' (drift)' : ''} in session ${session}, observed ${observedAt}`;
+    io.out(`${printable(what)}\n  ${printable(proof)}`);
+  }
+  io.out(`${records.length} records proven by log ${origin} at size ${size}; ${segments} segments looked at`);
+  if (!isGiven)
+    io.out(`note: the public key was taken from the archive itself, whose owner may change it: ${vkey}`);
+}
