@@ -26,8 +26,8 @@ const ROOT = resolve(import.meta.dirname, '..');
 const FOLDER = join(ROOT, 'demo-archive');
 const CONFIG = join(FOLDER, 'archiver.yaml');
 const SIGNING_KEY = join(FOLDER, 'signing.key');
-const SESSIONS = 60;
-const MESSAGES = 12_000;
+const SESSIONS = 40;
+const MESSAGES = 8_000;
 const DEEDS_PER_SECOND = 50;
 /** A day less than the activity logs are asked for by default. */
 const LOOK_BACK_MS = 179 * 86_400_000;
@@ -94,7 +94,14 @@ async function demo({ corpus, keepRunning }: Flags): Promise<boolean> {
 
   step('Create the archive');
   await writeConfig(emulator);
-  await archiver(['keygen', '--name', 'archive.example.com/demo', '--out', fromRoot(SIGNING_KEY), '--json']);
+  const made = await program([
+    'keygen',
+    '--name',
+    'archive.example.com/demo',
+    '--out',
+    fromRoot(SIGNING_KEY),
+    '--json',
+  ]);
   await archiver(['init', '--json']);
 
   step(`Collect six months while people write, ${DEEDS_PER_SECOND} deeds a second`);
@@ -137,6 +144,10 @@ async function demo({ corpus, keepRunning }: Flags): Promise<boolean> {
 
   step('Ask for holes: every period that was to be looked at');
   await archiver(['coverage']);
+
+  step('Verify the archive as an auditor does: by its place and the public key alone');
+  const { key } = JSON.parse(made) as { key: string };
+  await program(['verify', '--archive', fromRoot(join(FOLDER, 'archive')), '--key', key]);
 
   step('Result');
   const admitted = (name: string): number => (first.admitted[name] ?? 0) + (second.admitted[name] ?? 0);
@@ -282,8 +293,12 @@ async function collect(url: string): Promise<Collected> {
 }
 
 /** Runs one command of the archiver as a process of its own, as anybody would, and shows what it prints. */
-async function archiver(args: readonly string[]): Promise<string> {
-  const line = ['dist/main.js', '--config', fromRoot(CONFIG), ...args];
+function archiver(args: readonly string[]): Promise<string> {
+  return program(['--config', fromRoot(CONFIG), ...args]);
+}
+
+async function program(args: readonly string[]): Promise<string> {
+  const line = ['dist/main.js', ...args];
   sayCommand(line);
   const started = performance.now();
   const output = await processes.run(line);

@@ -152,8 +152,10 @@ describe('a valid file', () => {
         streams: { cron: '*/5 * * * *', timezone: 'UTC', jitter: 10_000 },
         fetch: { cron: '* * * * *', timezone: 'UTC', jitter: 10_000 },
         seal: { cron: '* * * * *', timezone: 'UTC', jitter: 10_000 },
+        verify: { cron: '41 2 * * *', timezone: 'UTC', jitter: 10_000 },
         maintain: { cron: '17 3 * * *', timezone: 'UTC', jitter: 10_000 },
       },
+      verification: { sample: 50 },
       metrics: { host: '127.0.0.1', port: 9464 },
       log: { level: 'info' },
       webhooks: {

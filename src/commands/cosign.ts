@@ -37,7 +37,7 @@ Example:
       const flags = self.optsWithGlobals<CosignFlags>();
       const witness = parseSignerKey(readFileSync(flags.witnessKey, 'utf8').trim());
       const last = existsSync(flags.state) ? readFileSync(flags.state, 'utf8') : undefined;
-      const reading = openReading(flags);
+      const reading = await openReading(flags, io);
       try {
         const time = Math.floor(Date.now() / 1000);
         const { checkpoint, text } = await cosignPublished(reading.sink, reading.key, witness, last, time);

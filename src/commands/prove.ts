@@ -2,7 +2,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { ArchiverError } from '../errors.ts';
-import { formatVerifierKey, type NoteKey, parseNoteKey } from '../proof/key.ts';
+import { formatVerifierKey, type NoteKey } from '../proof/key.ts';
 import { openPublished, type PlacedEntry, type PublishedLog } from '../proof/published.ts';
 import { proverOf, type SegmentEntry } from '../proof/record-proof.ts';
 import { loggedSegments } from '../query/logged-segments.ts';
@@ -16,23 +16,21 @@ import { checkFile, type SegmentFiles } from '../query/segment-files.ts';
 import { messageId } from '../record.ts';
 import { factText } from '../segments/format.ts';
 import type { SinkReader } from '../sinks/sink.ts';
-import { checkIdentity } from './archive.ts';
-import { type CommandIo, type CommonFlags, openContext, openSink } from './context.ts';
-import { readNoteKey } from './public-keys.ts';
-import { openSegmentFiles, withProgress } from './segments.ts';
+import type { CommandIo } from './context.ts';
+import { openReading, type ReadingFlags, withReadingOptions } from './reading.ts';
+import { withProgress } from './segments.ts';
 import { printable } from './table.ts';
 
-interface ProveFlags extends CommonFlags {
+interface ProveFlags extends ReadingFlags {
   readonly message: string;
   readonly session?: string;
   readonly kind?: string;
-  readonly key?: string;
   readonly out: string;
 }
 
 /** `prove`: a proof for every archived record of a message, from the archive alone. */
 export function proveCommand(io: CommandIo): Command {
-  return new Command('prove')
+  const command = new Command('prove')
     .description(
       'write a proof and the bytes of every archived version of a message, for somebody without the archive',
     )
@@ -40,8 +38,8 @@ export function proveCommand(io: CommandIo): Command {
     .requiredOption('--out <folder>', 'where to write; made when missing')
     .option('--session <id>', 'only in this session')
     .addOption(new Option('--kind <kind>', 'only this version').choices(['sent', 'edited', 'deleted']))
-    .option('--key <vkey>', "the log's public key, or a file that holds it; else that of archive.json")
-    .option('--json', 'print the result as JSON')
+    .option('--json', 'print the result as JSON');
+  return withReadingOptions(command)
     .addHelpText(
       'after',
       `
@@ -51,25 +49,18 @@ public key by another way; \`verify-proof\` checks them without the archive.
 Example:
   $ zoom-chat-archiver prove --message 9bb4b1d8-0b5d-4a5c-9e0f-2f4a1a2b3c4d --out ./evidence`,
     )
-    .action(async (_flags: unknown, command: Command) => {
-      const flags = command.optsWithGlobals<ProveFlags>();
-      const context = openContext(flags, 'warn');
-      const given = flags.key === undefined ? undefined : await readNoteKey(flags.key);
-      const sink = openSink(context);
-      let files: SegmentFiles | undefined;
+    .action(async (_flags: unknown, self: Command) => {
+      const flags = self.optsWithGlobals<ProveFlags>();
+      const { sink, key, files, close } = await openReading(flags, io);
       try {
-        const identity = await checkIdentity(sink, context.account);
-        const key = given ?? parseNoteKey(identity.key);
         const log = await openPublished(sink, key);
         const segments = await loggedSegments(sink, log, MESSAGE_STREAMS);
-        files = await openSegmentFiles(io, context, sink);
         const proofs = await proveAll(io, { log, sink, files, segments }, wantedBy(flags));
         if (proofs.length === 0) throw notFound(flags, segments.length);
         await writeProofs(flags.out, proofs);
-        tell(io, flags, { key, isGiven: given !== undefined, log, segments: segments.length }, proofs);
+        tell(io, flags, { key, log, segments: segments.length }, proofs);
       } finally {
-        await files?.close();
-        await sink.close();
+        await close();
       }
     });
 }
@@ -202,7 +193,6 @@ function isErrno(error: unknown, code: string): boolean {
 
 interface Told {
   readonly key: NoteKey;
-  readonly isGiven: boolean;
   readonly log: PublishedLog;
   /** How many were looked at. */
   readonly segments: number;
@@ -211,7 +201,7 @@ interface Told {
 function tell(
   io: CommandIo,
   { message, out, json }: ProveFlags,
-  { key, isGiven, log, segments }: Told,
+  { key, log, segments }: Told,
   proofs: readonly RecordProof[],
 ): void {
   const { origin, size } = log.checkpoint;
@@ -227,14 +217,12 @@ function tell(
     record: join(out, `${name}.record`),
   }));
   const vkey = formatVerifierKey(key);
-  const keyFrom = isGiven ? 'given' : 'archive.json';
   if (json) {
     io.out(
       JSON.stringify({
         message: messageId(message),
         log: { origin, size },
         key: vkey,
-        keyFrom,
         segments,
         records,
       }),
@@ -246,6 +234,5 @@ function tell(
     io.out(`${printable(what)}\n  ${printable(proof)}`);
   }
   io.out(`${records.length} records proven by log ${origin} at size ${size}; ${segments} segments looked at`);
-  if (!isGiven)
-    io.out(`note: the public key was taken from the archive itself, whose owner may change it: ${vkey}`);
+  io.out(`verifies with ${vkey}`);
 }

@@ -34,6 +34,7 @@ import {
 } from './context.ts';
 import { warnAboutSettings } from './preflight.ts';
 import { collectedStreams } from './streams.ts';
+import { runWatch } from './watch.ts';
 import { runCollect, runSeal } from './work.ts';
 
 /** Errors after which the state of the archive or the ledger is unknown: stop, and let start-up recover. */
@@ -191,6 +192,7 @@ async function lead(parts: Parts, leadership: Leadership, io: CommandIo): Promis
       job('collect', true, collectPart('reports')),
       job('streams', true, collectPart('units')),
       job('fetch', true, collectPart('links')),
+      job('verify', false, (stop) => runWatch({ context, db, sink, lease, metrics, stop })),
       job('maintain', false, async () => {
         // A clock that runs ahead must not forget what Zoom can serve again.
         const now = Math.min(context.now(), await lastAskedAt(db, context.account));

@@ -47,14 +47,14 @@ Examples:
     )
     .action(async (_flags: unknown, self: Command) => {
       const flags = self.optsWithGlobals<VerifyFlags>();
-      const reading = openReading(flags);
+      const reading = await openReading(flags, io);
       const progress = createProgress(io, 'verifying');
       try {
         let expected = 0;
         const report = await verify({
           sink: reading.sink,
           key: reading.key,
-          fetch: (object) => reading.fetch(object),
+          files: reading.files,
           signal: AbortSignal.any([io.drain, io.interrupt]),
           ...(flags.requireWitness === undefined ? {} : { witnesses: flags.requireWitness }),
           ...(flags.since === undefined ? {} : { since: readFileSync(flags.since, 'utf8') }),

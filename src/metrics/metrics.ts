@@ -72,6 +72,8 @@ export interface Metrics {
   holdFilesNotReady(waiting: { files: number }): void;
   /** Entries of the archive's log that the published checkpoint covers. */
   logSize(entries: number): void;
+  /** A verification of the archive ended at this moment, with so many findings. */
+  verified(verification: { at: number; findings: number }): void;
   segmentPut(segment: { stream: string; class: string; bytes: number }): void;
   /** Seconds that one of the collecting workers spent: waiting for Zoom, reading and hashing, waiting for the ledger. */
   collectStage(stage: { stage: 'fetch' | 'parse' | 'admit'; seconds: number }): void;
@@ -224,6 +226,8 @@ export function createMetrics(
   );
 
   const logSize = gauge('log_size', "Entries of the archive's log that its published checkpoint covers.", []);
+  const verifiedAt = gauge('verify_timestamp_seconds', 'When the daemon verified the archive last.', []);
+  const verifyFindings = gauge('verify_findings', 'What that verification found wrong.', []);
   const stagedRecords = gauge('staged_records', 'Records in the ledger that no segment holds yet.', []);
   const stagedBytes = gauge(
     'staged_bytes',
@@ -298,6 +302,8 @@ export function createMetrics(
   // prom-client starts a gauge without labels at 0, which would claim an empty ledger before anyone has looked.
   for (const unknown of [
     logSize,
+    verifiedAt,
+    verifyFindings,
     stagedRecords,
     stagedBytes,
     leaseGeneration,
@@ -396,6 +402,10 @@ export function createMetrics(
     },
     logSize(entries) {
       logSize.set(entries);
+    },
+    verified({ at, findings }) {
+      verifiedAt.set(at / 1000);
+      verifyFindings.set(findings);
     },
     segmentPut(segment) {
       segments.inc({ stream: segment.stream, class: classLabel(segment.class) });

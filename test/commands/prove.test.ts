@@ -64,7 +64,6 @@ describe('prove', () => {
       message: archive.subject[0].messageId,
       log: { origin: 'archive.example.com/test', size: expect.any(Number) },
       key: PUBLIC_KEY,
-      keyFrom: 'archive.json',
       segments: new Set(archive.records.map(({ key }) => key)).size,
     });
     const known = archive.subject.map(({ stream, kind, session, hash, key }) => ({
@@ -104,21 +103,22 @@ describe('prove', () => {
     const expected = archive.subject.filter((row) => row.kind === kind).length;
     expect(stdout).toMatch(new RegExp(`^${expected} records proven by log archive.example.com/test`, 'm'));
     expect(stdout).toContain(`messages ${kind} in session ${session}`);
-    expect(stdout).not.toContain('note:');
+    expect(stdout).toContain(`verifies with ${PUBLIC_KEY}`);
     expect(await readdir(folder)).toHaveLength(2 * expected);
   });
 
-  test('says when it had to take the key from the archive; a file may hold the key', async () => {
+  test('needs no configuration where place and key are given; a file may hold the key', async () => {
     const [{ messageId }] = archive.subject;
     const folder = await temporary();
     await writeFile(join(folder, 'key'), `${PUBLIC_KEY}\n`);
-    const [without, given] = await Promise.all([
-      prove('--message', messageId, '--out', join(folder, 'one')),
-      prove('--message', messageId, '--out', join(folder, 'two'), '--key', join(folder, 'key'), '--json'),
+    const place = ['--archive', archive.root, '--key', join(folder, 'key')];
+    const given = await runArchiver([
+      ...['prove', '--message', messageId, '--out', join(folder, 'two'), '--json'],
+      ...place,
     ]);
-    expect(without.stdout).toMatch(/^note: .*taken from the archive itself.*$/m);
-    expect(JSON.parse(given.stdout)).toMatchObject({ key: PUBLIC_KEY, keyFrom: 'given' });
-    expect(await readdir(join(folder, 'one'))).toEqual(await readdir(join(folder, 'two')));
+    expect(given).toMatchObject({ code: 0, stderr: '' });
+    expect(JSON.parse(given.stdout)).toMatchObject({ key: PUBLIC_KEY });
+    expect(await readdir(join(folder, 'two'))).toEqual(await readdir(evidence));
   });
 
   test('writes the same again, and never over other bytes', async () => {

@@ -47,5 +47,6 @@ export async function comeToRest({ emulator, folder, config, start }: Scene): Pr
   const pass = await runArchiver(['collect', '--json', '--config', config]);
   expect(JSON.parse(pass.stdout)).toMatchObject({ complete: true });
   expect(await runArchiver(['seal', '--all', '--config', config])).toMatchObject({ code: 0 });
+  expect(await runArchiver(['verify', '--config', config])).toMatchObject({ code: 0 });
   reckon(emulator, await readArchive(join(folder, 'archive')), start, last);
 }

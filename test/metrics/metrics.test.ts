@@ -58,6 +58,7 @@ test('each report of a stage arrives under its name, in base units', async () =>
   });
   metrics.unitsFailing(new Map([['messages', 2]]));
   metrics.logSize(77);
+  metrics.verified({ at: AT, findings: 2 });
   metrics.staged({ records: 5, bytes: 4096 });
   metrics.segmentPut({ stream: 'messages', class: 'default', bytes: 1000 });
   metrics.sealStep({ step: 'put', seconds: 0.3 });
@@ -94,6 +95,8 @@ test('each report of a stage arrives under its name, in base units', async () =>
     'retention_gap_sessions{within="6h"} 3',
     'units_failing{stream="messages"} 2',
     'log_size 77',
+    `verify_timestamp_seconds ${AT / 1000}`,
+    'verify_findings 2',
     'staged_records 5',
     'staged_bytes 4096',
     'segments_total{stream="messages",class="default"} 1',

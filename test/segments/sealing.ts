@@ -10,7 +10,9 @@ import type { Lease } from '../../src/ledger/lease.ts';
 import type { LockFor } from '../../src/ledger/staging.ts';
 import { endUnit } from '../../src/ledger/units.ts';
 import { silentLog } from '../../src/log.ts';
-import { parseSignerKey } from '../../src/proof/key.ts';
+import { parseNoteKey, parseSignerKey } from '../../src/proof/key.ts';
+import { verify } from '../../src/proof/verify/verify.ts';
+import { fetchedFiles } from '../../src/query/segment-files.ts';
 import { type Candidate, instant } from '../../src/record.ts';
 import { parseSegmentKey } from '../../src/segments/layout.ts';
 import { startLog } from '../../src/segments/publish.ts';
@@ -196,6 +198,12 @@ export async function verifyArchive(place: Place, target: FaultySink, admitted: 
     `select key, version from segments where state = 'committed' order by key collate "C"`,
   );
   expect(committed.map(({ key }) => key)).toEqual(keys);
+  const files = await fetchedFiles(target.sink, new AbortController().signal);
+  const key = parseNoteKey(PUBLIC_KEY);
+  // Entry 0 is all that its beginning writes here; archive.json is the business of `init`.
+  const { findings } = await verify({ sink: target.sink, key, files, signal: new AbortController().signal });
+  await files.close();
+  expect(findings).toEqual([expect.objectContaining({ check: 'identity', what: 'archive.json is missing' })]);
   const { entries } = await readLog(target.sink);
   const [first, ...logged] = entries;
   expect(first).toMatchObject({ type: 'archive', account: 'account-1', key: PUBLIC_KEY });

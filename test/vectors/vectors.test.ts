@@ -26,7 +26,8 @@ const vectors = readdirSync(INVALID).map((folder) => {
 });
 
 async function verified(root: string, since?: string): Promise<VerifyReport> {
-  const reading = openReading({ config: '', archive: root, key: KEY });
+  const io = { interrupt: new AbortController().signal };
+  const reading = await openReading({ config: '', archive: root, key: KEY }, io);
   try {
     return await verify({
       ...reading,

@@ -1,5 +1,6 @@
 /** The whole archive, checked by somebody who trusts nothing but a public key (design sections 5 and 8). */
 import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { ArchiverError } from '../../errors.ts';
 import { ARCHIVE_KEY, CHECKPOINT_KEY, objectsPrefix, segmentsPrefix } from '../../segments/layout.ts';
@@ -13,20 +14,17 @@ import type { Finding, Report } from './finding.ts';
 import { checkEntries, checkHead, checkHistory } from './log.ts';
 import { type CoveredTime, SegmentChecker } from './segment.ts';
 
-/** A version of an object, on local disk or on its way there. */
-export interface LocalObject {
-  readonly path: string;
-  /** Lower-case hex. */
-  readonly sha256: string;
+/** Brings segments to local disk, where DuckDB can read them. */
+export interface LocalFiles {
+  file(key: string, version: string): Promise<string>;
   /** Frees what was copied. */
-  release(): Promise<void>;
+  release(key: string): Promise<void>;
 }
 
 export interface VerifyOptions {
   readonly sink: SinkReader;
   readonly key: NoteKey;
-  /** Brings a version to local disk for DuckDB, hashing it on the way. */
-  readonly fetch: (object: StoredObject) => Promise<LocalObject>;
+  readonly files: LocalFiles;
   /** Witnesses that must have cosigned the head. */
   readonly witnesses?: readonly WitnessKey[];
   /** A head saved earlier, as a signed note: only what came since is looked at. */
@@ -114,8 +112,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
           const object = await checkPresence(sink, entry, report);
           totals.objects += 1;
           const reads = object !== undefined && isChosen(index);
-          const intact =
-            reads && (await checkContent(options, checker, entry, object, account, times, report));
+          const intact = reads && (await checkContent(options, checker, entry, account, times, report));
           if (entry.type === 'segment' && entry.stream === 'coverage' && !intact) coverageIsWhole = false;
           if (reads) {
             totals.read += 1;
@@ -253,10 +250,9 @@ function lockText(lock: ObjectLock | EntryLock): string {
 
 /** @returns whether its bytes are those of the entry */
 async function checkContent(
-  { sink, fetch }: VerifyOptions,
+  { sink, files }: VerifyOptions,
   checker: SegmentChecker,
   entry: StoredEntry,
-  object: StoredObject,
   account: string,
   times: CoveredTime[],
   report: Report,
@@ -264,25 +260,28 @@ async function checkContent(
   const { key, version, sha256: expected } = entry;
   const what = 'the object has other bytes';
   if (entry.type === 'object') {
-    const hash = createHash('sha256');
-    for await (const chunk of await sink.read(key, version)) hash.update(chunk as Buffer);
-    const found = hash.digest('hex');
+    const found = await sha256Of(await sink.read(key, version));
     if (found !== expected) report({ check: 'object', what, key, version, expected, found });
     return found === expected;
   }
-  const local = await fetch(object);
+  const path = await files.file(key, version);
   try {
-    if (local.sha256 !== expected) {
-      report({ check: 'object', what, key, version, expected, found: local.sha256 });
-    }
+    const found = await sha256Of(createReadStream(path, { highWaterMark: 1 << 20 }));
+    if (found !== expected) report({ check: 'object', what, key, version, expected, found });
     // Also of other bytes: what exactly is wrong with them helps whoever has to explain it.
-    await checker.check(local.path, entry, account, report);
-    if (entry.stream === 'coverage' && local.sha256 === expected)
-      times.push(...(await checker.coverage(local.path)));
-    return local.sha256 === expected;
+    await checker.check(path, entry, account, report);
+    const intact = found === expected;
+    if (entry.stream === 'coverage' && intact) times.push(...(await checker.coverage(path)));
+    return intact;
   } finally {
-    await local.release();
+    await files.release(key);
   }
+}
+
+async function sha256Of(bytes: AsyncIterable<unknown>): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of bytes) hash.update(chunk as Buffer);
+  return hash.digest('hex');
 }
 
 /** A crash between putting an object and naming it in the log is repaired within this time, or somebody looks into it. */
