@@ -6,6 +6,7 @@ import { scopeTag } from '../../src/record.ts';
 import type { SealEvents } from '../../src/segments/seal.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import { type Ledger, leaseOf, NOW, openLedger, POSTGRES } from '../ledger/ledgers.ts';
+import { KINDS } from '../sinks/places.ts';
 import { folder } from './building.ts';
 import {
   type Admitted,
@@ -13,6 +14,7 @@ import {
   type FaultySink,
   fillLedger,
   LOCK,
+  openRealS3,
   SINKS,
   sealAll,
   sha256,
@@ -80,6 +82,19 @@ describe.each(SINKS)('sealing into $name', (kind) => {
     expect(await target.rubbish()).toEqual([]);
   });
 });
+
+const realS3 = KINDS.find(({ name }) => name === 'a real S3')?.missing ?? null;
+
+test.skipIf(realS3 !== null)(
+  `into a real S3, seals what verifies${realS3 === null ? '' : ` (${realS3})`}`,
+  async () => {
+    const ledger = await openLedger(POSTGRES);
+    const admitted = await fillLedger(ledger);
+    const target = await openRealS3();
+    await sealAll({ ...ledger, sink: target.sink, spool: await folder() });
+    await verifyArchive(ledger.place, target, admitted);
+  },
+);
 
 describe('sealing', () => {
   test('drains between two segments, and the next run goes on', async () => {

@@ -22,6 +22,7 @@ import type { ObjectLock, Sink } from '../../src/sinks/sink.ts';
 import { DAY, message, page, stagedRecords } from '../ledger/candidates.ts';
 import { type Ledger, NOW, type Place } from '../ledger/ledgers.ts';
 import { unitEnd } from '../ledger/unit-end.ts';
+import { KINDS } from '../sinks/places.ts';
 import { PUBLIC_KEY, readLog, SIGNING_KEY } from '../support/log.ts';
 import { type S3FakeOptions, startS3Fake } from '../support/s3-fake.ts';
 import { brokenRules, CEPH_RGW_16, PREFIX, s3SinkOn } from '../support/s3-sink.ts';
@@ -78,6 +79,19 @@ async function openDirectory(): Promise<FaultySink> {
     },
     rubbish: () => readdir(join(root, '.incoming')),
   };
+}
+
+/** A store named by the environment; see `test/sinks/places.ts`. Without faults. */
+export async function openRealS3(): Promise<FaultySink> {
+  const kind = KINDS.find(({ name }) => name === 'a real S3');
+  const started = await kind?.start();
+  const opened = await started?.open();
+  if (started === undefined || opened === undefined) throw new Error('there is no real S3');
+  onTestFinished(async () => {
+    await opened.close();
+    await started.stop();
+  });
+  return { sink: opened.sink, failNextPut: () => undefined, rubbish: () => opened.rubbish() };
 }
 
 /** The methods of a sink that has private fields, bound to it. */

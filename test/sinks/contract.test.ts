@@ -245,6 +245,31 @@ for (const kind of KINDS) {
       await forgiveRaces();
     });
 
+    test('replaces a key only from the state that was named, and the same bytes again are a success', async () => {
+      const HEAD = 'log/checkpoint';
+      const type = 'text/plain; charset=utf-8';
+      expect(await place.sink.current(HEAD)).toBeNull();
+      await expect(place.sink.replace(HEAD, ONE, 'no such state', type)).rejects.toMatchObject({
+        code: 'sink-conflict',
+      });
+      const first = await place.sink.replace(HEAD, ONE, null, type);
+      expect(await place.sink.current(HEAD)).toEqual(first);
+      expect(first.bytes).toEqual(ONE);
+      expect((await place.sink.replace(HEAD, ONE, null, type)).tag).toBe(first.tag);
+      await expect(place.sink.replace(HEAD, TWO, null, type)).rejects.toMatchObject({
+        code: 'sink-conflict',
+      });
+      const second = await place.sink.replace(HEAD, TWO, first.tag, type);
+      expect(second.tag).not.toBe(first.tag);
+      await expect(place.sink.replace(HEAD, Buffer.from('three'), first.tag, type)).rejects.toMatchObject({
+        code: 'sink-conflict',
+      });
+      expect((await place.sink.current(HEAD))?.bytes).toEqual(TWO);
+      const objects: string[] = [];
+      for await (const { key } of place.sink.list('log/')) objects.push(key);
+      expect(objects).toEqual([HEAD]);
+    });
+
     // Where the store lets every writer in, further versions are its doing: the first one is what counts.
     async function forgiveRaces(): Promise<void> {
       if (place.createsOnly) return;
