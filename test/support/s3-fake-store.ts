@@ -90,7 +90,7 @@ const PROBE_KEY = /^\.probe\/[0-9a-f-]{36}\/[a-z-]+$/;
 /** One bucket: its versions, their locks, and the list of rules that were broken on it. */
 export class FakeStore {
   readonly violations: Violation[] = [];
-  readonly rules: StoreRules;
+  rules: StoreRules;
   /** Oldest first. */
   readonly #versions = new Map<string, FakeVersion[]>();
   #serial = 0;

@@ -2,16 +2,11 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { listObjects, listVersions } from './s3-fake-listing.ts';
 import { FakeUploads } from './s3-fake-multipart.ts';
-import {
-  type FakeLock,
-  FakeStore,
-  type FakeVersion,
-  Refused,
-  type StoreRules,
-  type Violation,
-} from './s3-fake-store.ts';
+import { type FakeLock, FakeStore, Refused, type StoreRules, type Violation } from './s3-fake-store.ts';
 import {
   header,
+  headersOf,
+  lockConfigurationXml,
   lockFromHeaders,
   lockFromXml,
   parseTarget,
@@ -73,6 +68,8 @@ export interface S3Fake {
   failNext(fault: Fault): void;
   /** Drops the faults that no request has met. */
   forgetFaults(): void;
+  /** From now on these rules hold instead of those it was started with. */
+  breakRules(rules: StoreRules): void;
   /** Changes bytes behind the client's back, as a bad disk or a bad operator would. */
   tamper(key: string, bytes: Buffer): void;
   close(): Promise<void>;
@@ -150,6 +147,9 @@ export async function startS3Fake(options: S3FakeOptions = {}): Promise<S3Fake> 
     requests,
     forgetFaults: () => void faults.splice(0),
     failNext: (fault) => faults.push({ fault, after: fault.after ?? 0 }),
+    breakRules(rules) {
+      store.rules = { ...store.rules, ...rules };
+    },
     tamper(key, bytes) {
       const found: { bytes: Buffer } = store.find(key, undefined);
       found.bytes = bytes;
@@ -243,7 +243,7 @@ function respond(
       };
     case 'GET bucket?object-lock':
       if (!store.locking) throw new Refused(404, 'ObjectLockConfigurationNotFoundError');
-      return { status: 200, xml: lockConfiguration(options) };
+      return { status: 200, xml: lockConfigurationXml(options.defaultLock) };
     case 'PUT object':
       return putObject(store, options, request, target.key, body);
     case 'HEAD object':
@@ -252,7 +252,7 @@ function respond(
       return {
         status: 200,
         bytes: found.bytes,
-        headers: { ...describe(store, found), 'content-length': String(found.bytes.length) },
+        headers: { ...headersOf(found, store.versioned), 'content-length': String(found.bytes.length) },
       };
     }
     case 'GET object?retention': {
@@ -298,18 +298,6 @@ function respond(
   }
 }
 
-function lockConfiguration({ defaultLock }: S3FakeOptions): Xml {
-  const retention: Xml =
-    defaultLock === undefined
-      ? []
-      : [
-          ['Mode', defaultLock.mode],
-          ['Days', defaultLock.days],
-        ];
-  const rule: Xml = defaultLock === undefined ? [] : [['Rule', [['DefaultRetention', retention]]]];
-  return [['ObjectLockConfiguration', [['ObjectLockEnabled', 'Enabled'], ...rule]]];
-}
-
 function putObject(
   store: FakeStore,
   options: S3FakeOptions,
@@ -341,21 +329,5 @@ function putObject(
   return {
     status: 200,
     headers: { etag: created.etag, ...(store.versioned ? { 'x-amz-version-id': created.version } : {}) },
-  };
-}
-
-function describe(store: FakeStore, found: FakeVersion): Record<string, string> {
-  return {
-    etag: found.etag,
-    'content-type': found.contentType,
-    'last-modified': found.modified.toUTCString(),
-    ...found.metadata,
-    ...(store.versioned ? { 'x-amz-version-id': found.version } : {}),
-    ...(found.lock === null
-      ? {}
-      : {
-          'x-amz-object-lock-mode': found.lock.mode,
-          'x-amz-object-lock-retain-until-date': found.lock.retainUntil.toISOString(),
-        }),
   };
 }
