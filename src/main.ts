@@ -8,6 +8,7 @@ import { coverageCommand } from './commands/coverage.ts';
 import { initCommand } from './commands/init.ts';
 import { keygenCommand } from './commands/keygen.ts';
 import { migrateCommand } from './commands/migrate.ts';
+import { probeCommand } from './commands/probe.ts';
 import { queryCommand } from './commands/query.ts';
 import { repairCommand } from './commands/repair.ts';
 import { runCommand } from './commands/run.ts';
@@ -61,6 +62,7 @@ async function main(argv: readonly string[]): Promise<number> {
     initCommand(io),
     migrateCommand(io),
     checkConfigCommand(io),
+    probeCommand(io),
     runCommand(io),
     collectCommand(io),
     sealCommand(io),

@@ -5,7 +5,7 @@ import { runArchiver } from '../support/command.ts';
 import { PUBLIC_KEY } from '../support/log.ts';
 import { expectRefusal, setStage } from './stage.ts';
 
-const COMMANDS = ['init', 'migrate', 'check-config', 'run', 'collect', 'seal', 'status', 'query'];
+const COMMANDS = ['init', 'migrate', 'check-config', 'probe', 'run', 'collect', 'seal', 'status', 'query'];
 
 test('help names every command, and each has its own', async () => {
   const all = await runArchiver(['help']);
@@ -52,8 +52,10 @@ test('the life of an archive, read by a script', async () => {
     ...created,
     created: true,
     migrations: expect.arrayContaining([expect.stringMatching(/^0001-/)]),
+    locks: [],
   });
-  expect(await json('init')).toEqual({ ...created, created: false, migrations: [] });
+  expect(await json('init')).toEqual({ ...created, created: false, migrations: [], locks: [] });
+  expect(await json('probe')).toEqual({ mode: 'none', findings: [] });
   expect(await json('migrate')).toEqual({ applied: [] });
 
   const pass = await json('collect');
