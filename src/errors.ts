@@ -51,7 +51,7 @@ const TABLE = {
   },
   'sink-unlocked': {
     exit: 8,
-    hint: 'Object Lock must be enabled when the bucket is created; use such a bucket, or set retention.mode: none.',
+    hint: 'Object Lock must be enabled when the bucket is created, and the store must enforce it, which `zoom-chat-archiver probe` tries. Use such a bucket, or another retention.mode.',
   },
   'sink-full': {
     exit: 9,

@@ -9,6 +9,7 @@ import { coverageCommand } from './commands/coverage.ts';
 import { initCommand } from './commands/init.ts';
 import { keygenCommand } from './commands/keygen.ts';
 import { migrateCommand } from './commands/migrate.ts';
+import { probeCommand } from './commands/probe.ts';
 import { proveCommand } from './commands/prove.ts';
 import { queryCommand } from './commands/query.ts';
 import { repairCommand } from './commands/repair.ts';
@@ -65,6 +66,7 @@ async function main(argv: readonly string[]): Promise<number> {
     initCommand(io),
     migrateCommand(io),
     checkConfigCommand(io),
+    probeCommand(io),
     runCommand(io),
     collectCommand(io),
     sealCommand(io),

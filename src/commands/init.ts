@@ -8,6 +8,7 @@ import { migrate } from '../ledger/migrate.ts';
 import { utcDay } from '../record.ts';
 import { CHECKPOINT_KEY } from '../segments/layout.ts';
 import { publish, startLog } from '../segments/publish.ts';
+import type { Finding } from '../sinks/probe.ts';
 import type { ObjectLock, Sink } from '../sinks/sink.ts';
 import {
   type ArchiveIdentity,
@@ -29,11 +30,12 @@ import {
   openSink,
   signerOf,
 } from './context.ts';
+import { letPass, probeLocks, requireCompliance } from './lock-probe.ts';
 
 /** `init`: proves that the sink can keep its promise, prepares the ledger and creates the archive. Safe to repeat. */
 export function initCommand(io: CommandIo): Command {
   return new Command('init')
-    .description('create the archive: check the sink, migrate the ledger, write archive.json')
+    .description('create the archive: check and probe the sink, migrate the ledger, write archive.json')
     .option('--json', 'print the result as JSON')
     .addHelpText('after', '\nExample:\n  $ zoom-chat-archiver init --config archiver.yaml')
     .action(async (_flags: unknown, command: Command) => {
@@ -47,6 +49,8 @@ export function initCommand(io: CommandIo): Command {
       const sink = openSink(context);
       try {
         await sink.check(config.retention.mode);
+        const locks = await probeLocks(context, sink, io.interrupt);
+        requireCompliance(context, locks);
         const db = await openLedger(context);
         try {
           const migrations = await migrate(db);
@@ -65,7 +69,7 @@ export function initCommand(io: CommandIo): Command {
               detail: `account ${account}`,
             });
           }
-          tell(io, flags, { created: existing === undefined, archive, migrations }, config);
+          tell(io, flags, { created: existing === undefined, archive, migrations, locks }, config);
         } finally {
           await db.close();
         }
@@ -108,10 +112,12 @@ interface Initialised {
   readonly created: boolean;
   readonly archive: ArchiveIdentity;
   readonly migrations: readonly string[];
+  /** What the probe of the sink found; empty where nothing is locked. */
+  readonly locks: readonly Finding[];
 }
 
 function tell(io: CommandIo, flags: CommonFlags, done: Initialised, config: Config): void {
-  const { created, archive, migrations } = done;
+  const { created, archive, migrations, locks } = done;
   if (flags.json) {
     io.out(JSON.stringify(done));
     return;
@@ -122,5 +128,6 @@ function tell(io: CommandIo, flags: CommonFlags, done: Initialised, config: Conf
   );
   io.out(`its log verifies with ${archive.key}`);
   io.out(migrations.length === 0 ? 'ledger is up to date' : `ledger migrated: ${migrations.join(', ')}`);
+  for (const { check, meaning } of letPass(locks)) io.out(`warning: ${check} is not enforced: ${meaning}`);
   if ('directory' in config.ledger) io.out(`note: ${EMBEDDED_LEDGER_NOTE}`);
 }

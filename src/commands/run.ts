@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import type { PassPart } from '../collectors/collect.ts';
 import { processName } from '../config.ts';
-import { ArchiverError, asArchiverError } from '../errors.ts';
+import { ArchiverError, asArchiverError, hasCode } from '../errors.ts';
 import { dropOldKeys } from '../ledger/admit.ts';
 import { lastAskedAt } from '../ledger/coverage.ts';
 import type { Database } from '../ledger/database.ts';
@@ -32,6 +32,7 @@ import {
   signerOf,
   withLedger,
 } from './context.ts';
+import { watchLocks } from './lock-probe.ts';
 import { warnAboutSettings } from './preflight.ts';
 import { collectedStreams } from './streams.ts';
 import { runWatch } from './watch.ts';
@@ -126,6 +127,9 @@ export function runCommand(io: CommandIo): Command {
             log.info({ generation }, 'leading');
             metrics.lease({ held: true, generation });
             await agreeWithPublished({ db, account, sink, signer });
+            await watchLocks(context, sink, metrics, io.interrupt).catch((error: unknown) => {
+              if (!hasCode(error, 'interrupted')) throw error;
+            });
             await warnAboutSettings(context, client, metrics, io.interrupt).catch((error: unknown) =>
               log.warn({ err: String(error) }, 'the chat settings of the account cannot be checked'),
             );
@@ -152,6 +156,10 @@ async function lead(parts: Parts, leadership: Leadership, io: CommandIo): Promis
   const { lease, lost } = leadership;
   let fatal: ArchiverError | undefined;
   const over = new AbortController();
+  const endWith = (error: ArchiverError): void => {
+    fatal ??= error;
+    over.abort();
+  };
   const job = (name: keyof typeof schedule, runAtStart: boolean, run: Job['run']): Job => ({
     name,
     cron: schedule[name].cron,
@@ -193,7 +201,7 @@ async function lead(parts: Parts, leadership: Leadership, io: CommandIo): Promis
       job('streams', true, collectPart('units')),
       job('fetch', true, collectPart('links')),
       job('verify', false, (stop) => runWatch({ context, db, sink, lease, metrics, stop })),
-      job('maintain', false, async () => {
+      job('maintain', false, async (stop) => {
         // A clock that runs ahead must not forget what Zoom can serve again.
         const now = Math.min(context.now(), await lastAskedAt(db, context.account));
         await dropOldUnits(db, lease, now);
@@ -201,6 +209,11 @@ async function lead(parts: Parts, leadership: Leadership, io: CommandIo): Promis
         const dropped = await dropOldKeys(db, now);
         if (dropped.length > 0)
           context.log.info({ dropped }, 'dedup keys dropped that Zoom cannot serve again');
+        await watchLocks(context, sink, metrics, stop.interrupt).catch((error: unknown) => {
+          // What goes into such a sink from here on is not kept as promised.
+          if (hasCode(error, 'sink-unlocked')) endWith(error);
+          throw error;
+        });
       }),
     ],
     now: context.now,
@@ -213,10 +226,7 @@ async function lead(parts: Parts, leadership: Leadership, io: CommandIo): Promis
       const error = asArchiverError(run.error);
       metrics.errorSeen({ code: error.code, phrase: error.phrase });
       context.log.error({ job: run.job, code: error.code, err: error, hint: error.hint }, 'job failed');
-      if (FATAL.has(error.code)) {
-        fatal ??= error;
-        over.abort();
-      }
+      if (FATAL.has(error.code)) endWith(error);
     },
   });
   scheduler.start();

@@ -70,6 +70,11 @@ export interface Metrics {
   holdZipArchived(zip: { outcome: (typeof ZIP_OUTCOMES)[number] }): void;
   /** Legal-hold zips that Zoom lists and has not made yet. */
   holdFilesNotReady(waiting: { files: number }): void;
+  /** What a probe found out about the locks of the sink at this moment. */
+  locksProbed(probe: {
+    at: number;
+    checks: readonly { check: string; enforced: boolean | 'unknown' }[];
+  }): void;
   /** Entries of the archive's log that the published checkpoint covers. */
   logSize(entries: number): void;
   /** A verification of the archive ended at this moment, with so many findings. */
@@ -225,6 +230,16 @@ export function createMetrics(
     ['setting'],
   );
 
+  const lockEnforced = gauge(
+    'object_lock_enforced',
+    '1 where the sink kept to a rule of Object Lock when that was last tried, 0 where it did not; absent where that is not known.',
+    ['check'],
+  );
+  const lockProbed = gauge(
+    'object_lock_probe_timestamp_seconds',
+    'Unix time at which the locks of the sink were last tried; absent while this process stands by.',
+    [],
+  );
   const logSize = gauge('log_size', "Entries of the archive's log that its published checkpoint covers.", []);
   const verifiedAt = gauge('verify_timestamp_seconds', 'When the daemon verified the archive last.', []);
   const verifyFindings = gauge('verify_findings', 'What that verification found wrong.', []);
@@ -301,6 +316,7 @@ export function createMetrics(
 
   // prom-client starts a gauge without labels at 0, which would claim an empty ledger before anyone has looked.
   for (const unknown of [
+    lockProbed,
     logSize,
     verifiedAt,
     verifyFindings,
@@ -400,6 +416,13 @@ export function createMetrics(
     holdFilesNotReady({ files }) {
       holdNotReady.set(files);
     },
+    locksProbed({ at, checks }) {
+      lockEnforced.reset();
+      for (const { check, enforced } of checks) {
+        if (enforced !== 'unknown') lockEnforced.set({ check }, enforced ? 1 : 0);
+      }
+      lockProbed.set(at / 1000);
+    },
     logSize(entries) {
       logSize.set(entries);
     },
@@ -433,6 +456,9 @@ export function createMetrics(
         // A standby does not collect: what it knew of completeness would grow old without meaning anything.
         completeAt.clear();
         sinceComplete.reset();
+        // It does not probe either.
+        lockEnforced.reset();
+        lockProbed.remove();
       }
       leaseHeld.set(held ? 1 : 0);
       leaseGeneration.set(generation);

@@ -7,6 +7,7 @@ import { bodyChunks, interrupted, type Measure, measure, requireStated } from '.
 import { appendNote, readNotes } from './directory-lock.ts';
 import { checkedKey, compareKeys } from './key.ts';
 import { isAtLeast } from './lock.ts';
+import { checksOf, type Finding, finding } from './probe.ts';
 import type {
   CurrentBytes,
   ListedObject,
@@ -58,6 +59,13 @@ class DirectorySink implements Sink {
       await link(probe, `${probe}.link`).finally(() => unlink(probe));
       await unlink(`${probe}.link`);
     });
+  }
+
+  /** Nothing has to be tried: whoever owns the folder may do all of it. */
+  async probe(mode: ObjectLock['mode']): Promise<readonly Finding[]> {
+    return checksOf(mode)
+      .map((check) => finding(check, 'broken'))
+      .filter(({ essential }) => essential);
   }
 
   async #sweep(incoming: string): Promise<void> {

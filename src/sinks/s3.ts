@@ -15,8 +15,10 @@ import type { Logger } from '../log.ts';
 import { bodyChunks, bodyStream, interrupted, measure, requireStated } from './body.ts';
 import { checkedKey } from './key.ts';
 import { isAtLeast, stricter } from './lock.ts';
+import type { Finding } from './probe.ts';
 import { refusalOf, statusOf } from './s3-error.ts';
 import { lockFields, lockOf, retentionOf } from './s3-lock.ts';
+import { probeBucket } from './s3-probe.ts';
 import { type Folder, oldestVersions, UNVERSIONED, type Version } from './s3-versions.ts';
 import type {
   CurrentBytes,
@@ -66,7 +68,8 @@ export interface S3SinkOptions {
  *
  * Rights: s3:ListBucketVersions, GetObject, GetObjectVersion, PutObject, GetObjectRetention,
  * PutObjectRetention, GetBucketVersioning, GetBucketObjectLockConfiguration; and
- * BypassGovernanceRetention only where governance locks are ever to be raised to compliance.
+ * BypassGovernanceRetention only where governance locks are ever to be raised to compliance. A probe also needs
+ * DeleteObjectVersion and AbortMultipartUpload below `.probe/`, and says what it could not find out without.
  */
 export function createS3Sink(options: S3SinkOptions): Sink {
   return new S3Sink(options);
@@ -117,6 +120,25 @@ class S3Sink implements Sink {
     if (ObjectLockConfiguration?.ObjectLockEnabled !== 'Enabled') {
       throw this.#unlocked('the bucket has no Object Lock', '');
     }
+  }
+
+  async probe(mode: ObjectLock['mode'], signal?: AbortSignal): Promise<readonly Finding[]> {
+    const stopping = async <T>(step: () => Promise<T>): Promise<T> => {
+      if (signal?.aborted) throw interrupted('a canary');
+      return step().catch((error: unknown) => {
+        throw signal?.aborted ? interrupted('a canary') : error;
+      });
+    };
+    return probeBucket(
+      {
+        client: this.#client,
+        bucket: this.#bucket,
+        above: this.#prefix,
+        retrying: (call) => stopping(() => this.#retrying('', call, signal)),
+        wait: (ms) => stopping(() => this.#pause(ms, signal)),
+      },
+      mode,
+    );
   }
 
   async put(request: PutRequest, signal?: AbortSignal): Promise<PutResult> {
@@ -297,7 +319,10 @@ class S3Sink implements Sink {
     const versions = oldestVersions(this.#folder(prefix), (input) =>
       this.#retrying(prefix, () => this.#client.send(new ListObjectVersionsCommand(input))),
     );
-    for await (const { key, version, storedAt, hidden } of versions) yield { key, version, storedAt, hidden };
+    for await (const { key, version, storedAt, hidden } of versions) {
+      // The sink's own: no key of an archive begins with a dot.
+      if (!key.startsWith('.')) yield { key, version, storedAt, hidden };
+    }
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { Finding } from './probe.ts';
 
 /** How long, and how firmly, an object is kept from deletion. Mode names are S3 Object Lock's. */
 export interface ObjectLock {
@@ -89,6 +90,11 @@ export interface Sink extends SinkReader {
    * Object Lock enabled. Fails with `sink-unreachable`, `sink-denied` or `sink-unlocked`.
    */
   check(mode: ObjectLock['mode'] | 'none'): Promise<void>;
+  /**
+   * Tries on objects of its own what a place under this lock mode must not allow, and says of each attempt what
+   * became of it. Their keys begin with a dot, so none is an archive's, and no reader lists them.
+   */
+  probe(mode: ObjectLock['mode'], signal?: AbortSignal): Promise<readonly Finding[]>;
   put(request: PutRequest, signal?: AbortSignal): Promise<PutResult>;
   replace(
     key: string,

@@ -39,6 +39,7 @@ class Death {
 function dyingSink(sink: Sink, death: Death): Sink {
   return {
     check: (mode) => sink.check(mode),
+    probe: (mode, signal) => sink.probe(mode, signal),
     head: (key, version) => sink.head(key, version),
     read: (key, version) => sink.read(key, version),
     current: (key) => sink.current(key),

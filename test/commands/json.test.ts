@@ -9,6 +9,9 @@ const COMMANDS = [
   'init',
   'migrate',
   'check-config',
+  'probe',
+  'verify',
+  'cosign',
   'run',
   'collect',
   'seal',
@@ -63,8 +66,10 @@ test('the life of an archive, read by a script', async () => {
     ...created,
     created: true,
     migrations: expect.arrayContaining([expect.stringMatching(/^0001-/)]),
+    locks: [],
   });
-  expect(await json('init')).toEqual({ ...created, created: false, migrations: [] });
+  expect(await json('init')).toEqual({ ...created, created: false, migrations: [], locks: [] });
+  expect(await json('probe')).toEqual({ mode: 'none', findings: [] });
   expect(await json('migrate')).toEqual({ applied: [] });
 
   const pass = await json('collect');

@@ -57,6 +57,14 @@ test('each report of a stage arrives under its name, in base units', async () =>
     within: new Map([['6h', 3]]),
   });
   metrics.unitsFailing(new Map([['messages', 2]]));
+  metrics.locksProbed({
+    at: AT,
+    checks: [
+      { check: 'overwrite', enforced: true },
+      { check: 'checksum', enforced: false },
+      { check: 'version-delete', enforced: 'unknown' },
+    ],
+  });
   metrics.logSize(77);
   metrics.verified({ at: AT, findings: 2 });
   metrics.staged({ records: 5, bytes: 4096 });
@@ -94,6 +102,9 @@ test('each report of a stage arrives under its name, in base units', async () =>
     'retention_gap_ratio 0.25',
     'retention_gap_sessions{within="6h"} 3',
     'units_failing{stream="messages"} 2',
+    'object_lock_enforced{check="overwrite"} 1',
+    'object_lock_enforced{check="checksum"} 0',
+    `object_lock_probe_timestamp_seconds ${AT / 1000}`,
     'log_size 77',
     `verify_timestamp_seconds ${AT / 1000}`,
     'verify_findings 2',
@@ -145,6 +156,17 @@ describe('what is not known is not claimed', () => {
     metrics.oldestUncollected({ stream: 'messages', at: undefined });
     expect(await text()).not.toContain('oldest_uncollected_timestamp_seconds{');
   });
+});
+
+test('what a probe found is gone when the next does not know it, and with the lease', async () => {
+  const { metrics, text } = create();
+  metrics.lease({ held: true, generation: 1 });
+  metrics.locksProbed({ at: AT, checks: [{ check: 'overwrite', enforced: false }] });
+  metrics.locksProbed({ at: AT, checks: [{ check: 'overwrite', enforced: 'unknown' }] });
+  expect(await text()).not.toContain('object_lock_enforced{');
+  metrics.locksProbed({ at: AT, checks: [{ check: 'overwrite', enforced: true }] });
+  metrics.lease({ held: false, generation: 0 });
+  expect(await text()).not.toMatch(/object_lock_(enforced\{|probe_timestamp_seconds \d)/);
 });
 
 describe('seconds since a stream was complete', () => {

@@ -102,6 +102,7 @@ function readers(sink: Sink): Omit<Sink, 'put' | 'replace'> {
     current: (key) => sink.current(key),
     list: (prefix) => sink.list(prefix),
     check: (mode) => sink.check(mode),
+    probe: (mode, signal) => sink.probe(mode, signal),
     close: () => sink.close(),
   };
 }

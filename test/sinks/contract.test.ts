@@ -40,6 +40,15 @@ for (const kind of KINDS) {
       expect(await keysOf(place.sink)).toEqual([]);
     });
 
+    test('is probed without a trace in what it lists', async () => {
+      await place.sink.put(putOf(KEY, ONE));
+      const findings = await place.sink.probe('governance');
+      const essential = findings.filter((finding) => finding.essential);
+      expect(essential.map(({ check }) => check)).toEqual(['version-delete', 'lock-shortening', 'overwrite']);
+      expect(new Set(essential.map(({ enforced }) => enforced))).toEqual(new Set([place.locks]));
+      expect(await keysOf(place.sink)).toEqual([KEY]);
+    });
+
     test('creates an object that head, read and list give back', async () => {
       const lock = lockFor('compliance', 5);
       const { outcome, object } = await place.sink.put(putOf(KEY, ONE, { lock }));

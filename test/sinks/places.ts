@@ -24,6 +24,8 @@ export interface Place {
   rubbish(): Promise<readonly string[]>;
   /** False where the store itself lets a second writer add a version. */
   readonly createsOnly: boolean;
+  /** True where a lock holds against whoever may write. */
+  readonly locks: boolean;
   close(): Promise<void>;
 }
 
@@ -54,6 +56,7 @@ async function openDirectory(): Promise<Place> {
     sink: createDirectorySink({ root }),
     rubbish: () => readdir(join(root, '.incoming')).catch(() => []),
     createsOnly: true,
+    locks: false,
     close: () => rm(root, { recursive: true }),
   };
 }
@@ -66,6 +69,7 @@ function fakeKind(name: string, options: S3FakeOptions): PlaceKind {
       sink,
       rubbish: async () => brokenRules(fake),
       createsOnly: options.enforceIfNoneMatch ?? true,
+      locks: true,
       close: () => Promise.all([sink.close(), fake.close()]).then(() => {}),
     };
   };
@@ -87,7 +91,7 @@ async function startReal() {
       forcePathStyle: true,
       log: silentLog(),
     });
-    return { sink, rubbish: async () => [], createsOnly: false, close: () => sink.close() };
+    return { sink, rubbish: async () => [], createsOnly: false, locks: true, close: () => sink.close() };
   };
   return { open, stop: () => removeBucket(client, bucket) };
 }

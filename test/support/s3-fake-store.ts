@@ -40,11 +40,23 @@ export interface StoreRules {
   readonly ignoreLockHeaders?: boolean;
   /** Locks are accepted and dropped always, also by PutObjectRetention. */
   readonly forgetLocks?: boolean;
+  /** A locked version can be deleted by anyone. */
+  readonly deletesLocked?: boolean;
+  /** A lock can be made to end sooner. */
+  readonly shortensLocks?: boolean;
+  /** A compliance lock can be turned into a governance lock. */
+  readonly weakensLocks?: boolean;
+  /** A second put takes the place of every version of its key. */
+  readonly replacesLocked?: boolean;
+  /** Multipart uploads lose their lock, as in Ceph RGW 16. */
+  readonly dropMultipartLocks?: boolean;
+  /** What every object gets that is put without a lock. */
+  readonly defaultLock?: { readonly mode: FakeLock['mode']; readonly days: number };
   /** The last byte of every body is lost. */
   readonly truncate?: boolean;
   /** A PUT without a lock is a violation. */
   readonly requireLock?: boolean;
-  /** A key on the wire that does not start with this, or starts with it twice, is a violation. */
+  /** A key on the wire that does not start with this, or starts with it twice, is a violation. Default ''. */
   readonly prefix?: string;
   /**
    * Keys that may be written again and without a lock; on the wire, prefix included. By default the log's checkpoint, and
@@ -76,10 +88,12 @@ export interface PutInput {
   readonly ifMatch: string | undefined;
 }
 
+const PROBE_KEY = /^\.probe\/[0-9a-f-]{36}\/[a-z-]+$/;
+
 /** One bucket: its versions, their locks, and the list of rules that were broken on it. */
 export class FakeStore {
   readonly violations: Violation[] = [];
-  readonly rules: StoreRules;
+  rules: StoreRules;
   /** Oldest first. */
   readonly #versions = new Map<string, FakeVersion[]>();
   #serial = 0;
@@ -97,8 +111,9 @@ export class FakeStore {
   now(): number {
     return this.rules.now?.() ?? Date.now();
   }
+  /** A probe breaks rules to see whether the store lets it, on keys of its own. */
   violate(rule: Violation['rule'], key: string): void {
-    this.violations.push({ rule, key });
+    if (!PROBE_KEY.test(key.slice((this.rules.prefix ?? '').length))) this.violations.push({ rule, key });
   }
 
   /** All versions and markers, by key in byte order, newest first within a key: the order of S3's listing. */
@@ -133,14 +148,22 @@ export class FakeStore {
     if (requireLock && input.lock === null && !mutable) this.violate('missing-lock', key);
     const dropped = this.rules.ignoreLockHeaders || this.rules.forgetLocks;
     const { ifNoneMatch: _, ifMatch: __, ...rest } = input;
+    if (this.rules.replacesLocked) this.#versions.delete(key);
     return this.#append({
       ...rest,
       bytes: this.rules.truncate ? input.bytes.subarray(0, -1) : input.bytes,
       version: this.#nextId(),
       etag: `"${createHash('md5').update(input.bytes).digest('hex')}"`,
       modified: new Date(this.now()),
-      lock: dropped ? null : input.lock,
+      lock: dropped ? null : (input.lock ?? this.#defaultLock()),
     });
+  }
+
+  #defaultLock(): FakeLock | null {
+    const { defaultLock } = this.rules;
+    if (defaultLock === undefined) return null;
+    const retainUntil = new Date(this.now() + defaultLock.days * 86_400_000);
+    return { mode: defaultLock.mode, retainUntil };
   }
 
   /** The version asked for, or the newest; fails as S3 does when it is not there. */
@@ -164,14 +187,17 @@ export class FakeStore {
       const weaker = held.mode === 'COMPLIANCE' && lock.mode === 'GOVERNANCE';
       if (shorter || weaker) this.violate('shortened-lock', key);
       const free = held.mode === 'GOVERNANCE' && bypass;
-      if ((shorter || held.mode !== lock.mode) && !free) throw new Refused(403, 'AccessDenied');
+      const stops =
+        (shorter && !this.rules.shortensLocks) || (held.mode !== lock.mode && !this.rules.weakensLocks);
+      if (stops && !free) throw new Refused(403, 'AccessDenied');
     }
     if (!this.rules.forgetLocks) found.lock = lock;
   }
 
-  /** Deletes a version, or hides the key behind a marker. Every call is a violation: nothing in the archive deletes. */
+  /** Deletes a version, or hides the key behind a marker. A violation: nothing but a probe deletes, and only its own. */
   remove(key: string, version: string | undefined, bypass: boolean): void {
-    this.violate('delete', key);
+    if (version === undefined || bypass) this.violations.push({ rule: 'delete', key });
+    else this.violate('delete', key);
     const versions = this.#versions.get(key) ?? [];
     if (version === undefined && this.versioned) {
       const facts = { etag: '', contentType: '', metadata: {}, modified: new Date(this.now()), lock: null };
@@ -182,7 +208,8 @@ export class FakeStore {
     const found = versions[at];
     if (found === undefined) return;
     const lock = this.#activeLock(found);
-    if (lock !== null && !(lock.mode === 'GOVERNANCE' && bypass)) throw new Refused(403, 'AccessDenied');
+    const free = this.rules.deletesLocked || (lock?.mode === 'GOVERNANCE' && bypass);
+    if (lock !== null && !free) throw new Refused(403, 'AccessDenied');
     versions.splice(at, 1);
     if (versions.length === 0) this.#versions.delete(key);
   }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { type FakeLock, Refused } from './s3-fake-store.ts';
+import { type FakeLock, type FakeVersion, Refused, type StoreRules } from './s3-fake-store.ts';
 
 /** A tree of XML elements, written in order. */
 export type Xml = readonly (readonly [name: string, content: string | number | boolean | Xml])[];
@@ -97,4 +97,34 @@ export function parseTarget(request: IncomingMessage): Target {
   const [path = '', search = ''] = (request.url ?? '').split('?', 2);
   const [, bucket = '', ...rest] = path.split('/');
   return { bucket, key: decodeURIComponent(rest.join('/')), query: new URLSearchParams(search) };
+}
+
+/** The answer to GetObjectLockConfiguration. */
+export function lockConfigurationXml(defaultLock: StoreRules['defaultLock']): Xml {
+  const retention: Xml =
+    defaultLock === undefined
+      ? []
+      : [
+          ['Mode', defaultLock.mode],
+          ['Days', defaultLock.days],
+        ];
+  const rule: Xml = defaultLock === undefined ? [] : [['Rule', [['DefaultRetention', retention]]]];
+  return [['ObjectLockConfiguration', [['ObjectLockEnabled', 'Enabled'], ...rule]]];
+}
+
+/** What HEAD and GET tell of a version. */
+export function headersOf(found: FakeVersion, versioned: boolean): Record<string, string> {
+  return {
+    etag: found.etag,
+    'content-type': found.contentType,
+    'last-modified': found.modified.toUTCString(),
+    ...found.metadata,
+    ...(versioned ? { 'x-amz-version-id': found.version } : {}),
+    ...(found.lock === null
+      ? {}
+      : {
+          'x-amz-object-lock-mode': found.lock.mode,
+          'x-amz-object-lock-retain-until-date': found.lock.retainUntil.toISOString(),
+        }),
+  };
 }

@@ -1,15 +1,12 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import {
-  type FakeLock,
-  FakeStore,
-  type FakeVersion,
-  Refused,
-  type StoreRules,
-  type Violation,
-} from './s3-fake-store.ts';
+import { listObjects, listVersions } from './s3-fake-listing.ts';
+import { FakeUploads } from './s3-fake-multipart.ts';
+import { type FakeLock, FakeStore, Refused, type StoreRules, type Violation } from './s3-fake-store.ts';
 import {
   header,
+  headersOf,
+  lockConfigurationXml,
   lockFromHeaders,
   lockFromXml,
   parseTarget,
@@ -27,15 +24,21 @@ export interface S3FakeOptions extends StoreRules {
   readonly denied?: boolean;
   /** Default true. False imitates Ceph RGW 16, which does not look at x-amz-checksum-sha256. */
   readonly verifyChecksums?: boolean;
+  /** Default true. False: the hash that the client signed is not compared with the body either. */
+  readonly verifySignedHash?: boolean;
+  /** What the credentials have no right to, as `DELETE object` or `PUT object?retention`. */
+  readonly forbidden?: readonly string[];
   /** Entries in a page of a listing, default 1,000. */
   readonly pageSize?: number;
 }
 
 /** A failure to come: of the next request that fits. */
 export interface Fault {
-  readonly method: 'GET' | 'HEAD' | 'PUT' | 'DELETE';
+  readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
   /** On the wire, archive prefix included. A listing fits by the prefix it asks for. */
   readonly keyPrefix?: string;
+  /** So many requests that fit pass first; default 0. */
+  readonly after?: number;
   /** `lost`: the request changes nothing. `applied`: it takes effect, and only the answer is lost. */
   readonly effect: 'lost' | 'applied';
   /** What the client sees; `hang` never answers. */
@@ -63,6 +66,10 @@ export interface S3Fake {
   /** What was asked, in order: `PUT key`, `GET ?versions`. */
   readonly requests: readonly string[];
   failNext(fault: Fault): void;
+  /** Drops the faults that no request has met. */
+  forgetFaults(): void;
+  /** From now on these rules hold instead of those it was started with. */
+  breakRules(rules: StoreRules): void;
   /** Changes bytes behind the client's back, as a bad disk or a bad operator would. */
   tamper(key: string, bytes: Buffer): void;
   close(): Promise<void>;
@@ -77,7 +84,8 @@ const CREDENTIALS = { accessKeyId: 'fake-access-key', secretAccessKey: 'fake-sec
 export async function startS3Fake(options: S3FakeOptions = {}): Promise<S3Fake> {
   const bucket = options.bucket ?? 'archive';
   const store = new FakeStore(options);
-  const faults: Fault[] = [];
+  const uploads = new FakeUploads(store);
+  const faults: { readonly fault: Fault; after: number }[] = [];
   const requests: string[] = [];
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -85,15 +93,12 @@ export async function startS3Fake(options: S3FakeOptions = {}): Promise<S3Fake> 
     const subject = target.key === '' ? (target.query.get('prefix') ?? '') : target.key;
     requests.push(`${request.method} ${target.key}${actionOf(target)}`);
     const body = await receiveBody(request);
-    const at = faults.findIndex(
-      (fault) => fault.method === request.method && subject.startsWith(fault.keyPrefix ?? ''),
-    );
-    const fault = at < 0 ? undefined : faults.splice(at, 1)[0];
+    const fault = dueFault(request.method, subject);
     let answer: Answer = { status: 500, error: 'InternalError' };
     if (fault?.effect !== 'lost') {
       try {
         authorise(request, target);
-        answer = respond(store, options, request, target, body);
+        answer = respond({ store, uploads, options }, request, target, body);
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
         answer = { status: error.status, error: error.code };
@@ -104,6 +109,16 @@ export async function startS3Fake(options: S3FakeOptions = {}): Promise<S3Fake> 
     if (fault?.how === 'reset') request.socket.destroy();
     else
       send(response, request, fault === undefined ? answer : { status: Number(fault.how), error: 'Fault' });
+  }
+
+  function dueFault(method: string | undefined, subject: string): Fault | undefined {
+    const at = faults.findIndex(
+      ({ fault }) => fault.method === method && subject.startsWith(fault.keyPrefix ?? ''),
+    );
+    const next = faults[at];
+    if (next === undefined) return undefined;
+    next.after -= 1;
+    return next.after < 0 ? faults.splice(at, 1)[0]?.fault : undefined;
   }
 
   function authorise(request: IncomingMessage, target: Target): void {
@@ -130,7 +145,11 @@ export async function startS3Fake(options: S3FakeOptions = {}): Promise<S3Fake> 
         .flatMap(({ key, version, bytes, lock }) => (bytes === null ? [] : [{ key, version, bytes, lock }])),
     violations: store.violations,
     requests,
-    failNext: (fault) => faults.push(fault),
+    forgetFaults: () => void faults.splice(0),
+    failNext: (fault) => faults.push({ fault, after: fault.after ?? 0 }),
+    breakRules(rules) {
+      store.rules = { ...store.rules, ...rules };
+    },
     tamper(key, bytes) {
       const found: { bytes: Buffer } = store.find(key, undefined);
       found.bytes = bytes;
@@ -180,22 +199,37 @@ function errorXml(code: string): Xml {
 
 /** The sub-resource that a request is about, '' for the object or bucket itself. */
 function actionOf({ query }: Target): string {
-  const known = ['versions', 'list-type', 'versioning', 'object-lock', 'retention'];
+  const known = [
+    'versions',
+    'list-type',
+    'versioning',
+    'object-lock',
+    'retention',
+    'uploads',
+    'partNumber',
+    'uploadId',
+  ];
   const found = known.find((name) => query.has(name));
   return found === undefined ? '' : `?${found}`;
 }
 
+interface Behind {
+  readonly store: FakeStore;
+  readonly uploads: FakeUploads;
+  readonly options: S3FakeOptions;
+}
+
 function respond(
-  store: FakeStore,
-  options: S3FakeOptions,
+  { store, uploads, options }: Behind,
   request: IncomingMessage,
   target: Target,
   body: Buffer,
 ): Answer {
   const version = target.query.get('versionId') ?? undefined;
   const bypass = header(request, 'x-amz-bypass-governance-retention') === 'true';
-  const onBucket = target.key === '';
-  switch (`${request.method} ${onBucket ? 'bucket' : 'object'}${actionOf(target)}`) {
+  const call = `${request.method} ${target.key === '' ? 'bucket' : 'object'}${actionOf(target)}`;
+  if (options.forbidden?.includes(call)) throw new Refused(403, 'AccessDenied');
+  switch (call) {
     case 'HEAD bucket':
       return { status: 200 };
     case 'GET bucket?versions':
@@ -209,7 +243,7 @@ function respond(
       };
     case 'GET bucket?object-lock':
       if (!store.locking) throw new Refused(404, 'ObjectLockConfigurationNotFoundError');
-      return { status: 200, xml: [['ObjectLockConfiguration', [['ObjectLockEnabled', 'Enabled']]]] };
+      return { status: 200, xml: lockConfigurationXml(options.defaultLock) };
     case 'PUT object':
       return putObject(store, options, request, target.key, body);
     case 'HEAD object':
@@ -218,7 +252,7 @@ function respond(
       return {
         status: 200,
         bytes: found.bytes,
-        headers: { ...describe(store, found), 'content-length': String(found.bytes.length) },
+        headers: { ...headersOf(found, store.versioned), 'content-length': String(found.bytes.length) },
       };
     }
     case 'GET object?retention': {
@@ -241,6 +275,21 @@ function respond(
     case 'PUT object?retention':
       store.retain(target.key, version, lockFromXml(body), bypass);
       return { status: 200 };
+    case 'POST object?uploads': {
+      const id = uploads.begin(target.key, lockFromHeaders(request));
+      return { status: 200, xml: [['InitiateMultipartUploadResult', [['UploadId', id]]]] };
+    }
+    case 'PUT object?partNumber': {
+      const etag = uploads.addPart(target.query.get('uploadId') ?? '', body);
+      return { status: 200, headers: { etag } };
+    }
+    case 'POST object?uploadId': {
+      const { etag } = uploads.complete(target.query.get('uploadId') ?? '');
+      return { status: 200, xml: [['CompleteMultipartUploadResult', [['ETag', etag]]]] };
+    }
+    case 'DELETE object?uploadId':
+      uploads.abort(target.query.get('uploadId') ?? '');
+      return { status: 204 };
     case 'DELETE object':
       store.remove(target.key, version, bypass);
       return { status: 204 };
@@ -258,8 +307,10 @@ function putObject(
 ): Answer {
   for (const name of wrongChecksums(request, body)) {
     store.violate('wrong-checksum', key);
-    if (name === 'x-amz-content-sha256') throw new Refused(400, 'XAmzContentSHA256Mismatch');
-    if (name === 'content-md5' || (options.verifyChecksums ?? true)) throw new Refused(400, 'BadDigest');
+    if (name === 'x-amz-content-sha256' && (options.verifySignedHash ?? true))
+      throw new Refused(400, 'XAmzContentSHA256Mismatch');
+    const checksum = name === 'x-amz-checksum-sha256' && (options.verifyChecksums ?? true);
+    if (name === 'content-md5' || checksum) throw new Refused(400, 'BadDigest');
   }
   const metadata = Object.fromEntries(
     Object.keys(request.headers)
@@ -279,79 +330,4 @@ function putObject(
     status: 200,
     headers: { etag: created.etag, ...(store.versioned ? { 'x-amz-version-id': created.version } : {}) },
   };
-}
-
-function describe(store: FakeStore, found: FakeVersion): Record<string, string> {
-  return {
-    etag: found.etag,
-    'content-type': found.contentType,
-    'last-modified': found.modified.toUTCString(),
-    ...found.metadata,
-    ...(store.versioned ? { 'x-amz-version-id': found.version } : {}),
-    ...(found.lock === null
-      ? {}
-      : {
-          'x-amz-object-lock-mode': found.lock.mode,
-          'x-amz-object-lock-retain-until-date': found.lock.retainUntil.toISOString(),
-        }),
-  };
-}
-
-function listVersions(store: FakeStore, query: URLSearchParams, pageSize: number): Xml {
-  const prefix = query.get('prefix') ?? '';
-  const keyMarker = query.get('key-marker') ?? '';
-  const versionMarker = query.get('version-id-marker') ?? '';
-  const limit = Math.min(Number(query.get('max-keys') ?? 1000), pageSize);
-  const all = store.listed();
-  const marked = all.findIndex(({ key, version }) => key === keyMarker && version === versionMarker);
-  const rest = all
-    .filter(({ key }, at) => (marked >= 0 ? at > marked : isAfter(key, keyMarker)))
-    .filter(({ key }) => key.startsWith(prefix));
-  const page = rest.slice(0, limit);
-  const last = page.at(-1);
-  const truncated = rest.length > page.length && last !== undefined;
-  const entries: Xml = page.map((one) => [
-    one.bytes === null ? 'DeleteMarker' : 'Version',
-    [
-      ['Key', one.key],
-      ['VersionId', one.version],
-      ['IsLatest', all[all.indexOf(one) - 1]?.key !== one.key],
-      ['ETag', one.etag],
-      ['Size', one.bytes?.length ?? 0],
-      ['LastModified', one.modified.toISOString()],
-    ],
-  ]);
-  const next: Xml = truncated
-    ? [
-        ['NextKeyMarker', last.key],
-        ['NextVersionIdMarker', last.version],
-      ]
-    : [];
-  return [['ListVersionsResult', [['IsTruncated', truncated], ...next, ...entries]]];
-}
-
-function listObjects(store: FakeStore, query: URLSearchParams, pageSize: number): Xml {
-  const prefix = query.get('prefix') ?? '';
-  const after = query.get('continuation-token') ?? query.get('start-after') ?? '';
-  const limit = Math.min(Number(query.get('max-keys') ?? 1000), pageSize);
-  const newest = store.listed().filter((one, at, all) => all[at - 1]?.key !== one.key && one.bytes !== null);
-  const rest = newest.filter(({ key }) => key.startsWith(prefix) && isAfter(key, after));
-  const page = rest.slice(0, limit);
-  const last = page.at(-1);
-  const truncated = rest.length > page.length && last !== undefined;
-  const entries: Xml = page.map((one) => [
-    'Contents',
-    [
-      ['Key', one.key],
-      ['ETag', one.etag],
-      ['Size', one.bytes?.length ?? 0],
-      ['LastModified', one.modified.toISOString()],
-    ],
-  ]);
-  const next: Xml = truncated ? [['NextContinuationToken', last.key]] : [];
-  return [['ListBucketResult', [['KeyCount', page.length], ['IsTruncated', truncated], ...next, ...entries]]];
-}
-
-function isAfter(key: string, marker: string): boolean {
-  return marker === '' || Buffer.compare(Buffer.from(key), Buffer.from(marker)) > 0;
 }

@@ -8,7 +8,11 @@ import type { S3Fake, S3FakeOptions } from './s3-fake.ts';
 export const PREFIX = 'archive/a1/';
 
 /** How a store is unlike AWS. */
-export const CEPH_RGW_16: S3FakeOptions = { enforceIfNoneMatch: false, verifyChecksums: false };
+export const CEPH_RGW_16: S3FakeOptions = {
+  enforceIfNoneMatch: false,
+  verifyChecksums: false,
+  dropMultipartLocks: true,
+};
 
 /** A sink below {@link PREFIX} that does not pause between two tries. The caller closes it. */
 export function s3SinkOn(fake: S3Fake, changes: Partial<S3SinkOptions> = {}): Sink {
