@@ -43,6 +43,9 @@ export const PLAN_SETTINGS =
   'set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set jit = off; ' +
   'set plan_cache_mode = force_generic_plan; set enable_partition_pruning = off';
 
+/** Between two statements of a transaction nothing of ours takes so long. */
+const FROZEN_MS = 5_000;
+
 /** Postgres 14 or later. Fails with `ledger-unreachable`. */
 export async function openPostgres(options: PostgresOptions): Promise<Database> {
   const pool = new pg.Pool({
@@ -50,6 +53,8 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
     max: options.connections,
     application_name: 'zoom-chat-archiver',
     connectionTimeoutMillis: 10_000,
+    // A process that froze within a transaction holds the lease's row: Postgres ends it, or no standby could take over.
+    idle_in_transaction_session_timeout: FROZEN_MS,
     types: TYPES,
     onConnect: (client) => client.query(PLAN_SETTINGS).then(() => undefined),
   });

@@ -61,7 +61,7 @@ export async function beginLog(
 /**
  * Gives entries that were committed without a place the next ones, in the order of their commit as far as it is known.
  * Selecting what has no place yet, never what came after some id: a lower id may become visible later.
- * Fails with `lease-lost`, and with `log-diverged` where no log was begun.
+ * Fails with `lease-lost`, and with `log-diverged` where no log was begun; where nothing waits it looks at neither.
  * @param advance the frontier after these entries, by the frontier before
  * @returns how many
  */
@@ -71,6 +71,11 @@ export async function placeEntries(
   limit: number,
   advance: (frontier: Uint8Array, entries: readonly string[]) => Uint8Array,
 ): Promise<number> {
+  const waiting = await db.query(
+    'select 1 from log_entries where account = $1 and entry_index is null limit 1',
+    [lease.account],
+  );
+  if (waiting.length === 0) return 0;
   return db.transaction(async (tx) => {
     const guard = await tx.query('select 1 from lease where account = $1 and generation = $2 for share', [
       lease.account,

@@ -113,8 +113,8 @@ test('a leader that froze in the middle of a pass finds its lease gone when it w
   await message(frozen, 'another process holds the lease; waiting');
   standby.signal('SIGTERM');
   expect((await standby.ended).code).toBe(0);
-  // The one that woke leads again, with a generation of its own.
-  await frozen.line((line) => line.includes('"msg":"leading"') && line.includes('"generation":3'));
+  // The one that woke leads again, with a generation of its own; `init` had the first.
+  await frozen.line((line) => line.includes('"msg":"leading"') && line.includes('"generation":4'));
   frozen.signal('SIGTERM');
   expect((await frozen.ended).code).toBe(0);
   await comeToRest(stage);

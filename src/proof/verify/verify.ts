@@ -93,7 +93,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   if (!sound) return { checkpoint, text: note, findings, ...totals };
   const account = await checkIdentity(sink, checkpoint.size, key, report);
 
-  const isChosen = choice(from, checkpoint.size, options);
+  const isChosen = choice(Math.max(from, 1), checkpoint.size, options);
   const times: CoveredTime[] = [];
   let coverageIsWhole = from === 0;
   const again = createHash('sha256');
