@@ -57,7 +57,8 @@ export function goneCandidate(
   return candidate(kind, { kind: gone, subject, name, value: null }, gone, account, observedAt);
 }
 
-const contextRecord = z.object({
+/** What a record of the stream is. */
+export const contextRecord = z.object({
   kind: z.string(),
   subject: z.string(),
   name: z.string(),
