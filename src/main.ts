@@ -9,6 +9,7 @@ import { initCommand } from './commands/init.ts';
 import { keygenCommand } from './commands/keygen.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { queryCommand } from './commands/query.ts';
+import { rebuildLedgerCommand } from './commands/rebuild-ledger.ts';
 import { repairCommand } from './commands/repair.ts';
 import { runCommand } from './commands/run.ts';
 import { sealCommand } from './commands/seal.ts';
@@ -67,6 +68,7 @@ async function main(argv: readonly string[]): Promise<number> {
     statusCommand(io),
     coverageCommand(io),
     repairCommand(io),
+    rebuildLedgerCommand(io),
     queryCommand(io),
   ]) {
     program.addCommand(command.copyInheritedSettings(program));
