@@ -157,10 +157,12 @@ describe('a ledger made again from the archive', () => {
     const start = beginning(emulator);
     await old.archiver.collect();
     await old.archiver.seal(true);
-    emulator.moveClock(20 * MINUTE);
-    // Finds nothing, and says so.
-    expect((await old.archiver.collect()).admitted.size).toBe(0);
     emulator.act(200);
+    // So long that no overlap of windows hides what is missing.
+    emulator.moveClock(3 * DAY);
+    emulator.inject({ kind: 'status', status: 404, endpoint: 'messages', times: 1000 });
+    expect((await old.archiver.collect()).failed).toBeGreaterThan(0);
+    emulator.clearFaults();
     emulator.moveClock(50 * MINUTE);
     expect((await old.archiver.collect()).admitted.size).toBeGreaterThan(0);
     emulator.moveClock(20 * MINUTE);
