@@ -83,7 +83,7 @@ async function rebuild(job: RebuildJob, reader: SegmentReader): Promise<RebuildS
   const published = await openPublished(sink, noteKeyOf(signerOf(context)));
   const { checkpoint } = published;
   const resumedAt = await rebuildProgress(db, lease.account, checkpoint);
-  const done = await frontierAt(sink, resumedAt);
+  const done = await frontierAt(sink, checkpoint, resumedAt);
 
   // CHECK. Durable: nothing. Before anything of the log is believed.
   const { segments: ahead, lastAt, edge } = await survey(job, published, done);

@@ -8,13 +8,15 @@ import { TILE_WIDTH } from './tiles.ts';
 import { entryHash, HASH_BYTES } from './tree.ts';
 
 /**
- * The right edge of the tree over the first `size` entries. Not proven by itself: {@link replay} goes on from it, and
- * its end proves these entries too. Fails with `proof-invalid`, `sink-*`.
+ * The right edge of the tree over the first `size` entries of a checkpoint. Not proven by itself: {@link replay} goes on
+ * from it, and its end proves these entries too. Fails with `proof-invalid`, `sink-*`.
  */
-export async function frontierAt(sink: SinkReader, size: number): Promise<Frontier> {
+export async function frontierAt(sink: SinkReader, checkpoint: Checkpoint, size: number): Promise<Frontier> {
   let frontier = EMPTY_FRONTIER;
   const hashes: Uint8Array[] = [];
-  for await (const { bytes } of readEntries(sink, 0, size)) {
+  // Bundles of other sizes than the checkpoint's may be gone.
+  for await (const { index, bytes } of readEntries(sink, 0, checkpoint.size)) {
+    if (index >= size) break;
     if (hashes.push(entryHash(bytes)) < TILE_WIDTH) continue;
     frontier = grow(frontier, hashes.splice(0)).frontier;
   }
