@@ -1,7 +1,7 @@
 /** From a coverage record back to what the ledger knew: what was collected, what is lost, how the unit ended. Pure. */
 import { z } from 'zod';
 import type { ArchivedCoverage } from '../ledger/restore.ts';
-import type { ArchivedUnit } from '../ledger/units.ts';
+import type { ArchivedUnit } from '../ledger/restore-units.ts';
 
 const moment = z.iso.datetime({ precision: 3 }).transform((text) => Date.parse(text));
 const interval = z.object({ from: moment, to: moment });
@@ -25,13 +25,17 @@ const attemptRecord = z.object({
 
 const lossRecord = z.object({ outcome: z.enum(['lost', 'refused']), unit });
 
-const coverageRecord = z.discriminatedUnion('outcome', [attemptRecord, lossRecord]);
+const withdrawnRecord = z.object({ outcome: z.literal('withdrawn'), unit });
+
+const coverageRecord = z.discriminatedUnion('outcome', [attemptRecord, lossRecord, withdrawnRecord]);
 
 export interface RecalledCoverage {
   /** Undefined where nothing was proved. */
   readonly coverage: ArchivedCoverage | undefined;
   /** Undefined for a loss, which is no attempt. */
   readonly unit: ArchivedUnit | undefined;
+  /** What was said of this stream and mode before does not count any more. */
+  readonly withdrawn: { readonly stream: string; readonly mode: string } | undefined;
 }
 
 /** @param json the record, parsed */
@@ -39,10 +43,13 @@ export function recallCoverage(json: unknown): RecalledCoverage {
   const record = coverageRecord.parse(json);
   const { stream, scope, mode, from, to } = record.unit;
   const subject = { stream, scope, mode };
+  if (record.outcome === 'withdrawn')
+    return { coverage: undefined, unit: undefined, withdrawn: { stream, mode } };
   if (!('attempt' in record)) {
     return {
       coverage: { ...subject, covered: undefined, lost: { from, to }, askedAt: 0 },
       unit: undefined,
+      withdrawn: undefined,
     };
   }
   const { outcome, attempt, covers, error, pages, rows, admitted, sightings, drift } = record;
@@ -67,5 +74,6 @@ export function recallCoverage(json: unknown): RecalledCoverage {
       startedAt,
       finishedAt,
     },
+    withdrawn: undefined,
   };
 }

@@ -2,6 +2,7 @@
 import type { Database } from '../ledger/database.ts';
 import type { Lease } from '../ledger/lease.ts';
 import {
+  type ArchivedCoverage,
   type ArchivedEnd,
   type ArchivedKey,
   type ArchivedLink,
@@ -15,10 +16,11 @@ import {
   restoreLinks,
   restoreSessions,
   restoreStates,
+  restoreWithdrawal,
 } from '../ledger/restore.ts';
+import { restoreUnits } from '../ledger/restore-units.ts';
 import { writeSourceRetention } from '../ledger/source-retention.ts';
 import { rememberSubjects, SUBJECT_KINDS } from '../ledger/subjects.ts';
-import { restoreUnits } from '../ledger/units.ts';
 import { type ArchivedRecord, type KeyMonth, keyMonth, LASTING, type Stream } from '../record.ts';
 import { channelRetention } from '../zoom/directory.ts';
 import { matterRow } from '../zoom/legal-hold.ts';
@@ -70,11 +72,11 @@ export async function restoreRecords(
   const sessions: ArchivedSession[] = [];
   const links: ArchivedLink[] = [];
   const ends: ArchivedEnd[] = [];
-  const coverage: RecalledCoverage[] = [];
+  const coverage: TimedCoverage[] = [];
   for (const archived of records) {
     const { stream, observedAt, drift } = archived;
     if (stream === 'coverage') {
-      coverage.push(recallCoverage(JSON.parse(archived.record)));
+      coverage.push({ ...recallCoverage(JSON.parse(archived.record)), at: archived.time });
       continue;
     }
     const { candidate, links: found, settled } = recall({ ...archived, stream }, lease.account);
@@ -95,11 +97,7 @@ export async function restoreRecords(
   await restoreSessions(db, lease, merged(sessions));
   await restoreLinks(db, lease, links);
   await restoreEnds(db, lease, ends);
-  await restoreCoverage(
-    db,
-    lease,
-    coverage.flatMap(({ coverage: one }) => one ?? []),
-  );
+  await restoreAllCoverage(db, lease, coverage);
   const units = coverage.flatMap(({ unit }) => unit ?? []);
   await restoreUnits(db, lease, [
     ...latestOf(
@@ -108,6 +106,33 @@ export async function restoreRecords(
       ({ finishedAt }) => finishedAt,
     ),
   ]);
+}
+
+interface TimedCoverage extends RecalledCoverage {
+  /** Milliseconds. */
+  readonly at: number;
+}
+
+/** In order: what was taken back counts no more, what came after does; of the same moment, nothing does. */
+async function restoreAllCoverage(
+  db: Database,
+  lease: Lease,
+  coverage: readonly TimedCoverage[],
+): Promise<void> {
+  const isLast = ({ withdrawn }: TimedCoverage): number => (withdrawn === undefined ? 0 : 1);
+  const records = [...coverage].sort((one, other) => one.at - other.at || isLast(one) - isLast(other));
+  let from = 0;
+  for (const [index, { withdrawn }] of records.entries()) {
+    if (withdrawn === undefined) continue;
+    await restoreCoverage(db, lease, covering(records.slice(from, index)));
+    await restoreWithdrawal(db, lease, withdrawn);
+    from = index + 1;
+  }
+  await restoreCoverage(db, lease, covering(records.slice(from)));
+}
+
+function covering(records: readonly RecalledCoverage[]): readonly ArchivedCoverage[] {
+  return records.flatMap(({ coverage }) => coverage ?? []);
 }
 
 /** What a listing showed of a session, on the day when its description changed last. */

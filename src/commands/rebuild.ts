@@ -205,10 +205,15 @@ async function restoreSegmentRecords(
     for await (const sessions of reader.sessions(local)) await restoreMessagesOf(db, lease, sessions);
   }
   const wanted = wantedRecords(stream, date, limits) === 'linking' ? 'linking' : 'all';
-  for await (const records of reader.records(local, wanted)) {
-    stop.throwIfAborted();
-    await restoreRecords(db, lease, records, index, limits);
-    count += records.length;
+  try {
+    for await (const records of reader.records(local, wanted)) {
+      stop.throwIfAborted();
+      await restoreRecords(db, lease, records, index, limits);
+      count += records.length;
+    }
+  } catch (cause) {
+    if (stop.aborted || cause instanceof ArchiverError) throw cause;
+    throw new ArchiverError('internal', 'a segment cannot be read back', { cause, detail: local.entry.key });
   }
   return count;
 }

@@ -223,6 +223,21 @@ export async function restoreCoverage(
   );
 }
 
+/** Takes back what was covered of a stream in one mode: it was put on record as wrong. */
+export async function restoreWithdrawal(
+  db: Database,
+  lease: Lease,
+  { stream, mode }: { readonly stream: string; readonly mode: string },
+): Promise<void> {
+  await write(
+    db,
+    lease,
+    `update coverage set covered = '{}' where account = $1 and stream = $3 and mode = $4
+       and exists (select 1 from guard)`,
+    [stream, mode],
+  );
+}
+
 /** The latest of each thing, in no order; of two of one moment the one that came later. */
 export function latestOf<T>(
   all: readonly T[],
