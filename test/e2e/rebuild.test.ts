@@ -6,9 +6,10 @@ import type { Emulator, EmulatorOptions } from '../../emulator/server.ts';
 import { revisionCandidate } from '../../src/collectors/revisions.ts';
 import { leadOnce, openSink, signerOf } from '../../src/commands/context.ts';
 import { type RebuildSummary, runRebuild } from '../../src/commands/rebuild.ts';
-import { admit } from '../../src/ledger/admit.ts';
+import { admit, dropOldKeys } from '../../src/ledger/admit.ts';
 import type { Database } from '../../src/ledger/database.ts';
-import { startUnit } from '../../src/ledger/units.ts';
+import { dropOldLinks } from '../../src/ledger/links.ts';
+import { dropOldUnits, startUnit } from '../../src/ledger/units.ts';
 import { instant, scopeTag } from '../../src/record.ts';
 import { agreeWithPublished } from '../../src/segments/publish.ts';
 import type { SinkReader } from '../../src/sinks/sink.ts';
@@ -249,6 +250,27 @@ describe('a ledger made again from the archive', () => {
     expect(await drift(made)).toEqual({ admitted: 0, sightings: 2 });
   });
 
+  test('of an archive that is older than what Zoom serves', async () => {
+    const { emulator, folder, old } = await populated({ source: { ...SOURCE, sessions: 4, messages: 200 } });
+    await old.archiver.collect();
+    await old.archiver.seal(true);
+    emulator.moveClock(240 * DAY);
+    emulator.act(40);
+    emulator.moveClock(20 * MINUTE);
+    await old.archiver.collect();
+    await old.archiver.seal(true);
+    await maintain(old, emulator.now());
+    const made = await open(emulator, folder, { url: (await createSchema()).url });
+    await rebuild(made);
+    // Nothing of those months, also before the first maintenance.
+    const { seen, states } = await contents(made.db);
+    await maintain(made, emulator.now());
+    const after = await contents(made.db);
+    expect({ seen, states }).toEqual({ seen: after.seen, states: after.states });
+    expect(after).toEqual(await contents(old.db));
+    expect([...(await made.archiver.collect()).admitted]).toEqual([]);
+  });
+
   test('from S3, under Object Lock', async () => {
     const prefix = 'zoom/';
     const s3 = await startS3Fake({
@@ -276,6 +298,15 @@ describe('a ledger made again from the archive', () => {
     expect(s3.violations).toEqual([]);
   });
 });
+
+/** As the daemon does once a day. */
+async function maintain({ archiver, db }: Ledgered, now: number): Promise<void> {
+  const { lease, release } = await leadOnce(archiver.context, db, new AbortController().signal);
+  await dropOldUnits(db, lease, now);
+  await dropOldLinks(db, lease, now);
+  await dropOldKeys(db, now);
+  await release();
+}
 
 /** A message of a known session as it came, then with another text. */
 async function drift({ archiver, db }: Ledgered): Promise<{ admitted: number; sightings: number }> {
