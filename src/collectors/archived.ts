@@ -1,7 +1,8 @@
 /** From a record of the archive back to what the ledger knew of it: its identity, and what it points to. Pure. */
 import { z } from 'zod';
 import { ArchiverError } from '../errors.ts';
-import type { Link, Refusal } from '../ledger/links.ts';
+import type { Link } from '../ledger/links.ts';
+import type { ArchivedEnd } from '../ledger/restore.ts';
 import { type ArchivedRecord, type Candidate, scopeTag, sessionId } from '../record.ts';
 import { activityRow } from '../zoom/activities.ts';
 import { type MessageRow, messageRow, sessionRow } from '../zoom/schemas.ts';
@@ -26,25 +27,13 @@ import { isRevisionKind, revisionCandidate } from './revisions.ts';
 import { fileLinks, type LinkedSession, rowLinks } from './row-links.ts';
 import { sessionCandidate } from './sessions.ts';
 
-/** A link of which the archive has a record: what it led to, or why that cannot be had. */
-export interface SettledLink {
-  readonly link: Link;
-  /** Milliseconds. */
-  readonly foundAt: number;
-  readonly settledAt: number;
-  /** Why it cannot be had; undefined for what is archived. */
-  readonly reason: string | undefined;
-  /** The refusals behind that reason. */
-  readonly refusal: Refusal | undefined;
-}
-
-export interface Recalled {
+interface Recalled {
   /** As its collector made it. */
   readonly candidate: Candidate;
   /** What it points to. */
   readonly links: readonly Link[];
   /** The link that led to it. */
-  readonly settled?: SettledLink;
+  readonly settled?: ArchivedEnd;
 }
 
 /**
@@ -155,7 +144,7 @@ function settledBy(
   { kind, observedAt }: ArchivedRecord,
   foundAt: number,
   reason: string | undefined,
-): SettledLink {
+): ArchivedEnd {
   // Bytes that are there, however doubtful, leave nothing to be asked for.
   const missing = kind === 'unavailable' || kind === 'unresolved' ? reason : undefined;
   return {

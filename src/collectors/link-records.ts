@@ -16,6 +16,7 @@ import { type ForwardedMessage, forwardedMessage } from '../zoom/files.ts';
 import { holdFileId } from './hold-links.ts';
 import { fileLinkId } from './row-links.ts';
 
+/** Where the bytes are, whole or in parts; null where there are none. */
 const object = z.looseObject({ sha256: z.string() }).nullable();
 /** When a record first pointed to it; UTC. */
 const foundAt = z.iso.datetime({ precision: 3 });
@@ -122,7 +123,7 @@ export const holdFileRecord = z.looseObject({
 export type HoldFileRecord = z.infer<typeof holdFileRecord>;
 
 /** Id of the link that leads to the zip of a record. */
-export function holdLinkIdOf({ matter_id: matterId, custodian, file }: HoldFileRecord): string {
+function holdLinkIdOf({ matter_id: matterId, custodian, file }: HoldFileRecord): string {
   return holdFileId(matterId, { userId: custodian.user_id, email: custodian.email }, file);
 }
 

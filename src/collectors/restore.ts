@@ -159,7 +159,7 @@ function merged(sessions: readonly ArchivedSession[]): readonly ArchivedSession[
 }
 
 /** What the messages of a session tell of it. Times are milliseconds. */
-export interface MessagesOfSession {
+interface MessagesOfSession {
   readonly id: string;
   readonly type: string;
   readonly name: string;

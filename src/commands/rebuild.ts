@@ -33,7 +33,7 @@ import type { SinkReader } from '../sinks/sink.ts';
 import { type Context, signerOf } from './context.ts';
 import type { Progress } from './progress.ts';
 
-export interface RebuildJob {
+interface RebuildJob {
   readonly context: Context;
   readonly db: Database;
   readonly lease: Lease;

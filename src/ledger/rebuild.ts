@@ -7,7 +7,7 @@ import type { CommittedObject } from './objects.ts';
 import type { SealedSegment, SegmentPlan } from './staging.ts';
 
 /** The published log that a ledger is made from. */
-export interface RebuildSource {
+interface RebuildSource {
   /** Entries. */
   readonly size: number;
   /** 32 bytes. */
@@ -59,8 +59,7 @@ export async function beginRebuild(db: Database, lease: Lease, source: RebuildSo
 }
 
 /** A segment of the archive, as its entry in the log says. */
-export interface LoggedSegment
-  extends Pick<SegmentPlan, 'stream' | 'className' | 'day' | 'records' | 'lock'> {
+interface LoggedSegment extends Pick<SegmentPlan, 'stream' | 'className' | 'day' | 'records' | 'lock'> {
   readonly sealed: SealedSegment;
   /** When its entry was committed, milliseconds. */
   readonly at: number;
@@ -175,7 +174,7 @@ async function keepStates(db: Database, lease: Lease): Promise<void> {
 }
 
 /** What a rebuilt ledger begins with. */
-export interface RebuiltHead {
+interface RebuiltHead {
   readonly head: LogEdge;
   /** Entries of the last bundle, where it is not full, in order. */
   readonly entries: readonly string[];

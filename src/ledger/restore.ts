@@ -99,8 +99,7 @@ export async function restoreStates(
 }
 
 /** The latest state of something, with its record. */
-export interface KeptState {
-  readonly kind: string;
+interface KeptState {
   readonly record: string;
   /** Milliseconds. */
   readonly observedAt: number;
@@ -124,7 +123,7 @@ export async function* keptStates(
     );
     const last = rows.at(-1);
     if (last === undefined) return;
-    yield rows.map(({ record, observed_at: at }) => ({ kind, record, observedAt: at.getTime() }));
+    yield rows.map(({ record, observed_at: at }) => ({ record, observedAt: at.getTime() }));
     after = last.key;
   }
 }
@@ -280,8 +279,11 @@ export async function restoreLinks(
 
 /** A link of which a record tells what it led to, or why that cannot be had. */
 export interface ArchivedEnd extends ArchivedLink {
+  /** Milliseconds. */
   readonly settledAt: number;
+  /** Why it cannot be had; undefined for what is archived. */
   readonly reason: string | undefined;
+  /** The refusals behind that reason. */
   readonly refusal: Refusal | undefined;
 }
 

@@ -246,7 +246,7 @@ export async function recordLost(db: Database, lease: Lease, lost: LostWindow): 
 }
 
 /** What was said to be collected of a stream in one mode, and does not count any more. */
-export type Withdrawal = Pick<LostWindow, 'stream' | 'mode' | 'candidate' | 'provenance' | 'className'>;
+type Withdrawal = Pick<LostWindow, 'stream' | 'mode' | 'candidate' | 'provenance' | 'className'>;
 
 /**
  * Takes back all coverage of a stream in one mode, so that all of it is asked for again, and puts that on record: the

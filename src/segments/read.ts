@@ -20,10 +20,10 @@ export interface LocalSegment {
 }
 
 /** Which records are wanted: all, or of messages those alone that may point to a file or another message. */
-export type Wanted = 'all' | 'linking';
+type Wanted = 'all' | 'linking';
 
 /** What the messages of a segment tell of a session. Times are milliseconds. */
-export interface SessionSighting {
+interface SessionSighting {
   readonly id: string;
   readonly type: string;
   readonly name: string;
