@@ -33,6 +33,10 @@ const TABLE = {
     exit: 5,
     hint: 'The ledger was migrated by a newer version. Run that version or a later one.',
   },
+  'ledger-not-empty': {
+    exit: 23,
+    hint: 'A ledger is made again in an empty place only: name a new database or schema, or move the old ledger away.',
+  },
   'archive-missing': {
     exit: 6,
     hint: 'Create the archive with `zoom-chat-archiver init`.',

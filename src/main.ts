@@ -12,6 +12,7 @@ import { migrateCommand } from './commands/migrate.ts';
 import { probeCommand } from './commands/probe.ts';
 import { proveCommand } from './commands/prove.ts';
 import { queryCommand } from './commands/query.ts';
+import { rebuildLedgerCommand } from './commands/rebuild-ledger.ts';
 import { repairCommand } from './commands/repair.ts';
 import { runCommand } from './commands/run.ts';
 import { sealCommand } from './commands/seal.ts';
@@ -75,6 +76,7 @@ async function main(argv: readonly string[]): Promise<number> {
     cosignCommand(io),
     coverageCommand(io),
     repairCommand(io),
+    rebuildLedgerCommand(io),
     queryCommand(io),
     proveCommand(io),
     verifyProofCommand(io),

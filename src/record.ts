@@ -76,6 +76,23 @@ export interface Candidate {
   readonly record: string;
 }
 
+/** A record as a segment holds it, with what its row says beside it. */
+export interface ArchivedRecord {
+  readonly stream: Stream;
+  readonly kind: string;
+  /** The same identity was archived before with other content. */
+  readonly drift: boolean;
+  /** The record's own time. */
+  readonly time: Instant;
+  readonly observedAt: Instant;
+  /** The session in which it was seen, as known then; undefined for streams of the whole account. */
+  readonly session:
+    | { readonly id: string; readonly type: string; readonly name: string; readonly channelId: string }
+    | undefined;
+  /** Canonical JSON. */
+  readonly record: string;
+}
+
 /** `yyyy-mm-01`, or {@link LASTING} for keys that never expire. */
 export type KeyMonth = Brand<string, 'KeyMonth'>;
 export const LASTING = '9999-12-01' as KeyMonth;

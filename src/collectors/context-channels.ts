@@ -20,6 +20,7 @@ import {
 import { isOwnFault } from './collector.ts';
 import { type ContextKind, contextCandidate, goneCandidate } from './context-records.ts';
 import type { PassTools } from './pass.ts';
+import { channelPeriod } from './source-settings.ts';
 import type { Attempt, Origin } from './unit.ts';
 
 /** Zoom's codes for what does not exist, and for a channel that can have no policy of its own. */
@@ -64,8 +65,7 @@ export async function lookAtChannel(
         return;
       }
       await tell('channel_retention', reply, reply.body);
-      const { enable_custom_retention: custom, retention_period: period = '' } = reply.body.cloud_retention;
-      await writeSourceRetention(db, lease, [{ scope: id, period: custom ? period : '' }], now());
+      await writeSourceRetention(db, lease, [{ scope: id, period: channelPeriod(reply.body) }], now());
     },
     async () => {
       const list = await whole(

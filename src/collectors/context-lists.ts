@@ -20,6 +20,7 @@ import {
 } from '../zoom/directory.ts';
 import { readAccountSettings } from '../zoom/reports.ts';
 import { contextCandidate, goneCandidate } from './context-records.ts';
+import { emojiLink } from './emoji-links.ts';
 import type { PassTools } from './pass.ts';
 import { accountRetention, judgeSettings } from './source-settings.ts';
 import type { Attempt, Origin } from './unit.ts';
@@ -70,8 +71,7 @@ export async function lookAtEmoji(tools: PassTools, attempt: Attempt): Promise<v
           origin: reply,
           listed: reply.body.emojis.map((value): Listed => {
             const { file_id: id, name } = value;
-            const link: Link = { kind: 'emoji', id, detail: { fileId: id, name, downloadUrl: '' } };
-            return { id, name, value, link };
+            return { id, name, value, link: emojiLink(value) };
           }),
         };
       }

@@ -1,4 +1,6 @@
 /** Records of what stands around the messages. Pure. */
+import { z } from 'zod';
+import { ArchiverError } from '../errors.ts';
 import {
   type Candidate,
   canonicalJson,
@@ -51,8 +53,32 @@ export function goneCandidate(
   account: string,
   observedAt: number,
 ): Candidate {
-  const gone = `${kind}_gone`;
+  const gone = goneKind(kind);
   return candidate(kind, { kind: gone, subject, name, value: null }, gone, account, observedAt);
+}
+
+/** What a record of the stream is. */
+export const contextRecord = z.object({
+  kind: z.string(),
+  subject: z.string(),
+  name: z.string(),
+  value: z.unknown(),
+});
+
+/** The candidate that a record of the stream was. Fails with `internal` for a kind that is none. */
+export function archivedContext(archived: unknown, account: string, observedAt: number): Candidate {
+  const { kind, ...sighted } = contextRecord.parse(archived);
+  const known = CONTEXT_KINDS.find((name) => name === kind || kind === goneKind(name));
+  if (known === undefined) {
+    throw new ArchiverError('internal', 'a context record is of no known kind', { detail: kind });
+  }
+  return kind === known
+    ? contextCandidate({ ...sighted, kind }, account, observedAt)
+    : goneCandidate({ ...sighted, kind: known }, account, observedAt);
+}
+
+function goneKind(kind: ContextKind): string {
+  return `${kind}_gone`;
 }
 
 function candidate(

@@ -3,20 +3,12 @@ import { rm } from 'node:fs/promises';
 import { z } from 'zod';
 import { ArchiverError, hasCode } from '../errors.ts';
 import type { LinkKind, OpenLink } from '../ledger/links.ts';
-import {
-  canonicalJson,
-  contentHash,
-  instant,
-  type Json,
-  keyMonth,
-  recordKey,
-  type SessionId,
-  scopeTag,
-  sessionId,
-} from '../record.ts';
+import { type SessionId, sessionId } from '../record.ts';
 import { type Download, type Downloaded, download } from '../zoom/download.ts';
 import { FILE_DOWNLOAD, type FileInfo, readFileInfo } from '../zoom/files.ts';
 import type { Spool } from '../zoom/spool.ts';
+import { emojiLinkDetail } from './emoji-links.ts';
+import { type FileRecord, fileCandidate } from './link-records.ts';
 import type { FetchedLink, LinkCollector, LinkResult } from './links.ts';
 import type { PassTools } from './pass.ts';
 import { type RefusedReason, refusedReason } from './patience.ts';
@@ -38,12 +30,6 @@ export interface FilesOptions {
   readonly store: StoreFile;
 }
 
-const emojiLinkDetail = z.object({
-  fileId: z.string(),
-  name: z.string(),
-  downloadUrl: z.string().optional(),
-});
-
 /** What a link asks for, whatever pointed to it. */
 interface WantedFile {
   readonly fileId: string;
@@ -55,7 +41,7 @@ interface WantedFile {
   readonly time: number;
   readonly session: LinkedSession | undefined;
   /** What the record says of its origin. */
-  readonly from: { readonly [name: string]: Json };
+  readonly from: Pick<FileRecord, 'origin' | 'message_id' | 'session_id' | 'forward_id' | 'place'>;
 }
 
 /** What Zoom says of a file: its answer, or why there is none. */
@@ -79,7 +65,6 @@ type Try =
 export function filesCollector(tools: PassTools, options: FilesOptions): LinkCollector {
   const { client, lease, interrupt, now, log } = tools;
   const { kinds, parallel, patienceMs, largest, spool, store } = options;
-  const tag = scopeTag(lease.account, 'files');
   /** Whoever lacks the scope once lacks it for the whole pass. */
   let mayNotAsk: ArchiverError | undefined;
 
@@ -183,7 +168,17 @@ export function filesCollector(tools: PassTools, options: FilesOptions): LinkCol
       const reason = found.outcome === 'good' ? undefined : found.reason;
       const told = description.outcome === 'told' ? description : undefined;
       const { fileId, name, from, session, time } = wanted;
-      const identity = file?.sha256 ?? reason ?? '';
+      const record: FileRecord = {
+        file_id: fileId,
+        file_name: name,
+        ...from,
+        found_at: new Date(link.foundAt).toISOString(),
+        declared_size: wanted.size ?? null,
+        content_type: file?.contentType ?? null,
+        object,
+        info: told?.info ?? null,
+        ...(reason === undefined ? {} : { reason }),
+      };
       return {
         origin: {
           requestId: file?.requestId ?? told?.origin.requestId ?? '',
@@ -192,28 +187,7 @@ export function filesCollector(tools: PassTools, options: FilesOptions): LinkCol
         },
         page: {
           rows: 1,
-          candidates: [
-            {
-              stream: 'files',
-              kind: KINDS[found.outcome],
-              key: recordKey(tag, link.foundAt, ['files', link.kind, link.id, identity]),
-              // All that may differ between two looks at the same bytes is how they were asked for.
-              content: contentHash(identity),
-              rule: 'once',
-              time: instant(time),
-              keyMonth: keyMonth(link.foundAt),
-              record: canonicalJson({
-                file_id: fileId,
-                file_name: name,
-                ...from,
-                declared_size: wanted.size ?? null,
-                content_type: file?.contentType ?? null,
-                object,
-                info: (told?.info ?? null) as Json,
-                ...(reason === undefined ? {} : { reason }),
-              }),
-            },
-          ],
+          candidates: [fileCandidate(KINDS[found.outcome], record, lease.account, time)],
           ...(session === undefined ? {} : { session }),
         },
         ...resultOf(found),
@@ -239,12 +213,11 @@ const KINDS = { good: 'stored', doubtful: 'doubtful', none: 'unavailable' } as c
 function wantedFile(link: OpenLink): WantedFile {
   if (link.kind === 'emoji') {
     const { fileId, name, downloadUrl = '' } = emojiLinkDetail.parse(link.detail);
-    const from = { origin: 'emoji', message_id: null, session_id: null };
+    const from = { origin: 'emoji', message_id: null, session_id: null } as const;
     return { fileId, name, size: undefined, url: downloadUrl, time: link.foundAt, session: undefined, from };
   }
-  const { fileId, name, size, downloadUrl, sentAt, messageId, session, forwardId } = fileLinkDetail.parse(
-    link.detail,
-  );
+  const detail = fileLinkDetail.parse(link.detail);
+  const { fileId, name, size, downloadUrl, sentAt, messageId, session, forwardId, place } = detail;
   const id: SessionId = sessionId(session.id);
   return {
     fileId,
@@ -257,6 +230,7 @@ function wantedFile(link: OpenLink): WantedFile {
       origin: forwardId === undefined ? 'message' : 'forwarded',
       message_id: messageId,
       session_id: id,
+      place,
       ...(forwardId === undefined ? {} : { forward_id: forwardId }),
     },
   };

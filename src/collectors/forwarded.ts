@@ -1,16 +1,8 @@
 /** Resolves forwarded messages, once each. */
 import type { OpenLink } from '../ledger/links.ts';
-import {
-  canonicalJson,
-  contentHash,
-  instant,
-  type Json,
-  keyMonth,
-  recordKey,
-  scopeTag,
-  sessionId,
-} from '../record.ts';
+import { sessionId } from '../record.ts';
 import { type ForwardedMessage, readForwarded } from '../zoom/files.ts';
+import { type ForwardedRecord, forwardedCandidate } from './link-records.ts';
 import type { FetchedLink, LinkCollector } from './links.ts';
 import type { PassTools } from './pass.ts';
 import { type RefusedReason, refusedReason } from './patience.ts';
@@ -24,8 +16,6 @@ export function forwardedCollector(
   { client, lease, now, interrupt }: PassTools,
   { patienceMs }: Pick<LinkCollector, 'patienceMs'>,
 ): LinkCollector {
-  const tag = scopeTag(lease.account, 'forwarded');
-
   function fetched(
     link: OpenLink,
     origin: Origin,
@@ -34,31 +24,20 @@ export function forwardedCollector(
     const { session, messageId, sentAt, forwardId } = forwardedLinkDetail.parse(link.detail);
     const known = { ...session, id: sessionId(session.id) };
     const message = 'message' in found ? found.message : undefined;
-    const reason = 'reason' in found ? { reason: found.reason } : {};
-    const content = contentHash(canonicalJson({ message: unmoved(message), ...reason }));
+    const record: ForwardedRecord = {
+      forward_id: forwardId,
+      message_id: messageId,
+      session_id: session.id,
+      found_at: new Date(link.foundAt).toISOString(),
+      message: message ?? null,
+      ...('reason' in found ? { reason: found.reason } : {}),
+    };
     const from = { session: known, messageId, sentAt, forwardId };
     return {
       origin,
       page: {
         rows: 1,
-        candidates: [
-          {
-            stream: 'forwarded',
-            kind: message === undefined ? 'unresolved' : 'resolved',
-            key: recordKey(tag, link.foundAt, ['forwarded', link.id, content]),
-            content,
-            rule: 'once',
-            time: instant(sentAt),
-            keyMonth: keyMonth(link.foundAt),
-            record: canonicalJson({
-              forward_id: forwardId,
-              message_id: messageId,
-              session_id: session.id,
-              message: (message ?? null) as Json,
-              ...reason,
-            }),
-          },
-        ],
+        candidates: [forwardedCandidate(record, lease.account, sentAt)],
         links: fileLinks(message?.files ?? [], from),
         session: known,
       },
@@ -82,12 +61,4 @@ export function forwardedCollector(
       }
     },
   };
-}
-
-/** The message without what moves while it stays the same: download links, reactions. */
-function unmoved(message: ForwardedMessage | undefined): Json {
-  if (message === undefined) return null;
-  const { download_url: _url, reactions: _reactions, files, ...rest } = message;
-  const still = (files ?? []).map(({ download_url: _link, ...file }) => file);
-  return { ...rest, files: still } as Json;
 }

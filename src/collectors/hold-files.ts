@@ -1,14 +1,13 @@
 /** Fetches the zips of legal holds. */
-import { hash } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
-import { z } from 'zod';
 import { ArchiverError } from '../errors.ts';
-import type { Link, OpenLink } from '../ledger/links.ts';
-import { canonicalJson, contentHash, instant, type Json, LASTING, recordKey, scopeTag } from '../record.ts';
+import type { OpenLink } from '../ledger/links.ts';
+import type { Json } from '../record.ts';
 import { type Downloaded, download } from '../zoom/download.ts';
-import { HOLD_DOWNLOAD, type HoldFileRow, holdDownload } from '../zoom/legal-hold.ts';
+import { HOLD_DOWNLOAD, holdDownload } from '../zoom/legal-hold.ts';
 import type { Spool } from '../zoom/spool.ts';
-import type { Custodian, KnownMatter } from './hold-matters.ts';
+import { holdLinkDetail } from './hold-links.ts';
+import { type HoldFileRecord, holdFileCandidate } from './link-records.ts';
 import type { FetchedLink, LinkCollector } from './links.ts';
 import type { PassTools } from './pass.ts';
 import { type RefusedReason, refusedReason } from './patience.ts';
@@ -20,26 +19,6 @@ import { type DirectoryProblem, readZipDirectory, type ZipDirectory } from './zi
  * `size-differs`: not the size that the list named; `html-page`: a page came in its place.
  */
 export type ZipProblem = 'cut-off' | 'size-differs' | 'empty' | 'html-page' | DirectoryProblem;
-
-const holdLinkDetail = z.object({
-  matterId: z.string(),
-  matterName: z.string(),
-  userId: z.string(),
-  email: z.string(),
-  /** The row of the list, as Zoom sent it. */
-  file: z.looseObject({ file_key: z.string(), total_file_size: z.number().optional() }),
-});
-
-/** A zip that is ready. One whose size changes under its key is another one. */
-export function holdFileLink(
-  { id: matterId, name: matterName }: KnownMatter,
-  { userId, email }: Custodian,
-  row: HoldFileRow,
-): Link {
-  const parts = [matterId, userId || email, row.file_key, String(row.total_file_size ?? '')];
-  const id = hash('sha256', parts.map((part) => `${part.length}:${part}`).join(''), 'hex');
-  return { kind: 'hold_file', id, detail: { matterId, matterName, userId, email, file: row as Json } };
-}
 
 export interface HoldFilesOptions {
   /** Downloads at the same time. */
@@ -60,7 +39,6 @@ const LONGEST_LIST = 256 * 1024;
 export function holdFilesCollector(tools: PassTools, options: HoldFilesOptions): LinkCollector {
   const { client, lease, now, interrupt, log } = tools;
   const { parallel, patienceMs, spool, store, archived } = options;
-  const tag = scopeTag(lease.account, 'hold_files');
 
   /** The zip, or why Zoom refuses it: it is not made yet, it is gone, its matter was closed, a right is missing. */
   async function obtain(link: OpenLink, path: string): Promise<Downloaded | RefusedReason> {
@@ -128,39 +106,27 @@ export function holdFilesCollector(tools: PassTools, options: HoldFilesOptions):
   function fetched(
     link: OpenLink,
     zip: Downloaded | undefined,
-    found: { readonly [name: string]: Json } & { readonly problems: readonly string[] },
+    found: Pick<HoldFileRecord, 'object' | 'reason'> & {
+      readonly zip: Json;
+      readonly problems: readonly string[];
+    },
   ): Pick<FetchedLink, 'origin' | 'page'> {
     const { matterId, matterName, userId, email, file } = holdLinkDetail.parse(link.detail);
-    const identity = zip?.sha256 ?? String(found.reason);
-    const time = instant(link.foundAt);
+    const record: HoldFileRecord = {
+      matter_id: matterId,
+      matter_name: matterName,
+      custodian: { user_id: userId, email },
+      file,
+      ...found,
+      problems: [...found.problems],
+    };
     return {
       origin: {
         requestId: zip?.requestId ?? '',
         trackingId: zip?.trackingId ?? '',
         observedAt: now(),
       },
-      page: {
-        rows: 1,
-        candidates: [
-          {
-            stream: 'hold_files',
-            kind: zip === undefined ? 'unavailable' : found.problems.length > 0 ? 'broken' : 'stored',
-            key: recordKey(tag, time, ['hold_files', link.id, identity]),
-            content: contentHash(identity),
-            rule: 'state',
-            time,
-            // Asked for anew while it is listed: the same answer must be known again however late.
-            keyMonth: LASTING,
-            record: canonicalJson({
-              matter_id: matterId,
-              matter_name: matterName,
-              custodian: { user_id: userId, email },
-              file: file as Json,
-              ...found,
-            }),
-          },
-        ],
-      },
+      page: { rows: 1, candidates: [holdFileCandidate(record, lease.account, link.foundAt)] },
     };
   }
 

@@ -2,22 +2,10 @@
 import { hash } from 'node:crypto';
 import { ArchiverError, hasCode } from '../errors.ts';
 import { accountCoverage, streamCoverage } from '../ledger/coverage.ts';
-import {
-  type Candidate,
-  canonicalJson,
-  contentHash,
-  type Instant,
-  type Interval,
-  instant,
-  type Json,
-  LASTING,
-  recordKey,
-  scopeTag,
-  utcDay,
-} from '../record.ts';
-import { holdFilePages, type MatterRow, matterPages } from '../zoom/legal-hold.ts';
+import { type Interval, instant, utcDay } from '../record.ts';
+import { holdFilePages, matterPages } from '../zoom/legal-hold.ts';
 import { type Collector, isOwnFault } from './collector.ts';
-import { holdFileLink } from './hold-files.ts';
+import { holdFileLink } from './hold-links.ts';
 import {
   type Custodian,
   type KnownMatter,
@@ -27,6 +15,7 @@ import {
   writeMatters,
   writeWaiting,
 } from './hold-matters.ts';
+import { goneCandidate, knownMatter, matterCandidate } from './matter-records.ts';
 import type { PassTools } from './pass.ts';
 import type { Unit } from './unit.ts';
 import { DAY_MS, startOfDay } from './windows.ts';
@@ -222,49 +211,4 @@ export function legalHoldCollectors(
 
 function notReady(waiting: Waiting): number {
   return Object.values(waiting).reduce((sum, { files }) => sum + files, 0);
-}
-
-function knownMatter({ matter_id, matter_name, matter_users }: MatterRow): KnownMatter {
-  const custodians = matter_users.map(({ user_id, email }) => ({
-    userId: user_id ?? '',
-    email: email ?? '',
-  }));
-  return { id: matter_id, name: matter_name ?? '', custodians };
-}
-
-function matterCandidate(row: MatterRow, account: string, observedAt: Instant): Candidate {
-  const who = ({ user_id, email }: MatterRow['matter_users'][number]): string =>
-    `${user_id ?? ''} ${email ?? ''}`;
-  // Their order says nothing.
-  const custodians = [...row.matter_users].sort((one, other) => (who(one) < who(other) ? -1 : 1));
-  return {
-    ...matterState(row.matter_id, account, observedAt),
-    kind: 'matter',
-    content: contentHash(canonicalJson({ ...row, matter_users: custodians } as Json)),
-    record: canonicalJson(row as Json),
-  };
-}
-
-/** A matter that was listed before and is not any more: Zoom tells nothing of its end. */
-function goneCandidate({ id, name }: KnownMatter, account: string, observedAt: Instant): Candidate {
-  return {
-    ...matterState(id, account, observedAt),
-    kind: 'gone',
-    content: contentHash('gone'),
-    record: canonicalJson({ matter_id: id, matter_name: name }),
-  };
-}
-
-function matterState(
-  id: string,
-  account: string,
-  observedAt: Instant,
-): Omit<Candidate, 'kind' | 'content' | 'record'> {
-  return {
-    stream: 'matters',
-    key: recordKey(scopeTag(account, 'matters'), 0, ['matters', id]),
-    rule: 'state',
-    time: observedAt,
-    keyMonth: LASTING,
-  };
 }

@@ -1,5 +1,5 @@
-/** Windows that Zoom no longer serves, put on record for good. */
-import { recordLost, type UnitKey } from '../ledger/units.ts';
+/** Windows that Zoom no longer serves, and coverage that was wrong, put on record for good. */
+import { recordLost, type UnitKey, withdrawCoverage } from '../ledger/units.ts';
 import {
   type Candidate,
   canonicalJson,
@@ -40,6 +40,36 @@ export async function loseWindow(
   const className = classOf(candidate);
   await recordLost(db, lease, { stream, scope, mode, window, candidate, provenance, className });
   events.windowLost(stream);
+}
+
+/**
+ * Says in the archive too that what units of a stream in one mode called collected so far does not count, in any scope:
+ * all of it is asked for again. Fails with `lease-lost`.
+ */
+export async function withdrawAll(tools: PassTools, subject: Omit<Subject, 'scope'>): Promise<void> {
+  const { db, lease, run, now, classOf } = tools;
+  const { stream, mode } = subject;
+  const at = now();
+  const record = canonicalJson({
+    account: lease.account,
+    run,
+    unit: { stream, scope: '', mode, from: iso(0), to: iso(at) },
+    covers: null,
+    outcome: 'withdrawn',
+    noticed_at: iso(at),
+  });
+  const candidate: Candidate = {
+    stream: 'coverage',
+    kind: 'withdrawn',
+    key: recordKey(scopeTag(lease.account, ''), at, ['withdrawn', stream, mode]),
+    content: contentHash(record),
+    rule: 'once',
+    time: instant(at),
+    keyMonth: LASTING,
+    record,
+  };
+  const provenance = { run, requestId: '', trackingId: '', observedAt: instant(at) };
+  await withdrawCoverage(db, lease, { stream, mode, candidate, provenance, className: classOf(candidate) });
 }
 
 function lossRecord(

@@ -1,7 +1,6 @@
 /** Collects the messages of every known session, in both modes. */
 import { z } from 'zod';
 import type { ArchiverError } from '../errors.ts';
-import { forgetCoverage } from '../ledger/coverage.ts';
 import type { Database } from '../ledger/database.ts';
 import { readLearned, writeLearned } from '../ledger/learned.ts';
 import { eachKnownSession, fixExpected, type KnownSession } from '../ledger/registry.ts';
@@ -12,7 +11,7 @@ import type { Reply } from '../zoom/client.ts';
 import { firstMessagePage, messagePages } from '../zoom/reports.ts';
 import type { MessagesPage } from '../zoom/schemas.ts';
 import { type Collector, failedUnits, isOwnFault, PLAN_LIMIT, unitKey } from './collector.ts';
-import { loseWindow } from './lost.ts';
+import { loseWindow, withdrawAll } from './lost.ts';
 import type { PassTools } from './pass.ts';
 import { firstPageHoldsAll, NO_EVIDENCE, type PlacementEvidence, PlacementObserver } from './placement.ts';
 import { byUrgency, type CollectionPolicy, dueUnits, type MessagesUnit } from './planner.ts';
@@ -24,6 +23,8 @@ import { DAY_MS } from './windows.ts';
 
 /** Name of the evidence in the ledger. */
 const PLACEMENT = 'modification-placement';
+/** What rests on that evidence. */
+const MODIFICATIONS = { stream: 'messages', mode: 'modified' } as const;
 const evidence = z.object({ whole: z.number(), spread: z.number() });
 
 /** How long after a session was seen first the policies of its account and channel are waited for. */
@@ -164,8 +165,7 @@ export class MessagesCollector implements Collector<MessagesUnit> {
 
   /** Once more now that no unit is in flight: one may have been ending at the moment of the first time. */
   async settle(): Promise<void> {
-    const { db, lease } = this.#tools;
-    if (this.#overturned) await forgetCoverage(db, lease, 'messages', 'modified');
+    if (this.#overturned) await withdrawAll(this.#tools, MODIFICATIONS);
   }
 
   async #admit(
@@ -203,7 +203,7 @@ export class MessagesCollector implements Collector<MessagesUnit> {
       this.#overturned = true;
     }
     // First: evidence without its consequence would be believed after a crash.
-    if (this.#overturned) await forgetCoverage(db, lease, 'messages', 'modified');
+    if (this.#overturned) await withdrawAll(this.#tools, MODIFICATIONS);
     await writeLearned(db, lease, PLACEMENT, found);
   }
 }

@@ -7,7 +7,8 @@ import type { Refusal } from '../ledger/links.ts';
  * of a file, which Zoom shows to whoever lacks the right (fact sheet section 5.1). All may pass: a role gets its right
  * back, a name resolves elsewhere. Documented in docs/format.md.
  */
-export type RefusedReason = 'not-found' | 'restricted' | 'unsafe-link' | 'html-page';
+export type RefusedReason = (typeof REFUSED_REASONS)[number];
+const REFUSED_REASONS = ['not-found', 'restricted', 'unsafe-link', 'html-page'] as const;
 
 /** Fewer answers say little, however far apart: the archiver may have stood still between them. */
 const LEAST_REFUSALS = 3;
@@ -25,6 +26,15 @@ export function countRefusal(before: Refusal | undefined, reason: RefusedReason,
   if (before?.reason !== reason) return { reason, times: 1, since: now };
   // A beginning in the future is of a clock since set back.
   return { reason, times: before.times + 1, since: Math.min(before.since, now) };
+}
+
+/**
+ * The refusals that made `reason` the last word, as far as the record of it tells; undefined for a reason that is none
+ * of Zoom's refusals. @param since milliseconds
+ */
+export function pastRefusal(reason: string, since: number): Refusal | undefined {
+  const refused = REFUSED_REASONS.some((known) => known === reason);
+  return refused ? { reason, times: LEAST_REFUSALS, since } : undefined;
 }
 
 /** True when nothing else is to be expected. @param patienceMs 0 takes the first refusal for the last word */

@@ -13,9 +13,15 @@ import {
   recordKey,
 } from '../record.ts';
 import type { MessageRow, MessagesPage } from '../zoom/schemas.ts';
+import { reactionCandidates } from './reactions.ts';
 import { type LinkedSession, rowLinks } from './row-links.ts';
 
-export type RevisionKind = 'sent' | 'edited' | 'deleted';
+const REVISION_KINDS = ['sent', 'edited', 'deleted'] as const;
+export type RevisionKind = (typeof REVISION_KINDS)[number];
+
+export function isRevisionKind(kind: string): kind is RevisionKind {
+  return REVISION_KINDS.some((known) => known === kind);
+}
 
 export interface PageCandidates {
   readonly rows: number;
@@ -41,13 +47,13 @@ export function pageCandidates(page: MessagesPage, context: PageContext): PageCa
   const candidates: Candidate[] = [];
   const links: Link[] = [];
   let latestAction = 0;
+  const { session, tag } = context;
   const add = (kind: RevisionKind, rows: readonly MessageRow[] | undefined): void => {
     for (const row of rows ?? []) {
       latestAction = Math.max(latestAction, row.action_timestamp ?? row.timestamp);
-      candidates.push(revision(kind, row, context));
-      if (kind === 'sent') addReactions(candidates, row, context);
-      if (row.files !== undefined || row.forward_id !== undefined)
-        links.push(...rowLinks(row, context.session));
+      candidates.push(revisionCandidate(kind, row, session.id, tag));
+      if (kind === 'sent') candidates.push(...reactionCandidates(row, context));
+      if (row.files !== undefined || row.forward_id !== undefined) links.push(...rowLinks(row, session));
     }
   };
   add('sent', page.messages);
@@ -58,10 +64,16 @@ export function pageCandidates(page: MessagesPage, context: PageContext): PageCa
   return { rows, candidates, links, latestAction };
 }
 
-function revision(
+/**
+ * One version of a message.
+ * @param session id, as Zoom sent it
+ * @param tag scope tag of the session
+ */
+export function revisionCandidate(
   kind: RevisionKind,
   row: MessageRow,
-  { session: { id: session }, tag }: PageContext,
+  session: string,
+  tag: string,
 ): Candidate {
   const action = row.action_timestamp ?? row.timestamp;
   // The row is JSON as parsed; its type only knows the fields we read.
@@ -94,79 +106,4 @@ function withoutMovingParts(row: MessageRow): { readonly [name: string]: Json } 
   const { reactions: _r, custom_emoji_reactions: _c, emoji_actions: _a, files, ...rest } = row;
   const kept = files?.map(({ download_url: _url, ...file }) => file);
   return (kept === undefined ? rest : { ...rest, files: kept }) as { readonly [name: string]: Json };
-}
-
-/**
- * The reaction state of a message, and each reaction event where Zoom lists them. A message without reactions is
- * worth a record only when it had some before.
- */
-function addReactions(candidates: Candidate[], row: MessageRow, context: PageContext): void {
-  const { tag, observedAt, knownReactions } = context;
-  const session = context.session.id;
-  const id = messageId(row.id);
-  const reacted = (row.reactions?.length ?? 0) + (row.custom_emoji_reactions?.length ?? 0) > 0;
-  if (row.emoji_actions !== undefined) {
-    for (const event of row.emoji_actions) {
-      const at = event.emoji_action_timestamp;
-      const record = canonicalJson({ ...event, id: row.id } as Json);
-      const who = event.member_id || event.user_id || '';
-      candidates.push({
-        stream: 'reactions',
-        kind: event.emoji_action,
-        key: recordKey(tag, at, ['reactions', session, id, event.emoji, event.emoji_action, String(at), who]),
-        content: contentHash(canonicalJson(event as Json)),
-        rule: 'once',
-        time: instant(at),
-        keyMonth: keyMonth(at),
-        record,
-      });
-    }
-  }
-  if (!reacted && knownReactions.size === 0) return;
-  const key = recordKey(tag, row.timestamp, ['reactions', session, id]);
-  if (reacted) knownReactions.add(key);
-  else if (!knownReactions.has(key)) return;
-  const state = {
-    id: row.id,
-    timestamp: row.timestamp,
-    reactions: row.reactions ?? [],
-    custom_emoji_reactions: row.custom_emoji_reactions ?? [],
-  };
-  candidates.push({
-    stream: 'reactions',
-    kind: 'state',
-    key,
-    content: reacted ? contentHash(canonicalJson(orderedReactions(state))) : NO_REACTIONS,
-    rule: 'state',
-    time: observedAt,
-    keyMonth: keyMonth(row.timestamp),
-    record: reacted ? canonicalJson(state as Json) : emptyState(row),
-  });
-}
-
-const NO_REACTIONS = contentHash('no reactions');
-
-function emptyState(row: MessageRow): string {
-  return canonicalJson({ custom_emoji_reactions: [], id: row.id, reactions: [], timestamp: row.timestamp });
-}
-
-/** The state without what has no meaning: the order of reactions and of the people in one. */
-function orderedReactions(state: {
-  readonly reactions: readonly object[];
-  readonly custom_emoji_reactions: readonly object[];
-}): Json {
-  const ordered = (list: readonly object[]): Json =>
-    list
-      .map((reaction) =>
-        canonicalJson(
-          Object.fromEntries(
-            Object.entries(reaction).map(([name, value]) => [
-              name,
-              Array.isArray(value) ? [...value].sort() : value,
-            ]),
-          ) as Json,
-        ),
-      )
-      .sort();
-  return [ordered(state.reactions), ordered(state.custom_emoji_reactions)];
 }

@@ -2,6 +2,7 @@
 import { hash } from 'node:crypto';
 import { z } from 'zod';
 import type { Link } from '../ledger/links.ts';
+import { storableText } from '../ledger/staged.ts';
 import { messageId, type SessionId } from '../record.ts';
 import type { MessageRow } from '../zoom/schemas.ts';
 
@@ -24,6 +25,8 @@ const origin = {
 /** A link to a chat file. */
 export const fileLinkDetail = z.object({
   ...origin,
+  /** Which of its message's files it is, from 0. */
+  place: z.number(),
   /** Empty where Zoom gave none. */
   fileId: z.string(),
   name: z.string(),
@@ -75,17 +78,30 @@ export function fileLinks(
       messageId: message,
       sentAt,
       ...(forwardId === undefined ? {} : { forwardId }),
+      place,
       fileId: file.file_id ?? '',
       name: file.file_name ?? '',
       ...(file.file_size === undefined ? {} : { size: file.file_size }),
       downloadUrl: file.download_url ?? '',
     };
-    // A file without an id is told by its message, its place in it, and its name.
-    const id = detail.fileId || digest([session.id, message, String(place), detail.name]);
+    const id = fileLinkId({ ...detail, session: session.id, forwardId });
     return { kind: 'file', id, detail };
   });
 }
 
-function digest(parts: readonly string[]): string {
+/** Id of the link to a file. One to which Zoom gave no id is told by its message, its place in it, and its name. */
+export function fileLinkId(file: {
+  /** Session id. */
+  readonly session: string;
+  readonly messageId: string;
+  readonly forwardId: string | undefined;
+  readonly place: number;
+  readonly fileId: string;
+  readonly name: string;
+}): string {
+  const { session, messageId: message, forwardId = '', place, fileId, name } = file;
+  if (fileId !== '') return fileId;
+  // As the ledger keeps them, so that the record gives the same id.
+  const parts = [session, message, forwardId, String(place), name].map(storableText);
   return hash('sha256', parts.map((part) => `${part.length}:${part}`).join(''), 'hex');
 }

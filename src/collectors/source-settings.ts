@@ -1,5 +1,6 @@
 /** What the account's chat settings mean for an archive. Pure. */
 import type { RetentionScope } from '../ledger/source-retention.ts';
+import type { ChannelRetention } from '../zoom/directory.ts';
 import type { AccountSettings } from '../zoom/schemas.ts';
 import { DAY_MS } from './windows.ts';
 
@@ -47,6 +48,11 @@ export function accountRetention({
     },
     { scope: 'channels', period: period(cloud.retention_period_of_channels) },
   ];
+}
+
+/** A channel's own period; empty where the account's holds. */
+export function channelPeriod({ cloud_retention: own }: ChannelRetention): string {
+  return own.enable_custom_retention ? (own.retention_period ?? '') : '';
 }
 
 /**

@@ -25,7 +25,7 @@ export type StoreFile = (file: SpooledFile) => Promise<readonly [ObjectPart, ...
 export async function storedObject(
   store: StoreFile,
   { path, size, sha256 }: SpooledFile,
-): Promise<{ readonly [name: string]: Json }> {
+): Promise<{ readonly [name: string]: Json; readonly sha256: string }> {
   const [first, ...rest] = await store({ path, size, sha256 });
   if (rest.length === 0) return { key: first.key, version: first.version, sha256, size };
   const parts = [first, ...rest].map(({ key, version, ...part }) => ({ key, version, ...part }));

@@ -2,7 +2,8 @@ import { Command } from 'commander';
 import { ArchiverError } from '../errors.ts';
 import type { Database } from '../ledger/database.ts';
 import { createMetrics, createRegistry } from '../metrics/metrics.ts';
-import { checkIdentity } from './archive.ts';
+import { agreeWithPublished } from '../segments/publish.ts';
+import { checkIdentity, checkSigner } from './archive.ts';
 import {
   buildInfo,
   type CommandIo,
@@ -12,6 +13,7 @@ import {
   openContext,
   openSink,
   openZoom,
+  signerOf,
   withLedger,
 } from './context.ts';
 import { warnAboutSettings } from './preflight.ts';
@@ -97,10 +99,13 @@ export async function collectOnce(
   const metrics = createMetrics(createRegistry(), buildInfo());
   const client = openZoom(context, metrics);
   try {
-    await checkIdentity(sink, context.account);
+    const signer = signerOf(context);
+    checkSigner(await checkIdentity(sink, context.account), signer);
     const leadership = await leadOnce(context, db, io.interrupt);
     const progress = createProgress(io, 'collecting');
     try {
+      // A ledger that is lost, or half made again, would take all that Zoom has for new.
+      await agreeWithPublished({ db, account: context.account, sink, signer });
       await before?.();
       await warnAboutSettings(context, client, metrics, io.interrupt);
       const started = performance.now();

@@ -1,6 +1,6 @@
 import { ArchiverError } from '../errors.ts';
 import type { AdmitRule, Candidate, ContentHash, KeyMonth, RecordKey } from '../record.ts';
-import { utcDay } from '../record.ts';
+import { keyMonth, utcDay } from '../record.ts';
 import type { Database } from './database.ts';
 import { type Lease, leaseLost } from './lease.ts';
 import { type Provenance, provenanceJson, RECORD_SEPARATOR, stagedFields } from './staged.ts';
@@ -24,6 +24,11 @@ export interface Admission {
 
 const RULES: Record<AdmitRule, number> = { once: 0, state: 1 };
 
+/** Key of a drift, by a row that has the record's key and content. */
+export function driftKey(row: string): string {
+  return `md5(${row}.key::text || ${row}.content::text)::uuid`;
+}
+
 /**
  * The one statement of admission. Keys that cannot be inserted and that the statement's own snapshot does not show
  * were written by someone else at the same moment: they are returned as missed and asked again. A drift is a key of
@@ -44,7 +49,7 @@ with guard as (
   returning key
 ), known as materialized (
   select p.ord, p.month, p.grp, p.line, p.content, s.content as before,
-    md5(p.key::text || p.content::text)::uuid as drift_key
+    ${driftKey('p')} as drift_key
   from page p
   cross join lateral (select content from ${seen} where month = p.month and key = p.key limit 1) s
   where p.rule = 0 and p.key not in (table fresh)
@@ -244,7 +249,7 @@ function arrayLiteral(values: readonly (string | number)[]): string {
 const months = new WeakMap<Database, Set<string>>();
 
 /** Creates the partitions of `seen` that a page needs and this process has not seen yet. */
-async function ensureMonths(db: Database, wanted: readonly KeyMonth[]): Promise<void> {
+export async function ensureMonths(db: Database, wanted: readonly KeyMonth[]): Promise<void> {
   let present = months.get(db);
   if (present === undefined) {
     present = new Set<string>();
@@ -266,20 +271,25 @@ async function ensureMonths(db: Database, wanted: readonly KeyMonth[]): Promise<
   }
 }
 
+/** The first month whose dedup keys are kept at `now` (ms): Zoom can serve nothing of the ones before. */
+export function oldestKeyMonth(now: number): KeyMonth {
+  const at = new Date(now);
+  return keyMonth(Date.UTC(at.getUTCFullYear(), at.getUTCMonth() - 7));
+}
+
 /**
  * Drops the dedup keys of months that ended seven months or more before the month of `now`: Zoom cannot serve their
  * messages any more. @returns names of the partitions dropped
  */
 export async function dropOldKeys(db: Database, now: number): Promise<readonly string[]> {
-  const at = new Date(now);
-  const limit = new Date(Date.UTC(at.getUTCFullYear(), at.getUTCMonth() - 7));
-  const oldest = `seen_${limit.toISOString().slice(0, 7).replace('-', '_')}`;
+  const limit = oldestKeyMonth(now);
+  const oldest = partitionName(limit);
   const rows = await db.query<{ name: string }>(
     `select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
      where i.inhparent = 'seen'::regclass and c.relname ~ '^seen_[0-9]{4}_[0-9]{2}$' and c.relname < $1`,
     [oldest],
   );
-  await db.query('delete from states where month < $1', [`${limit.toISOString().slice(0, 7)}-01`]);
+  await db.query('delete from states where month < $1', [limit]);
   for (const { name } of rows) await db.query(`drop table if exists ${name}`);
   const present = months.get(db);
   for (const { name } of rows) present?.delete(`${name.slice(5).replace('_', '-')}-01`);

@@ -1,7 +1,6 @@
 /** What of each stream is collected, as the ledger knows it. */
 import type { Interval } from '../record.ts';
 import type { Database } from './database.ts';
-import type { Lease } from './lease.ts';
 
 /** What a stream of the whole account was collected for, what is lost, and when it was asked last (0: never). */
 export async function accountCoverage(
@@ -61,20 +60,6 @@ export async function streamCoverage(
     lost: parseMultirange(lost),
     askedAt: asked_at.getTime(),
   }));
-}
-
-/** Forgets what was collected of a stream in one mode, so that all of it is asked for again. */
-export async function forgetCoverage(
-  db: Database,
-  lease: Lease,
-  stream: string,
-  mode: string,
-): Promise<void> {
-  await db.query(
-    `update coverage set covered = '{}' where account = $1 and stream = $3 and mode = $4
-       and exists (select 1 from lease where account = $1 and generation = $2 for share)`,
-    [lease.account, lease.generation, stream, mode],
-  );
 }
 
 /**

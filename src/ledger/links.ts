@@ -1,7 +1,7 @@
 import type { Json } from '../record.ts';
 import type { Database } from './database.ts';
 import { type Lease, leaseLost } from './lease.ts';
-import { storableText } from './staged.ts';
+import { storableJson, storableText } from './staged.ts';
 
 export const LINK_KINDS = ['file', 'forwarded', 'emoji', 'hold_file'] as const;
 export type LinkKind = (typeof LINK_KINDS)[number];
@@ -269,10 +269,4 @@ export async function dropOldLinks(db: Database, lease: Lease, now: number): Pro
     [lease.account, lease.generation, new Date(now - KEPT_MS), KEPT_KINDS],
   );
   return rows.length;
-}
-
-function storableJson(value: Json): string {
-  return JSON.stringify(value, (_name, part: unknown) =>
-    typeof part === 'string' ? storableText(part) : part,
-  );
 }

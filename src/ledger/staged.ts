@@ -32,8 +32,13 @@ export function storableText(text: string): string {
 
 /** Provenance as the ledger keeps it; `observedAt` has a column of its own. */
 export function provenanceJson({ observedAt: _column, ...rest }: Provenance): string {
-  return JSON.stringify(rest, (_name, value: unknown) =>
-    typeof value === 'string' ? storableText(value) : value,
+  return storableJson(rest);
+}
+
+/** JSON of a value whose texts are all {@link storableText}. */
+export function storableJson(value: object): string {
+  return JSON.stringify(value, (_name, part: unknown) =>
+    typeof part === 'string' ? storableText(part) : part,
   );
 }
 

@@ -63,7 +63,9 @@ export async function openPlans(db: Database, account: string): Promise<readonly
 
 /**
  * Plans segments for every group that is due: unplanned staged rows, in order of arrival, cut where a segment is
- * full. Within a group that is due only by size, the last, partly filled segment waits for more.
+ * full. Within a group that is due only by size, the last, partly filled segment waits for more. Coverage waits until
+ * every record that was staged before it is committed: an archive must not say that something was collected which is
+ * nowhere but in a ledger that may be lost.
  * One transaction: a crash leaves whole plans or none. Fails with `lease-lost`.
  * @param limit at most this many segments, so that a plan never holds much
  */
@@ -97,7 +99,8 @@ export async function planSegments(
            sum(records) over before as records_before, sum(bytes) over before as bytes_before,
            sum(records) over whole as group_records, sum(bytes) over whole as group_bytes,
            min(observed_at) over whole as oldest
-         from staged where account = $1 and segment_id is null
+         from staged where account = $1 and segment_id is null and (stream <> 'coverage' or id < coalesce(
+           (select min(id) from staged where account = $1 and stream <> 'coverage'), 9223372036854775807))
          window whole as (partition by stream, class, day),
            before as (partition by stream, class, day order by id rows between unbounded preceding and 1 preceding)
        ), cut as (

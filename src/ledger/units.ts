@@ -131,6 +131,11 @@ export async function endUnit(db: Database, lease: Lease, unit: UnitKey, end: Un
 
 const KEPT_MS = 30 * 86_400_000;
 
+/** What ended before is not kept at `now`, both in milliseconds. */
+export function unitsKeptSince(now: number): number {
+  return now - KEPT_MS;
+}
+
 /** A unit whose last attempt failed. */
 export interface FailingUnit {
   readonly stream: string;
@@ -240,6 +245,41 @@ export async function recordLost(db: Database, lease: Lease, lost: LostWindow): 
   if (rows.length === 0) throw leaseLost(lease);
 }
 
+/** What was said to be collected of a stream in one mode, and does not count any more. */
+type Withdrawal = Pick<LostWindow, 'stream' | 'mode' | 'candidate' | 'provenance' | 'className'>;
+
+/**
+ * Takes back all coverage of a stream in one mode, so that all of it is asked for again, and puts that on record: the
+ * archive must not go on to claim it. One statement. Fails with `lease-lost`.
+ */
+export async function withdrawCoverage(db: Database, lease: Lease, withdrawal: Withdrawal): Promise<void> {
+  const { stream, mode, candidate, provenance, className } = withdrawal;
+  const rows = await db.query(
+    `with guard as (
+       select 1 from lease where account = $1 and generation = $2 for share
+     ), withdrawn as (
+       update coverage set covered = '{}' where account = $1 and stream = $3 and mode = $4
+         and exists (select 1 from guard)
+     ), staging as (
+       insert into staged (account, stream, class, day, records, bytes, provenance, observed_at, lines)
+       select $1, 'coverage', $5, $6::date, 1, octet_length($9), $7::jsonb, $8, $9 from guard
+     )
+     select 1 from guard`,
+    [
+      lease.account,
+      lease.generation,
+      stream,
+      mode,
+      className,
+      utcDay(candidate.time),
+      provenanceJson(provenance),
+      new Date(provenance.observedAt),
+      `0${FIELD_SEPARATOR}${stagedFields(candidate)}`,
+    ],
+  );
+  if (rows.length === 0) throw leaseLost(lease);
+}
+
 /**
  * Drops what ended more than 30 days before `now`: coverage and its records say what was collected, and a window that
  * is asked for again begins to count anew. @returns how many
@@ -248,7 +288,7 @@ export async function dropOldUnits(db: Database, lease: Lease, now: number): Pro
   const rows = await db.query(
     `delete from units where account = $1 and finished_at < $3
        and exists (select 1 from lease where account = $1 and generation = $2 for share) returning 1`,
-    [lease.account, lease.generation, new Date(now - KEPT_MS)],
+    [lease.account, lease.generation, new Date(unitsKeptSince(now))],
   );
   return rows.length;
 }

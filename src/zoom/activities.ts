@@ -17,7 +17,8 @@ const person = z.looseObject({
 });
 export type ActivityPerson = z.infer<typeof person>;
 
-const anyRow = z.looseObject({
+/** One row of either log. */
+export const activityRow = z.looseObject({
   /** Missing in the log of one channel. */
   channel_id: z.string().min(1).optional(),
   activity_type: z.string().min(1),
@@ -25,13 +26,13 @@ const anyRow = z.looseObject({
   operator: person.optional(),
   members: z.looseObject({ member_status: z.string().min(1), member_list: z.array(person) }),
 });
-export type ActivityRow = z.infer<typeof anyRow>;
+export type ActivityRow = z.infer<typeof activityRow>;
 
-const anyPage = z.looseObject({ ...pageFields, channel_activity_logs: z.array(anyRow) });
+const anyPage = z.looseObject({ ...pageFields, channel_activity_logs: z.array(activityRow) });
 export type ActivityPage = z.infer<typeof anyPage>;
 const allPage = z.looseObject({
   ...pageFields,
-  channel_activity_logs: z.array(anyRow.extend({ channel_id: z.string().min(1) })),
+  channel_activity_logs: z.array(activityRow.extend({ channel_id: z.string().min(1) })),
 });
 
 /**

@@ -32,14 +32,14 @@ const channel = z.looseObject({
 });
 export type ChannelRow = z.infer<typeof channel>;
 
-const retention = z.looseObject({
+export const channelRetention = z.looseObject({
   channel_id: z.string().optional(),
   cloud_retention: z.looseObject({
     enable_custom_retention: z.boolean(),
     retention_period: z.string().optional(),
   }),
 });
-export type ChannelRetention = z.infer<typeof retention>;
+export type ChannelRetention = z.infer<typeof channelRetention>;
 
 const pin = z.looseObject({ message_id: z.string().min(1), pinned_time: z.string().optional() });
 export type PinRow = z.infer<typeof pin>;
@@ -101,7 +101,7 @@ export function readChannelRetention(
   signal: AbortSignal,
 ): Promise<Reply<ChannelRetention>> {
   const endpoint: Endpoint = { name: 'channel_retention', label: 'MEDIUM' };
-  return client.get(endpoint, `${channelPath(id)}/retention`, {}, retention, signal);
+  return client.get(endpoint, `${channelPath(id)}/retention`, {}, channelRetention, signal);
 }
 
 /** Pinned messages, also those that were taken down. */

@@ -49,7 +49,7 @@ const messageFile = z.looseObject({
   download_url: z.string().optional(),
 });
 
-const emojiAction = z.looseObject({
+export const emojiAction = z.looseObject({
   emoji: z.string(),
   // Becomes the record's kind, which the ledger writes between control characters.
   emoji_action: z.string().regex(/^[\w-]{1,32}$/),

@@ -94,9 +94,16 @@ test('a unit that took the first page for all covers nothing once that is overtu
   });
 
   expect({ complete, asked }).toEqual({ complete: true, asked: 2 });
-  const covers = (await stagedRecords(db))
+  const records = (await stagedRecords(db))
     .filter(({ stream }) => stream === 'coverage')
-    .map(({ record }) => JSON.parse(record))
+    .map(({ record }) => JSON.parse(record));
+  const withdrawn = records.filter(({ outcome }) => outcome === 'withdrawn');
+  expect(withdrawn[0]).toMatchObject({
+    unit: { stream: 'messages', scope: '', mode: 'modified' },
+    covers: null,
+  });
+  const covers = records
+    .filter(({ outcome }) => outcome !== 'withdrawn')
     .filter(({ unit, asked: dates }) => unit.mode === 'modified' && dates.to === '2026-06-17')
     .map(({ unit, covers }) => [unit.scope, covers !== null]);
   expect(Object.fromEntries(covers)).toMatchObject({ asks: false, proves: true });

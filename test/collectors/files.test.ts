@@ -252,7 +252,7 @@ describe('a file', () => {
     const { lease, release } = await leadOnce(archiver.context, db, new AbortController().signal);
     const session = { id: 'abc', type: '1:1', name: '', channelId: '' };
     const sent = { session, messageId: 'm', sentAt: emulator.now(), fileId: '', name: 'x.pdf' };
-    const detail = { ...sent, downloadUrl: `${elsewhere.url}/x.pdf` };
+    const detail = { ...sent, place: 0, downloadUrl: `${elsewhere.url}/x.pdf` };
     await addLinks(db, lease, [{ kind: 'file', id: 'x', detail }], emulator.now());
     await release();
     for (let asked = 0; asked < 2; asked += 1) {

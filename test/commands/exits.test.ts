@@ -79,8 +79,8 @@ describe('the ledger', () => {
     const names = ['collect', 'seal', 'run', 'status'];
     for (const result of await Promise.all(names.map((name) => stage.run(name)))) expectRefusal(result, 5);
     await stage.succeeds('migrate');
-    await stage.succeeds('collect');
-    // Another ledger than the one that knows the archive's log must not write to it.
+    // Another ledger than the one that knows the archive's log must not write to it, nor take all of Zoom for new.
+    expectRefusal(await stage.run('collect'), 22, 'the ledger has no log', 'rebuild-ledger');
     expectRefusal(await stage.run('seal', '--all'), 22, 'the ledger has no log');
     expectRefusal(await stage.run('init'), 22, 'the ledger has no log');
     expectRefusal(await stage.run('run'), 22, 'the ledger has no log');

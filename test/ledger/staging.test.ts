@@ -133,6 +133,26 @@ describe.each(ENGINES)('planning on $name', (engine) => {
     ]);
   });
 
+  test('coverage waits until all that was staged before it is committed', async () => {
+    const ledger = await openLedger(engine);
+    const { db, lease } = ledger;
+    const coverage = { stream: 'coverage' } as const;
+    await stage(ledger, 'a', 1);
+    await stage(ledger, 'coverage of a', 1, NOW - 2 * HOUR, coverage);
+    await stage(ledger, 'b', 1);
+    expect(await plan(ledger)).toEqual([]);
+    const [first] = await plan(ledger, { dueBefore: NOW + 1 });
+    expect(first).toMatchObject({ stream: 'messages', records: 2 });
+    await stage(ledger, 'c', 1);
+    await stage(ledger, 'coverage of c', 1, NOW - 2 * HOUR, coverage);
+    // Planned is not committed.
+    expect(await plan(ledger)).toEqual([]);
+    const sealed = { key: 'k', version: 'v', sha256: 's', size: 1, root: 'r' };
+    if (first !== undefined) await commitSegment(db, lease, first, sealed, '{}', NOW);
+    const [second] = await plan(ledger);
+    expect(second).toMatchObject({ stream: 'coverage', records: 1 });
+  });
+
   test('plans at most `limit` at a time, the oldest first, and the rest next time', async () => {
     const ledger = await openLedger(engine);
     for (const [index, day] of ['2026-11-10', '2026-11-11', '2026-11-12'].entries()) {

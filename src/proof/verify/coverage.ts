@@ -16,7 +16,13 @@ interface Stretch {
 export function checkCoverage(times: readonly CoveredTime[], report: Report): number {
   const byUnit = new Map<string, Stretch[]>();
   let lost = 0;
-  for (const { stream, scope, mode, outcome, from, to } of times) {
+  const withdrawn = new Map<string, number>();
+  for (const { stream, mode, outcome, at } of times) {
+    const name = `${stream} ${mode}`;
+    if (outcome === 'withdrawn') withdrawn.set(name, Math.max(at, withdrawn.get(name) ?? 0));
+  }
+  for (const { stream, scope, mode, outcome, from, to, at } of times) {
+    if (outcome === 'withdrawn' || at < (withdrawn.get(`${stream} ${mode}`) ?? 0)) continue;
     if (outcome !== 'done') lost += 1;
     // A repair looks where it is told to.
     if (mode === 'repair') continue;

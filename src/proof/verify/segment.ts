@@ -13,8 +13,13 @@ export interface CoveredTime {
   readonly stream: string;
   readonly scope: string;
   readonly mode: string;
-  /** `done` covers; `lost` and `refused` say that the time is out of reach for good. */
+  /**
+   * `done` covers; `lost` and `refused` say that the time is out of reach for good; `withdrawn` takes back what all
+   * earlier ones of its stream and mode said, in any scope.
+   */
   readonly outcome: string;
+  /** When it was said. */
+  readonly at: number;
   readonly from: number;
   readonly to: number;
 }
@@ -74,18 +79,19 @@ export class SegmentChecker {
     try {
       const reader = await connection.runAndReadAll(
         `select unit_stream, session_id, mode, outcome,
-           coalesce(epoch_ms(covers_from), epoch_ms(window_from))::double,
-           coalesce(epoch_ms(covers_to), epoch_ms(window_to))::double
+           coalesce(epoch_ms(covers_from), epoch_ms(window_from), 0)::double,
+           coalesce(epoch_ms(covers_to), epoch_ms(window_to), 0)::double, epoch_ms(event_at)::double
          from read_parquet(${literal(path)})
-         where covers_from is not null or outcome in ('lost', 'refused')`,
+         where covers_from is not null or outcome in ('lost', 'refused', 'withdrawn')`,
       );
-      return reader.getRows().map(([stream, scope, mode, outcome, from, to]) => ({
+      return reader.getRows().map(([stream, scope, mode, outcome, from, to, at]) => ({
         stream: String(stream),
         scope: String(scope),
         mode: String(mode),
         outcome: String(outcome),
         from: Number(from),
         to: Number(to),
+        at: Number(at),
       }));
     } finally {
       connection.closeSync();

@@ -1,0 +1,252 @@
+/** Makes a ledger from the archive alone, where the one that wrote it is lost. */
+import { join } from 'node:path';
+import {
+  ASK_AGAIN,
+  type RestoreLimits,
+  restoreMessagesOf,
+  restoreRecords,
+  restoreStanding,
+  wantedRecords,
+} from '../collectors/restore.ts';
+import { ArchiverError, hasCode } from '../errors.ts';
+import { oldestKeyMonth } from '../ledger/admit.ts';
+import type { Database } from '../ledger/database.ts';
+import type { Lease } from '../ledger/lease.ts';
+import {
+  beginRebuild,
+  finishRebuild,
+  type LoggedObject,
+  rebuildProgress,
+  restoreObjects,
+  restoreSegment,
+} from '../ledger/rebuild.ts';
+import type { SegmentPlan } from '../ledger/staging.ts';
+import { unitsKeptSince } from '../ledger/units.ts';
+import type { EntryLock, LogEntry } from '../proof/entry.ts';
+import { type Frontier, frontierBytes } from '../proof/frontier.ts';
+import { noteKeyOf } from '../proof/key.ts';
+import { openPublished, type PlacedEntry, type PublishedLog } from '../proof/published.ts';
+import { frontierAt, lastEntries, replay } from '../proof/replay.ts';
+import { scopeTag } from '../record.ts';
+import { type LocalSegment, type SegmentEntry, SegmentReader } from '../segments/read.ts';
+import type { SinkReader } from '../sinks/sink.ts';
+import { type Context, signerOf } from './context.ts';
+import type { Progress } from './progress.ts';
+
+interface RebuildJob {
+  readonly context: Context;
+  readonly db: Database;
+  readonly lease: Lease;
+  readonly sink: SinkReader;
+  /** Ends the work between two statements; the next run goes on. */
+  readonly stop: AbortSignal;
+  readonly progress?: Progress;
+}
+
+export interface RebuildSummary {
+  /** Entries of the log. */
+  readonly entries: number;
+  /** Done now; less than in the log where an earlier run was interrupted. */
+  readonly segments: number;
+  readonly objects: number;
+  /** Records looked at now: what Zoom can serve no more is passed over. */
+  readonly records: number;
+  /** Entries that an earlier run had done. */
+  readonly resumedAt: number;
+}
+
+/**
+ * Restores what the next pass needs so that it archives nothing twice: the log's head, segments and objects from the
+ * log; dedup keys, states, sessions, coverage, units, links from the records. Until its last step the ledger has no
+ * log, so whatever writes refuses it; a crash at any point is repaired by calling this again.
+ *
+ * Fails with `ledger-not-empty`, `archive-missing`, `proof-invalid` naming what does not hold, `lease-lost`, `sink-*`,
+ * `ledger-unreachable`, `interrupted`.
+ */
+export async function runRebuild(job: RebuildJob): Promise<RebuildSummary> {
+  const { context, stop } = job;
+  const { seal } = context.config;
+  const reader = await SegmentReader.create(join(seal.spool, `rebuild-${scopeTag(context.account, '')}`));
+  try {
+    return await rebuild(job, reader);
+  } catch (error) {
+    if (!stop.aborted) throw error;
+    if (hasCode(stop.reason, 'lease-lost')) throw stop.reason;
+    throw new ArchiverError('interrupted', 'rebuilding was interrupted', { cause: error });
+  } finally {
+    await reader.close();
+  }
+}
+
+async function rebuild(job: RebuildJob, reader: SegmentReader): Promise<RebuildSummary> {
+  const { context, db, lease, sink, progress } = job;
+  const published = await openPublished(sink, noteKeyOf(signerOf(context)));
+  const { checkpoint } = published;
+  const resumedAt = await rebuildProgress(db, lease.account, checkpoint);
+  const done = await frontierAt(sink, checkpoint, resumedAt);
+
+  // CHECK. Durable: nothing. Before anything of the log is believed.
+  const { segments: ahead, lastAt, edge } = await survey(job, published, done);
+  progress?.expect(ahead);
+
+  // MARK. Durable: the ledger is one that is being made. A crash right after leaves an empty ledger with a mark.
+  await beginRebuild(db, lease, checkpoint);
+
+  // ENTRIES, in their order. Durable: each, with all that it tells, before the next. A crash leaves some of what the
+  // entry in hand tells; it is done once more, which changes nothing.
+  // A clock that runs ahead must not forget what Zoom can serve again.
+  const now = Math.min(context.now(), lastAt);
+  const limits: RestoreLimits = { keysFrom: oldestKeyMonth(now), unitsSince: unitsKeptSince(now) };
+  const counts = { segments: 0, objects: 0, records: 0 };
+  const objects: LoggedObject[] = [];
+  const begin = async (placed: PlacedEntry): Promise<Fetched> => fetched(job, reader, placed, limits);
+  for await (const { placed, local } of inOrder(replay(sink, checkpoint, done), begin)) {
+    const { index, entry } = placed;
+    if (entry.type === 'object') {
+      objects.push(loggedObject(entry));
+      counts.objects += 1;
+    }
+    if (objects.length === OBJECTS_AT_A_TIME || (entry.type !== 'object' && objects.length > 0))
+      await restoreObjects(db, lease, objects.splice(0), entry.type === 'object' ? index + 1 : index);
+    if (entry.type !== 'segment') continue;
+    job.stop.throwIfAborted();
+    if (local !== undefined) {
+      counts.records += await restoreSegmentRecords(job, reader, local, index, limits);
+      await reader.discard(local);
+    }
+    await restoreSegment(db, lease, loggedSegment(entry), index + 1);
+    counts.segments += 1;
+    progress?.finish(`${counts.records.toLocaleString('en-US')} records`);
+  }
+  await restoreObjects(db, lease, objects, checkpoint.size);
+
+  // FINISH. Durable: the ledger has its log, and is one like any other. A crash before leaves it to the next run.
+  await restoreStanding(db, lease);
+  await finishRebuild(db, lease, {
+    head: { size: edge.size, frontier: frontierBytes(edge) },
+    entries: (await lastEntries(sink, edge)).map((bytes) => Buffer.from(bytes).toString()),
+    askAgain: ASK_AGAIN,
+  });
+  return { entries: checkpoint.size, resumedAt, ...counts };
+}
+
+const OBJECTS_AT_A_TIME = 1000;
+
+/** What lies ahead. Reads all entries that are to be done, so that none of a log that does not hold is used. */
+async function survey(
+  { sink, stop }: RebuildJob,
+  { checkpoint }: PublishedLog,
+  done: Frontier,
+): Promise<{ readonly segments: number; readonly lastAt: number; readonly edge: Frontier }> {
+  let segments = 0;
+  let lastAt = Number.NEGATIVE_INFINITY;
+  const entries = replay(sink, checkpoint, done);
+  for (let next = await entries.next(); ; next = await entries.next()) {
+    if (next.done === true)
+      return { segments, lastAt: segments === 0 ? Number.POSITIVE_INFINITY : lastAt, edge: next.value };
+    stop.throwIfAborted();
+    const { entry } = next.value;
+    if (entry.type !== 'segment') continue;
+    segments += 1;
+    lastAt = Math.max(lastAt, Date.parse(entry.at));
+  }
+}
+
+/** An entry, and the segment it is about where something of it is wanted. */
+interface Fetched {
+  readonly placed: PlacedEntry;
+  readonly local: LocalSegment | undefined;
+}
+
+async function fetched(
+  { sink, stop }: RebuildJob,
+  reader: SegmentReader,
+  placed: PlacedEntry,
+  limits: RestoreLimits,
+): Promise<Fetched> {
+  const { entry } = placed;
+  if (entry.type !== 'segment' || wantedRecords(entry.stream, entry.date, limits) === 'none')
+    return { placed, local: undefined };
+  return { placed, local: await reader.fetch(sink, entry, stop) };
+}
+
+/** Entries underway beside the one whose turn it is. */
+const AHEAD = 4;
+
+/** Begins the work on some items ahead, and gives the results in order. */
+async function* inOrder<T, R>(items: AsyncIterable<T>, begin: (item: T) => Promise<R>): AsyncGenerator<R> {
+  const underway: Promise<R>[] = [];
+  try {
+    for await (const item of items) {
+      const result = begin(item);
+      // Its failure counts when its turn comes.
+      result.catch(() => undefined);
+      underway.push(result);
+      const first = underway.length > AHEAD ? underway.shift() : undefined;
+      if (first !== undefined) yield await first;
+    }
+    for (let next = underway.shift(); next !== undefined; next = underway.shift()) yield await next;
+  } finally {
+    await Promise.allSettled(underway);
+  }
+}
+
+/** @returns how many records were looked at */
+async function restoreSegmentRecords(
+  { db, lease, stop }: RebuildJob,
+  reader: SegmentReader,
+  local: LocalSegment,
+  index: number,
+  limits: RestoreLimits,
+): Promise<number> {
+  const { stream, date } = local.entry;
+  let count = 0;
+  if (stream === 'messages') {
+    for await (const sessions of reader.sessions(local)) await restoreMessagesOf(db, lease, sessions);
+  }
+  const wanted = wantedRecords(stream, date, limits) === 'linking' ? 'linking' : 'all';
+  try {
+    for await (const records of reader.records(local, wanted)) {
+      stop.throwIfAborted();
+      await restoreRecords(db, lease, records, index, limits);
+      count += records.length;
+    }
+  } catch (cause) {
+    if (stop.aborted || cause instanceof ArchiverError) throw cause;
+    throw new ArchiverError('internal', 'a segment cannot be read back', { cause, detail: local.entry.key });
+  }
+  return count;
+}
+
+function loggedSegment(entry: SegmentEntry): Parameters<typeof restoreSegment>[2] {
+  const {
+    stream,
+    class: className,
+    date: day,
+    count: records,
+    key,
+    version,
+    sha256,
+    bytes,
+    root,
+    at,
+  } = entry;
+  return {
+    stream,
+    className,
+    day,
+    records,
+    lock: lockOf(entry.lock),
+    sealed: { key, version, sha256, size: bytes, root },
+    at: Date.parse(at),
+  };
+}
+
+function loggedObject(entry: LogEntry & { readonly type: 'object' }): LoggedObject {
+  const { sha256, bytes: size, class: className, key, version, at } = entry;
+  return { sha256, size, className, key, version, lock: lockOf(entry.lock), at: Date.parse(at) };
+}
+
+function lockOf(lock: EntryLock): SegmentPlan['lock'] {
+  return lock === null ? null : { mode: lock.mode, retainUntil: new Date(lock.retain_until) };
+}

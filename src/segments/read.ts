@@ -1,0 +1,181 @@
+/** Segments as they were sealed, read back from a sink. */
+import { createHash } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
+import { ArchiverError, isDiskFull } from '../errors.ts';
+import type { LogEntry } from '../proof/entry.ts';
+import { type ArchivedRecord, instant, type Stream } from '../record.ts';
+import type { SinkReader } from '../sinks/sink.ts';
+import { columns } from './format.ts';
+
+export type SegmentEntry = LogEntry & { readonly type: 'segment' };
+
+/** A segment on local disk whose bytes are those of its entry. */
+export interface LocalSegment {
+  readonly entry: SegmentEntry;
+  readonly path: string;
+}
+
+/** Which records are wanted: all, or of messages those alone that may point to a file or another message. */
+type Wanted = 'all' | 'linking';
+
+/** What the messages of a segment tell of a session. Times are milliseconds. */
+interface SessionSighting {
+  readonly id: string;
+  readonly type: string;
+  readonly name: string;
+  readonly channelId: string;
+  readonly lastMessageAt: number;
+  readonly lastActivityAt: number;
+  readonly firstSeenAt: number;
+}
+
+/** Reads segments with DuckDB, in memory that does not grow with them. */
+export class SegmentReader {
+  readonly #folder: string;
+  readonly #instance: DuckDBInstance;
+
+  private constructor(folder: string, instance: DuckDBInstance) {
+    this.#folder = folder;
+    this.#instance = instance;
+  }
+
+  /** @param folder for segments on their way, and for nothing else; it goes when the reader is closed */
+  static async create(folder: string): Promise<SegmentReader> {
+    // What a crash left.
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder, { recursive: true });
+    const instance = await DuckDBInstance.create(':memory:', {
+      threads: '1',
+      temp_directory: join(folder, 'duckdb'),
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
+    });
+    return new SegmentReader(folder, instance);
+  }
+
+  async close(): Promise<void> {
+    this.#instance.closeSync();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  /**
+   * Fetches a segment; the caller {@link discard}s it. Fails with `proof-invalid`, naming the key, where other bytes or
+   * none stand there, with `spool-full`, and with `sink-*`.
+   */
+  async fetch(sink: SinkReader, entry: SegmentEntry, signal: AbortSignal): Promise<LocalSegment> {
+    const { key, version, sha256, bytes } = entry;
+    if ((await sink.head(key, version)) === null) throw unproven('a segment of the log is missing', key);
+    const path = join(this.#folder, `${sha256}.parquet`);
+    const hash = createHash('sha256');
+    let size = 0;
+    try {
+      await pipeline(
+        await sink.read(key, version),
+        async function* (chunks: AsyncIterable<Buffer>) {
+          for await (const chunk of chunks) {
+            size += chunk.length;
+            // Whatever stands there must not fill the disk.
+            if (size > bytes) throw unproven('a segment is not what the log says', key);
+            hash.update(chunk);
+            yield chunk;
+          }
+        },
+        createWriteStream(path),
+        { signal },
+      );
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      throw new ArchiverError('spool-full', 'the spool is full', { cause: error });
+    }
+    if (size !== bytes || hash.digest('hex') !== sha256)
+      throw unproven('a segment is not what the log says', key);
+    return { entry, path };
+  }
+
+  async discard({ path }: LocalSegment): Promise<void> {
+    await rm(path, { force: true });
+  }
+
+  /** Its records in order, a few thousand at a time. */
+  async *records({ entry, path }: LocalSegment, wanted: Wanted): AsyncGenerator<readonly ArchivedRecord[]> {
+    const { stream } = entry;
+    const session = isInSession(stream)
+      ? 'session_id, session_type, session_name, channel_id'
+      : `'' as session_id, '' as session_type, '' as session_name, '' as channel_id`;
+    const only = wanted === 'all' ? '' : `where file_count > 0 or contains(record, '"forward_id":')`;
+    const sql = `select kind, drift, epoch_ms(event_at)::double, epoch_ms(observed_at)::double, ${session}, record
+      from read_parquet(${literal(path)}, hive_partitioning = false) ${only}`;
+    for await (const rows of this.#rows(sql)) yield rows.map((row) => recordOf(stream, row));
+  }
+
+  /** What a segment of messages tells of their sessions. */
+  async *sessions({ path }: LocalSegment): AsyncGenerator<readonly SessionSighting[]> {
+    const sql = `select session_id, arg_max(session_type, observed_at), arg_max(session_name, observed_at),
+        arg_max(channel_id, observed_at), coalesce(epoch_ms(max(sent_at) filter (where kind = 'sent')), 0)::double,
+        epoch_ms(max(action_at))::double, epoch_ms(min(observed_at))::double
+      from read_parquet(${literal(path)}, hive_partitioning = false) group by session_id`;
+    for await (const rows of this.#rows(sql)) {
+      yield rows.map(([id, type, name, channelId, sent, active, seen]) => ({
+        id: String(id),
+        type: String(type),
+        name: String(name),
+        channelId: String(channelId),
+        lastMessageAt: Number(sent),
+        lastActivityAt: Number(active),
+        firstSeenAt: Number(seen),
+      }));
+    }
+  }
+
+  async *#rows(sql: string): AsyncGenerator<DuckDBValue[][]> {
+    const connection: DuckDBConnection = await this.#instance.connect();
+    try {
+      await connection.run(`set TimeZone = 'UTC'`);
+      const result = await connection.stream(sql);
+      for (;;) {
+        const chunk = await result.fetchChunk();
+        if (chunk === null || chunk.rowCount === 0) return;
+        yield chunk.getRows();
+      }
+    } finally {
+      connection.closeSync();
+    }
+  }
+}
+
+function recordOf(stream: Stream, row: readonly DuckDBValue[]): ArchivedRecord {
+  const [kind, drift, time, observedAt, id, type, name, channelId, record] = row;
+  const session = {
+    id: String(id),
+    type: String(type),
+    name: String(name),
+    channelId: String(channelId),
+  };
+  return {
+    stream,
+    kind: String(kind),
+    drift: drift === true,
+    time: instant(Number(time)),
+    observedAt: instant(Number(observedAt)),
+    // What is not of one session, as a custom emoji, names none.
+    session: session.id === '' ? undefined : session,
+    record: String(record),
+  };
+}
+
+/** Whether the columns of a stream say in which session a record was seen; in others they repeat the record. */
+function isInSession(stream: Stream): boolean {
+  return columns(stream).some(({ name, source }) => name === 'session_id' && 'origin' in source);
+}
+
+function unproven(phrase: string, key: string): ArchiverError {
+  return new ArchiverError('proof-invalid', phrase, { detail: key });
+}
+
+function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}

@@ -1,0 +1,337 @@
+/** A lost ledger is made again from the archive: the next pass archives nothing twice, and later ones all there is. */
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Emulator, EmulatorOptions } from '../../emulator/server.ts';
+import { revisionCandidate } from '../../src/collectors/revisions.ts';
+import { leadOnce, openSink, signerOf } from '../../src/commands/context.ts';
+import { type RebuildSummary, runRebuild } from '../../src/commands/rebuild.ts';
+import { admit, dropOldKeys } from '../../src/ledger/admit.ts';
+import type { Database } from '../../src/ledger/database.ts';
+import { dropOldLinks } from '../../src/ledger/links.ts';
+import { dropOldUnits, startUnit } from '../../src/ledger/units.ts';
+import { instant, scopeTag } from '../../src/record.ts';
+import { agreeWithPublished } from '../../src/segments/publish.ts';
+import type { SinkReader } from '../../src/sinks/sink.ts';
+import { readArchive } from '../support/archive.ts';
+import { type Archiver, openArchiver, type Sections } from '../support/archiver.ts';
+import { readLog } from '../support/log.ts';
+import { createSchema } from '../support/postgres.ts';
+import { startS3Fake } from '../support/s3-fake.ts';
+import { beginning, emulate, NOON, reckon, workFolder } from './campaign.ts';
+import { compareContent } from './content.ts';
+
+const MINUTE = 60_000;
+const DAY = 86_400_000;
+const ON = { enabled: true };
+const ALL_STREAMS = { activities: ON, context: ON, files: ON, forwarded: ON, legalHold: ON };
+
+/** An archiver with its ledger at hand. */
+interface Ledgered {
+  readonly archiver: Archiver;
+  readonly db: Database;
+}
+
+async function open(
+  emulator: Emulator,
+  folder: string,
+  ledger: object,
+  parts: Sections = {},
+): Promise<Ledgered> {
+  let opened: Database | undefined;
+  const archiver = await openArchiver(
+    emulator,
+    folder,
+    { streams: ALL_STREAMS, collection: { patience: '0s' }, ledger, ...parts },
+    {
+      db(db) {
+        opened = db;
+        return db;
+      },
+    },
+  );
+  onTestFinished(() => archiver.close());
+  if (opened === undefined) throw new Error('no ledger');
+  return { archiver, db: opened };
+}
+
+async function rebuild(
+  { archiver: { context }, db }: Ledgered,
+  through: (sink: SinkReader) => SinkReader = (sink) => sink,
+): Promise<RebuildSummary> {
+  const sink = openSink(context);
+  const { lease, release } = await leadOnce(context, db, new AbortController().signal);
+  try {
+    return await runRebuild({ context, db, lease, sink: through(sink), stop: new AbortController().signal });
+  } finally {
+    await release();
+    await sink.close();
+  }
+}
+
+const SOURCE = { kind: 'generated', seed: 11, sessions: 8, messages: 600 } as const;
+
+async function populated(
+  options: Partial<EmulatorOptions> = {},
+  parts: Sections = {},
+): Promise<{
+  readonly emulator: Emulator;
+  readonly folder: string;
+  readonly old: Ledgered;
+}> {
+  const emulator = await emulate({ now: NOON, frozen: true, source: SOURCE, ...options });
+  emulator.setSwitches({ holdZipMinutes: 0 });
+  const folder = await workFolder();
+  const old = await open(emulator, folder, { url: (await createSchema()).url }, parts);
+  return { emulator, folder, old };
+}
+
+/**
+ * What a ledger says, in a form in which equal is the same. Left out is what a rebuilt one does not know: when three
+ * lists were asked for last, whose answers are not whole in the archive, so that they are read anew; how often links
+ * were tried; bytes of JSON, back-off and failures in a row, which only say what is to be done next.
+ */
+async function contents(db: Database): Promise<Readonly<Record<string, readonly string[]>>> {
+  const tables: Readonly<Record<string, string>> = {
+    seen: 'select month::text, key::text, content::text from seen',
+    states: 'select month::text, key::text, content::text from states',
+    registry: `select session_id, type, name, channel_id, last_message_at, last_activity_at, first_seen_at from registry`,
+    coverage: `select stream, scope, mode, covered::text, lost::text,
+      case when (stream, mode) in (('sessions', 'sweep'), ('matters', 'list'), ('hold_files', 'list')) then null else asked_at end
+      from coverage`,
+    subjects: 'select kind, id, name from subjects',
+    links: `select kind, id, open, error, found_at from links`,
+    objects: `select sha256, state, size, class, key, version, lock_mode, retain_until from objects`,
+    segments: `select key, version, sha256, size, root, records, stream, class, day::text, state, lock_mode, retain_until from segments`,
+    log_heads: `select size, encode(frontier, 'hex') from log_heads`,
+    log_entries: `select entry_index, entry from log_entries`,
+    units: `select stream, scope, mode, window_from, window_to, attempt, outcome, pages, rows, admitted, started_at from units`,
+    // That a channel has no policy of its own is no record; the next look at it tells.
+    retention: `select scope, period from source_retention where period <> ''`,
+    matters: `select m from learned, jsonb_array_elements(value) as m where name = 'legal-hold-matters'`,
+  };
+  const found: Record<string, readonly string[]> = {};
+  for (const [name, sql] of Object.entries(tables)) {
+    const rows = await db.query(sql);
+    found[name] = rows.map((row) => JSON.stringify(Object.values(row))).sort();
+  }
+  return found;
+}
+
+describe('a ledger made again from the archive', () => {
+  test('knows what the old one knew; nothing is archived twice, and nothing is missed later', async () => {
+    const { emulator, folder, old } = await populated();
+    const start = beginning(emulator);
+    await old.archiver.collect();
+    emulator.act(200);
+    emulator.moveClock(2 * DAY);
+    expect(await old.archiver.collect()).toMatchObject({ complete: true, failed: 0 });
+    emulator.act(100);
+    emulator.moveClock(20 * MINUTE);
+    expect(await old.archiver.collect()).toMatchObject({ complete: true, failed: 0 });
+    await old.archiver.seal(true);
+
+    const made = await open(emulator, folder, { url: (await createSchema()).url });
+    const summary = await rebuild(made);
+    expect(summary).toMatchObject({ resumedAt: 0 });
+    const before = await contents(old.db);
+    const after = await contents(made.db);
+    expect(after).toEqual(before);
+
+    const again = await made.archiver.collect();
+    expect(again).toMatchObject({ complete: true, failed: 0, drift: 0 });
+    expect([...again.admitted]).toEqual([]);
+
+    emulator.act(200);
+    emulator.moveClock(2 * DAY);
+    await made.archiver.collect();
+    emulator.moveClock(20 * MINUTE);
+    const last = emulator.now();
+    expect(await made.archiver.collect()).toMatchObject({ complete: true, failed: 0, drift: 0 });
+    await made.archiver.seal(true);
+    reckon(emulator, await readArchive(made.archiver.root), start, last);
+    expect(await compareContent(emulator, made.archiver.root)).toEqual([]);
+  });
+
+  test('asks again for what was staged and never sealed', async () => {
+    const { emulator, folder, old } = await populated();
+    const start = beginning(emulator);
+    await old.archiver.collect();
+    await old.archiver.seal(true);
+    emulator.act(200);
+    // So long that no overlap of windows hides what is missing.
+    emulator.moveClock(3 * DAY);
+    emulator.inject({ kind: 'status', status: 404, endpoint: 'messages', times: 1000 });
+    expect((await old.archiver.collect()).failed).toBeGreaterThan(0);
+    emulator.clearFaults();
+    emulator.moveClock(50 * MINUTE);
+    expect((await old.archiver.collect()).admitted.size).toBeGreaterThan(0);
+    emulator.moveClock(20 * MINUTE);
+    // What waited for an hour is sealed: what the last pass found is not, so its coverage must not be either.
+    await old.archiver.seal();
+    expect(await old.db.query('select 1 from staged limit 1')).toHaveLength(1);
+    const sealed = await readArchive(old.archiver.root);
+
+    const made = await open(emulator, folder, { url: (await createSchema()).url });
+    await rebuild(made);
+    const last = emulator.now();
+    expect(await made.archiver.collect()).toMatchObject({ complete: true, failed: 0, drift: 0 });
+    await made.archiver.seal(true);
+    const archive = await readArchive(made.archiver.root);
+    expect(archive.messages.length).toBeGreaterThan(sealed.messages.length);
+    reckon(emulator, archive, start, last);
+    expect(await compareContent(emulator, made.archiver.root)).toEqual([]);
+    const { entries } = await readLog(openSink(made.archiver.context));
+    expect(entries.filter(({ type }) => type === 'segment')).toHaveLength(archive.segments);
+  });
+
+  test('goes on where it was interrupted, and is no ledger until then', async () => {
+    const { emulator, folder, old } = await populated();
+    await old.archiver.collect();
+    await old.archiver.seal(true);
+    const made = await open(emulator, folder, { url: (await createSchema()).url });
+    let reads = 0;
+    const failing = (sink: SinkReader): SinkReader => ({
+      head: (key, version) => sink.head(key, version),
+      current: (key) => sink.current(key),
+      list: (prefix) => sink.list(prefix),
+    close: () => sink.close(),
+      read(key, version) {
+        if (key.startsWith('segments/')) reads += 1;
+        if (reads === 70) throw new Error('EIO');
+        return sink.read(key, version);
+      },
+    });
+    await expect(rebuild(made, failing)).rejects.toThrow('EIO');
+    expect(await made.db.query('select 1 from segments limit 1')).toHaveLength(1);
+    const { context } = made.archiver;
+    const sink = openSink(context);
+    const ledger = { db: made.db, account: context.account, sink, signer: signerOf(context) };
+    await expect(agreeWithPublished(ledger)).rejects.toMatchObject({ code: 'log-diverged' });
+
+    const { resumedAt } = await rebuild(made);
+    expect(resumedAt).toBeGreaterThan(50);
+    expect(await contents(made.db)).toEqual(await contents(old.db));
+    expect(await made.db.query('select 1 from rebuilds union all select 1 from rebuild_states')).toEqual([]);
+    expect([...(await made.archiver.collect()).admitted]).toEqual([]);
+    await expect(rebuild(made)).rejects.toMatchObject({ code: 'ledger-not-empty' });
+  });
+
+  test('stops at a segment that is not what the log says, and names it', async () => {
+    const { emulator, folder, old } = await populated();
+    await old.archiver.collect();
+    await old.archiver.seal(true);
+    const { entries } = await readLog(openSink(old.archiver.context));
+    const [{ key = '' } = {}] = entries.filter(({ stream }) => stream === 'messages').slice(20);
+    const path = join(old.archiver.root, key);
+    const bytes = await readFile(path);
+    await chmod(path, 0o600);
+    bytes.writeUInt8(bytes.readUInt8(100) ^ 1, 100);
+    await writeFile(path, bytes);
+    const made = await open(emulator, folder, { url: (await createSchema()).url });
+    await expect(rebuild(made)).rejects.toMatchObject({ code: 'proof-invalid', detail: key });
+    await rm(path);
+    await expect(rebuild(made)).rejects.toMatchObject({ code: 'proof-invalid', detail: key });
+    bytes.writeUInt8(bytes.readUInt8(100) ^ 1, 100);
+    await writeFile(path, bytes);
+    await rebuild(made);
+    expect(await contents(made.db)).toEqual(await contents(old.db));
+  });
+
+  test('on the embedded ledger, with drift', async () => {
+    const { emulator, folder, old } = await populated({ source: { ...SOURCE, sessions: 2, messages: 60 } });
+    await old.archiver.collect();
+    await drift(old);
+    await old.archiver.seal(true);
+    const made = await open(emulator, folder, { directory: './made' });
+    await rebuild(made);
+    expect(await contents(made.db)).toEqual(await contents(old.db));
+    expect([...(await made.archiver.collect()).admitted]).toEqual([]);
+    // The text that was seen first, and the drift, are both known.
+    expect(await drift(made)).toEqual({ admitted: 0, sightings: 2 });
+  });
+
+  test('of an archive that is older than what Zoom serves', async () => {
+    const { emulator, folder, old } = await populated({ source: { ...SOURCE, sessions: 4, messages: 200 } });
+    await old.archiver.collect();
+    await old.archiver.seal(true);
+    emulator.moveClock(240 * DAY);
+    emulator.act(40);
+    emulator.moveClock(20 * MINUTE);
+    await old.archiver.collect();
+    await old.archiver.seal(true);
+    await maintain(old, emulator.now());
+    const made = await open(emulator, folder, { url: (await createSchema()).url });
+    await rebuild(made);
+    // Nothing of those months, also before the first maintenance.
+    const { seen, states } = await contents(made.db);
+    await maintain(made, emulator.now());
+    const after = await contents(made.db);
+    expect({ seen, states }).toEqual({ seen: after.seen, states: after.states });
+    expect(after).toEqual(await contents(old.db));
+    expect([...(await made.archiver.collect()).admitted]).toEqual([]);
+  });
+
+  test('from S3, under Object Lock', async () => {
+    const prefix = 'zoom/';
+    const s3 = await startS3Fake({
+      prefix,
+      isMutable: (key) => key === `${prefix}log/checkpoint` || key.includes('.p/'),
+    });
+    onTestFinished(() => s3.close());
+    const parts = {
+      sink: { s3: { bucket: s3.bucket, prefix, endpoint: s3.url, forcePathStyle: true, ...s3.credentials } },
+      retention: { mode: 'compliance', keep: '7y' },
+    };
+    const { emulator, folder, old } = await populated(
+      { source: { ...SOURCE, sessions: 2, messages: 60 } },
+      parts,
+    );
+    await old.archiver.collect();
+    await old.archiver.seal(true);
+    const made = await open(emulator, folder, { url: (await createSchema()).url }, parts);
+    await rebuild(made);
+    expect(await contents(made.db)).toEqual(await contents(old.db));
+    emulator.act(20);
+    emulator.moveClock(20 * MINUTE);
+    await made.archiver.collect();
+    await made.archiver.seal(true);
+    expect(s3.violations).toEqual([]);
+  });
+});
+
+/** As the daemon does once a day. */
+async function maintain({ archiver, db }: Ledgered, now: number): Promise<void> {
+  const { lease, release } = await leadOnce(archiver.context, db, new AbortController().signal);
+  await dropOldUnits(db, lease, now);
+  await dropOldLinks(db, lease, now);
+  await dropOldKeys(db, now);
+  await release();
+}
+
+/** A message of a known session as it came, then with another text. */
+async function drift({ archiver, db }: Ledgered): Promise<{ admitted: number; sightings: number }> {
+  const { lease, release } = await leadOnce(archiver.context, db, new AbortController().signal);
+  const at = NOON - 100 * DAY;
+  const [session] = await db.query<{ id: string; type: string; name: string; channelId: string }>(
+    'select session_id as id, type, name, channel_id as "channelId" from registry order by id limit 1',
+  );
+  if (session === undefined) throw new Error('no session');
+  const row = { id: '{D}', timestamp: at, action_timestamp: at, message: 'first' };
+  const tag = scopeTag(lease.account, session.id);
+  const candidates = ['first', 'second'].map((message) =>
+    revisionCandidate('sent', { ...row, message }, session.id, tag),
+  );
+  const unit = { stream: 'messages', scope: 'drifting', mode: 'sent', from: 0, to: DAY };
+  const started = await startUnit(db, lease, unit, NOON);
+  const provenance = { run: 'r', requestId: 'q', trackingId: 't', observedAt: instant(NOON), session };
+  const admission = await admit(db, lease, started, {
+    rows: 2,
+    candidates,
+    provenance,
+    classOf: () => 'default',
+  });
+  await db.query(`delete from units where scope = 'drifting'`);
+  await release();
+  return { admitted: admission.admitted.length, sightings: admission.sightings };
+}
