@@ -8,6 +8,7 @@ import { activities } from './activities.ts';
 import { budget } from './budget.ts';
 import { downloads } from './downloads.ts';
 import { memory } from './memory.ts';
+import { proof } from './proof.ts';
 import { seen } from './seen.ts';
 import { shapes } from './shapes.ts';
 import { steady } from './steady.ts';
@@ -22,6 +23,7 @@ const scenarios: Record<string, () => Promise<string>> = {
   shapes,
   downloads,
   steady,
+  proof,
 };
 
 const wanted = process.argv.slice(2);

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { SIGNING_KEY } from '../test/support/log.ts';
 import { startPostgres } from '../test/support/postgres-server.ts';
 
 export interface RigOptions {
@@ -86,6 +87,7 @@ export async function startRig(options: RigOptions): Promise<Rig> {
   ${options.zoom}
 ledger: { url: "${postgres.url}" }
 sink: { directory: { path: ./archive } }
+signing: { key: "${SIGNING_KEY}" }
 ${options.more ?? streamsOff(options.streams ?? [])}`,
   );
   if (options.latency !== undefined) {

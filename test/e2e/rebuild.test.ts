@@ -195,7 +195,7 @@ describe('a ledger made again from the archive', () => {
       head: (key, version) => sink.head(key, version),
       current: (key) => sink.current(key),
       list: (prefix) => sink.list(prefix),
-    close: () => sink.close(),
+      close: () => sink.close(),
       read(key, version) {
         if (key.startsWith('segments/')) reads += 1;
         if (reads === 70) throw new Error('EIO');
