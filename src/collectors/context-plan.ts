@@ -23,6 +23,8 @@ export interface ContextState {
   readonly spaces: Iterable<string>;
   /** When each was last looked at, milliseconds, by {@link lookName}. */
   readonly askedAt: ReadonlyMap<string, number>;
+  /** Up to when each is covered, milliseconds. */
+  readonly coveredTo: ReadonlyMap<string, number>;
   /** Names of those that failed and are not asked again yet. */
   readonly waiting: ReadonlySet<string>;
 }
@@ -55,7 +57,8 @@ export function dueLooks(state: ContextState, everyMs: number, now: number): rea
         scope,
         mode,
         window: { from: 0, to: 0, fromDate: today, toDate: today },
-        covers: { from: askedAt === undefined || askedAt > now ? startOfDay(now) : askedAt, to: now },
+        // A list that is looked at now was there all the time since it was looked at last.
+        covers: { from: Math.min(state.coveredTo.get(name) ?? startOfDay(now), now), to: now },
       },
     ];
   };

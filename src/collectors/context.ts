@@ -38,6 +38,9 @@ export function contextCollector(tools: PassTools, policy: ContextPolicy): Colle
         channels: channelNames.keys(),
         spaces: spaces.keys(),
         askedAt: new Map(asked.map((unit) => [lookName(unit), unit.askedAt])),
+        coveredTo: new Map(
+          asked.flatMap((unit) => unit.covered.slice(-1).map(({ to }) => [lookName(unit), to] as const)),
+        ),
         waiting: new Set(waiting.map(lookName)),
       };
       return dueLooks(state, policy.everyMs, now());

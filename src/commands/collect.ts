@@ -2,7 +2,8 @@ import { Command } from 'commander';
 import { ArchiverError } from '../errors.ts';
 import type { Database } from '../ledger/database.ts';
 import { createMetrics, createRegistry } from '../metrics/metrics.ts';
-import { agreeWithPublished } from '../segments/publish.ts';
+import { utcDay } from '../record.ts';
+import { agreeWithPublished, publish } from '../segments/publish.ts';
 import { checkIdentity, checkSigner } from './archive.ts';
 import {
   buildInfo,
@@ -10,6 +11,7 @@ import {
   type CommonFlags,
   type Context,
   leadOnce,
+  lockFor,
   openContext,
   openSink,
   openZoom,
@@ -120,7 +122,18 @@ export async function collectOnce(
         progress,
         ...(also === undefined ? {} : { also }),
       });
-      return { ...result, seconds: (performance.now() - started) / 1000 };
+      const seconds = (performance.now() - started) / 1000;
+      // Files stand in the archive already: the log has to name them, also where nobody seals for days.
+      await publish({
+        db,
+        lease: leadership.lease,
+        sink,
+        signer,
+        lock: () => lockFor(context.config, context.now)('', utcDay(context.now())),
+        interrupt: AbortSignal.any([io.interrupt, leadership.lost]),
+        log: context.log,
+      });
+      return { ...result, seconds };
     } finally {
       progress.stop();
       await leadership.release();

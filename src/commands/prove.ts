@@ -5,6 +5,7 @@ import { ArchiverError } from '../errors.ts';
 import { formatVerifierKey, type NoteKey } from '../proof/key.ts';
 import { openPublished, type PlacedEntry, type PublishedLog } from '../proof/published.ts';
 import { proverOf, type SegmentEntry } from '../proof/record-proof.ts';
+import { openCosigned } from '../proof/witness.ts';
 import { loggedSegments } from '../query/logged-segments.ts';
 import {
   type FoundRecord,
@@ -17,11 +18,13 @@ import { messageId } from '../record.ts';
 import { factText } from '../segments/format.ts';
 import type { SinkReader } from '../sinks/sink.ts';
 import type { CommandIo } from './context.ts';
+import { readWitnessKey } from './public-keys.ts';
 import { openReading, type ReadingFlags, withReadingOptions } from './reading.ts';
 import { withProgress } from './segments.ts';
 import { printable } from './table.ts';
 
 interface ProveFlags extends ReadingFlags {
+  readonly witness?: string;
   readonly message: string;
   readonly session?: string;
   readonly kind?: string;
@@ -38,6 +41,10 @@ export function proveCommand(io: CommandIo): Command {
     .requiredOption('--out <folder>', 'where to write; made when missing')
     .option('--session <id>', 'only in this session')
     .addOption(new Option('--kind <kind>', 'only this version').choices(['sent', 'edited', 'deleted']))
+    .option(
+      '--witness <vkey>',
+      'prove by the newest head that this witness cosigned, or a file that holds his key',
+    )
     .option('--json', 'print the result as JSON');
   return withReadingOptions(command)
     .addHelpText(
@@ -53,7 +60,11 @@ Example:
       const flags = self.optsWithGlobals<ProveFlags>();
       const { sink, key, files, close } = await openReading(flags, io);
       try {
-        const log = await openPublished(sink, key);
+        const published = await openPublished(sink, key);
+        const log =
+          flags.witness === undefined
+            ? published
+            : await openCosigned(sink, published, key, await readWitnessKey(flags.witness));
         const segments = await loggedSegments(sink, log, MESSAGE_STREAMS);
         const proofs = await proveAll(io, { log, sink, files, segments }, wantedBy(flags));
         if (proofs.length === 0) throw notFound(flags, segments.length);

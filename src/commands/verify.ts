@@ -25,7 +25,10 @@ export function verifyCommand(io: CommandIo): Command {
       '--since <file>',
       'a checkpoint saved before: the log must extend it, and only what is new is read',
     )
-    .option('--save <file>', 'save the checkpoint that was verified, for --since the next time')
+    .option(
+      '--save <file>',
+      'save the checkpoint that was verified, for --since the next time; not with --sample',
+    )
     .option(
       '--sample <n>',
       'read only so many objects, chosen at random; of the rest presence, size and lock',
@@ -69,7 +72,8 @@ Examples:
         print(io, report, flags.json === true);
         const verdict = verdictOf(report.findings);
         if (verdict !== undefined) io.fail(verdict);
-        else if (flags.save !== undefined) await writeFile(flags.save, report.text);
+        else if (flags.save !== undefined && flags.sample === undefined)
+          await writeFile(flags.save, report.text);
       } finally {
         progress.stop();
         await reading.close();
@@ -115,11 +119,15 @@ function print(io: CommandIo, report: VerifyReport, json: boolean): void {
       ),
     );
   }
-  const { entries, objects, read, records, bytes, lost } = totals;
+  const { entries, objects, read, records, bytes, lost, testimonies, coverage } = totals;
   const number = (value: number): string => value.toLocaleString('en-US');
   io.out(
     `${number(entries)} entries, ${number(objects)} objects, ${number(read)} of them read (${number(records)} records, ${(bytes / 1e6).toFixed(1)} MB)`,
   );
+  for (const { name, size, time } of testimonies) {
+    io.out(`${name} saw ${number(size)} entries on ${new Date(time * 1000).toISOString()}`);
+  }
+  if (!coverage) io.out('The coverage was not looked at: that takes all of its records.');
   if (lost > 0) io.out(`${number(lost)} windows are on record as out of reach at Zoom`);
   if (checkpoint !== undefined) io.out(`checkpoint:\n${text.trimEnd()}`);
   io.out(findings.length === 0 ? 'Everything holds.' : `${number(findings.length)} findings.`);

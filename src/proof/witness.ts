@@ -56,15 +56,15 @@ export interface Testimony {
 }
 
 /**
- * The newest head in the archive that this witness cosigned; the published one must extend it. Fails with
+ * The log at the newest head in the archive that this witness cosigned; the published one must extend it. Fails with
  * `proof-invalid` when there is none, its cosignature does not hold, or the log does not extend it.
  */
-export async function readTestimony(
+export async function openCosigned(
   sink: SinkReader,
   log: PublishedLog,
   key: NoteKey,
   witness: WitnessKey,
-): Promise<Testimony> {
+): Promise<PublishedLog & { readonly testimony: Testimony }> {
   const current = await sink.current(witnessKey(witness.id));
   if (current === null) {
     throw new ArchiverError('proof-invalid', 'the witness has cosigned nothing', {
@@ -79,7 +79,13 @@ export async function readTestimony(
     });
   }
   await requireExtends(log, checkpoint);
-  return { name: said.name, size: checkpoint.size, time: said.time };
+  return {
+    checkpoint,
+    note,
+    text: current.bytes.toString(),
+    readSubtree: log.readSubtree,
+    testimony: { name: said.name, size: checkpoint.size, time: said.time },
+  };
 }
 
 /** Fails with `proof-invalid` unless the log begins with `older`. */

@@ -8,6 +8,7 @@ import { entryBytes, entryLock } from '../proof/entry.ts';
 import { utcDay } from '../record.ts';
 import type { Sink } from '../sinks/sink.ts';
 import { objectKey } from './layout.ts';
+import { livingLock } from './living-lock.ts';
 
 /** A finished local file to be stored by its content. */
 export interface ObjectFile {
@@ -100,13 +101,14 @@ async function storeObject(
 
   // PUT, create-only, lock read back by the sink. A crash right after leaves an object that the row names; the same
   // bytes at the same key are adopted.
+  const lock = livingLock(plan.lock, now());
   const { object } = await sink.put(
     {
       key: plan.key,
       body: size === 0 ? new Uint8Array() : { path: file.path, from, length },
       size,
       sha256,
-      lock: plan.lock,
+      lock,
       // What Zoom called it stands in the record; a browser must not run what a stranger uploaded.
       contentType: 'application/octet-stream',
     },
@@ -125,7 +127,7 @@ async function storeObject(
     sha256,
     bytes: size,
     class: plan.className,
-    lock: entryLock(plan.lock),
+    lock: entryLock(lock),
   });
   await commitObject(db, lease, sha256, version, entry.toString(), at);
   return { key, version, sha256, size };

@@ -19,6 +19,7 @@ import { utcDay } from '../record.ts';
 import type { ObjectLock, Sink } from '../sinks/sink.ts';
 import type { SegmentBuilder } from './build.ts';
 import { segmentKey } from './layout.ts';
+import { livingLock } from './living-lock.ts';
 import { publish } from './publish.ts';
 
 export type SealStep = 'plan' | 'build' | 'put' | 'commit' | 'publish';
@@ -106,10 +107,15 @@ export async function seal(options: SealOptions): Promise<SealSummary> {
   }
 }
 
+/** A segment at the sink, under the lock that it was put with. */
+interface PutSegment extends SealedSegment {
+  readonly lock: ObjectLock | null;
+}
+
 /** A plan on its way to the sink. */
 interface Underway {
   readonly plan: SegmentPlan;
-  readonly sealed: Promise<SealedSegment>;
+  readonly sealed: Promise<PutSegment>;
 }
 
 /** Commits plans one after the other, in their order, while the next ones are built and put. */
@@ -154,7 +160,7 @@ async function sealInOrder(
   }
 }
 
-async function buildAndPut(options: SealOptions, plan: SegmentPlan): Promise<SealedSegment> {
+async function buildAndPut(options: SealOptions, plan: SegmentPlan): Promise<PutSegment> {
   const { db, lease, sink, builder, log, events, interrupt } = options;
 
   // BUILD. Durable: nothing. A crash right after leaves a spool file, which the next build overwrites.
@@ -164,6 +170,7 @@ async function buildAndPut(options: SealOptions, plan: SegmentPlan): Promise<Sea
     const { stream, className, day } = plan;
     const { root, sha256, size } = built;
     const key = segmentKey({ stream, className, day, root });
+    const lock = livingLock(plan.lock, options.now());
 
     // PUT, create-only, lock read back by the sink. A crash right after leaves an object that no one knows of; the
     // open plan builds the same bytes for the same key, and the sink adopts it.
@@ -174,21 +181,21 @@ async function buildAndPut(options: SealOptions, plan: SegmentPlan): Promise<Sea
           body: { path: built.path },
           size,
           sha256,
-          lock: plan.lock,
+          lock,
           contentType: 'application/vnd.apache.parquet',
         },
         interrupt,
       ),
     );
     if (outcome === 'identical') log.info({ key, plan: plan.id }, 'segment was there already and is adopted');
-    return { key, version: object.version, sha256, size, root };
+    return { key, version: object.version, sha256, size, root, lock };
   } finally {
     await rm(built.path, { force: true });
   }
 }
 
-function segmentEntry(plan: SegmentPlan, sealed: SealedSegment, at: number): LogEntry {
-  const { key, version, sha256, size, root } = sealed;
+function segmentEntry(plan: SegmentPlan, sealed: PutSegment, at: number): LogEntry {
+  const { key, version, sha256, size, root, lock } = sealed;
   return {
     type: 'segment',
     at: new Date(at).toISOString(),
@@ -201,7 +208,7 @@ function segmentEntry(plan: SegmentPlan, sealed: SealedSegment, at: number): Log
     stream: plan.stream,
     class: plan.className,
     date: plan.day,
-    lock: entryLock(plan.lock),
+    lock: entryLock(lock),
   };
 }
 

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { link, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { link, lstat, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { ArchiverError, type ErrorCode } from '../errors.ts';
@@ -184,11 +184,17 @@ class DirectorySink implements Sink {
 
   async *list(prefix: string): AsyncIterable<ListedObject> {
     for await (const key of this.#keys('', prefix)) {
-      const facts = await this.#translating(key, () => ifPresent(stat(this.#path(key))));
-      if (facts === null || !facts.isFile()) continue;
+      // Not the time that anybody may set, nor what a link leads to.
+      const facts = await this.#translating(key, () => ifPresent(lstat(this.#path(key))));
+      if (facts === null || !facts.isFile()) {
+        // A link, or a name that is no text: nothing of ours, and whoever reads the folder may take it for an object.
+        yield { key, version: '', storedAt: new Date(0), hidden: true };
+        continue;
+      }
+      if (!key.startsWith(prefix)) continue;
       const noted = await readNotes(this.#notes(key));
       const version = noted?.sha256 ?? (await this.#describe(key))?.version ?? '';
-      yield { key, version, storedAt: facts.mtime, hidden: false };
+      yield { key, version, storedAt: facts.ctime, hidden: false };
     }
   }
 
@@ -204,7 +210,8 @@ class DirectorySink implements Sink {
     for (const name of names.sort(compareKeys)) {
       if (folder === '' && isOurs(name)) continue;
       if (!name.endsWith('/')) {
-        if (name.startsWith(prefix)) yield name;
+        // A link in the place of a folder stands for all that it hides.
+        if (name.startsWith(prefix) || prefix.startsWith(`${name}/`)) yield name;
       } else if (name.startsWith(prefix) || prefix.startsWith(name)) {
         yield* this.#keys(name, prefix);
       }

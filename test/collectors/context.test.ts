@@ -15,6 +15,7 @@ describe('the looks that are due', () => {
     channels: CHANNELS,
     spaces: ['space-1'],
     askedAt,
+    coveredTo: askedAt,
     waiting: new Set(waiting),
   });
   const names = (...args: Parameters<typeof dueLooks>): string[] =>

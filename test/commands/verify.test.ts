@@ -1,5 +1,5 @@
 /** `verify` against a bucket that somebody tampers with, and `cosign` by a witness. */
-import { appendFile, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -159,7 +159,26 @@ describe('an archive in a folder', () => {
     expect(await on('cosign', root, '--witness-key', witness.file, '--state', state)).toMatchObject({
       code: 0,
     });
-    expect(await on('verify', root, ...demand)).toMatchObject({ code: 0 });
+    const told = await on('verify', root, ...demand);
+    expect(told).toMatchObject({ code: 0 });
+    const { checkpoint, testimonies } = JSON.parse(told.stdout);
+    expect(testimonies).toEqual([
+      { name: 'witness.example.org/one', size: checkpoint.size, time: expect.any(Number) },
+    ]);
+    const evidence = join(folder, 'evidence');
+    const wanted = [
+      '--message',
+      archive.subject[0].messageId,
+      '--out',
+      evidence,
+      '--witness',
+      witness.witnessKey,
+    ];
+    expect(await on('prove', root, ...wanted)).toMatchObject({ code: 0 });
+    const [proof = ''] = (await readdir(evidence)).filter((name) => name.endsWith('.tlog-proof'));
+    const held = ['verify-proof', join(evidence, proof), '--key', PUBLIC_KEY];
+    expect(await runArchiver([...held, ...demand])).toMatchObject({ code: 0 });
+    expect((await runArchiver([...held, '--require-witness', PUBLIC_KEY])).code).not.toBe(0);
     const stranger = await key(folder, 'witness.example.org/two');
     expect(
       findingsOf(await on('verify', root, ...demand, '--require-witness', stranger.witnessKey)),
@@ -201,6 +220,25 @@ describe('an archive in a folder', () => {
     const state = join(folder, 'state');
     expect(await on('cosign', root, '--witness-key', one.file, '--state', state)).toMatchObject({ code: 0 });
     expect(await on('cosign', root, '--witness-key', two.file, '--state', state)).toMatchObject({ code: 19 });
+  });
+
+  test.each(['segments', 'segments/stream=messages'])(
+    'with a link in the place of %s is found out',
+    async (folder) => {
+      const root = await copy();
+      const away = join(await temporary(), 'away');
+      await rename(join(root, folder), away);
+      await symlink(away, join(root, folder));
+      expect(
+        findingsOf(await on('verify', root)).map(({ check, key: found }) => `${check} ${found}`),
+      ).toContain(`unlogged ${folder}`);
+    },
+  );
+
+  test('in a folder with a name that DuckDB could read as a column holds all the same', async () => {
+    const root = join(await temporary(), 'account=somebody', 'kind=deleted');
+    await cp(archive.root, root, { recursive: true });
+    expect(await on('verify', root)).toMatchObject({ code: 0 });
   });
 
   test('without key, or with another one, is not called right', async () => {

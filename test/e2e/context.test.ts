@@ -11,7 +11,8 @@ import { emulate, NOON, workFolder } from './campaign.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
-const SOURCE = { kind: 'generated', seed: 11, sessions: 6, messages: 60 } as const;
+/** Few messages: each day with one is a segment more. */
+const SOURCE = { kind: 'generated', seed: 11, sessions: 6, messages: 12 } as const;
 // biome-ignore lint/suspicious/noExplicitAny: rows of Zoom's lists
 type Row = any;
 

@@ -26,7 +26,8 @@ export function checkCoverage(times: readonly CoveredTime[], report: Report): nu
     if (outcome !== 'done') lost += 1;
     // A repair looks where it is told to.
     if (mode === 'repair') continue;
-    const name = `${stream} ${mode} ${scope}`.trimEnd();
+    // The lists of sessions of the newest days, and of all six months once a day, make one coverage together.
+    const name = `${stream} ${stream === 'sessions' ? 'list' : mode} ${scope}`.trimEnd();
     const stretches = byUnit.get(name) ?? [];
     stretches.push({ from, to });
     byUnit.set(name, stretches);

@@ -81,7 +81,7 @@ export class SegmentChecker {
         `select unit_stream, session_id, mode, outcome,
            coalesce(epoch_ms(covers_from), epoch_ms(window_from), 0)::double,
            coalesce(epoch_ms(covers_to), epoch_ms(window_to), 0)::double, epoch_ms(event_at)::double
-         from read_parquet(${literal(path)})
+         from read_parquet(${literal(path)}, hive_partitioning = false)
          where covers_from is not null or outcome in ('lost', 'refused', 'withdrawn')`,
       );
       return reader.getRows().map(([stream, scope, mode, outcome, from, to, at]) => ({
@@ -133,7 +133,7 @@ async function checkRows(
     `select count(*)::integer, count(*) filter (where stated is distinct from hash)::integer,
        count(*) filter (where account is distinct from ${literal(account)})::integer, string_agg(hash, '' order by place)
      from (select file_row_number as place, account, lower(hex(record_hash)) as stated, ${hashOf(entry)} as hash
-       from read_parquet(${literal(path)}, file_row_number = true))`,
+       from read_parquet(${literal(path)}, file_row_number = true, hive_partitioning = false))`,
   );
   const [count, wrong, foreign, hashes] = reader.getRows()[0] ?? [];
   if (count !== entry.count) {
@@ -168,7 +168,7 @@ async function nameRows(
   const reader = await connection.runAndReadAll(
     `select place::integer, stated, hash from (
        select file_row_number as place, lower(hex(record_hash)) as stated, ${hashOf(entry)} as hash
-       from read_parquet(${literal(path)}, file_row_number = true)
+       from read_parquet(${literal(path)}, file_row_number = true, hive_partitioning = false)
      ) where stated is distinct from hash order by place limit ${MOST_NAMED}`,
   );
   for (const [row, stated, hash] of reader.getRows()) {

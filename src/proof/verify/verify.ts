@@ -2,13 +2,16 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { text } from 'node:stream/consumers';
-import { ArchiverError } from '../../errors.ts';
+import { ArchiverError, hasCode } from '../../errors.ts';
 import { ARCHIVE_KEY, CHECKPOINT_KEY, objectsPrefix, segmentsPrefix } from '../../segments/layout.ts';
 import type { ListedObject, ObjectLock, SinkReader, StoredObject } from '../../sinks/sink.ts';
 import type { Checkpoint } from '../checkpoint.ts';
 import type { EntryLock, LogEntry } from '../entry.ts';
-import type { NoteKey, WitnessKey } from '../key.ts';
-import { readEntries } from '../published.ts';
+import { inclusionPath, inclusionRoot } from '../inclusion.ts';
+import { formatVerifierKey, type NoteKey, type WitnessKey } from '../key.ts';
+import { type PlacedEntry, type PublishedLog, readEntries } from '../published.ts';
+import { entryHash } from '../tree.ts';
+import type { Testimony } from '../witness.ts';
 import { checkCoverage } from './coverage.ts';
 import type { Finding, Report } from './finding.ts';
 import { checkEntries, checkHead, checkHistory } from './log.ts';
@@ -54,6 +57,10 @@ export interface VerifyReport {
   readonly bytes: number;
   /** Windows on record as out of reach: no finding, the archive says so itself. */
   readonly lost: number;
+  /** What the witnesses asked for said: how far, and when. */
+  readonly testimonies: readonly Testimony[];
+  /** Whether the coverage was looked at: all of its records had to be read. */
+  readonly coverage: boolean;
 }
 
 type StoredEntry = Extract<LogEntry, { type: 'segment' | 'object' }>;
@@ -65,14 +72,24 @@ const AT_ONCE = 4;
  * `interrupted`, and `proof-invalid` where `since` is no checkpoint of this key.
  */
 export async function verify(options: VerifyOptions): Promise<VerifyReport> {
-  const { sink, key, since, signal } = options;
+  const { sink, key, since, signal, now = Date.now } = options;
   const findings: Finding[] = [];
   const report: Report = (finding) => {
     findings.push(finding);
     options.onFinding?.(finding);
   };
-  const totals = { entries: 0, objects: 0, read: 0, records: 0, bytes: 0, lost: 0 };
-  const log = await checkHead(sink, key, options.witnesses ?? [], report);
+  const testimonies: Testimony[] = [];
+  const totals = {
+    entries: 0,
+    objects: 0,
+    read: 0,
+    records: 0,
+    bytes: 0,
+    lost: 0,
+    testimonies,
+    coverage: false,
+  };
+  const log = await checkHead(sink, key, options.witnesses ?? [], report, (said) => testimonies.push(said));
   if (log === undefined) return { checkpoint: undefined, text: '', findings, ...totals };
   const { checkpoint, text: note } = log;
   const older = since === undefined ? undefined : await checkHistory(log, since, key, report);
@@ -83,6 +100,14 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   const sound = await checkEntries(sink, log, from, report, ({ entry, bytes, index }) => {
     totals.entries += 1;
     first.update(bytes);
+    if (entry.type === 'archive' && index > 0) {
+      report({
+        check: 'identity',
+        what: 'a second entry says whose archive it is',
+        key: 'log',
+        found: `entry ${index}`,
+      });
+    }
     if (!isStored(entry)) return;
     if (named.has(entry.key)) {
       report({ check: 'log', what: 'two entries name one object', key: entry.key, found: `entry ${index}` });
@@ -91,7 +116,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   });
   // Entries that are not the log's would blame objects that are right.
   if (!sound) return { checkpoint, text: note, findings, ...totals };
-  const account = await checkIdentity(sink, checkpoint.size, key, report);
+  const account = await checkIdentity(sink, log, key, report);
 
   const isChosen = choice(Math.max(from, 1), checkpoint.size, options);
   const times: CoveredTime[] = [];
@@ -109,7 +134,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
         again.update(value.bytes);
         const { entry, index } = value;
         if (isStored(entry)) {
-          const object = await checkPresence(sink, entry, report);
+          const object = await checkPresence(sink, entry, now(), report);
           totals.objects += 1;
           const reads = object !== undefined && isChosen(index);
           const intact = reads && (await checkContent(options, checker, entry, account, times, report));
@@ -134,6 +159,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
     report({ check: 'log', what: 'the entries changed while they were read', key: CHECKPOINT_KEY });
   }
   // Of a part of the coverage nothing can be said; what took the rest away is a finding already.
+  totals.coverage = coverageIsWhole;
   if (coverageIsWhole) totals.lost = checkCoverage(times, report);
   if (from === 0) await checkUnlogged(options, named, checkpoint.size, report);
   return { checkpoint, text: note, findings, ...totals };
@@ -161,8 +187,17 @@ function hashOf(key: string): string {
 }
 
 /** Who the archive says it is. @returns the account of entry 0 */
-async function checkIdentity(sink: SinkReader, size: number, key: NoteKey, report: Report): Promise<string> {
-  const first = (await readEntries(sink, 0, Math.min(1, size)).next()).value;
+async function checkIdentity(
+  sink: SinkReader,
+  log: PublishedLog,
+  key: NoteKey,
+  report: Report,
+): Promise<string> {
+  const first = await provenFirst(sink, log).catch((error: unknown) => {
+    if (!hasCode(error, 'proof-invalid')) throw error;
+    report({ check: 'log', what: error.phrase, key: error.detail ?? 'log' });
+    return undefined;
+  });
   if (first?.entry.type !== 'archive') {
     report({ check: 'identity', what: 'entry 0 does not say whose archive it is', key: 'log' });
     return '';
@@ -189,10 +224,23 @@ async function checkIdentity(sink: SinkReader, size: number, key: NoteKey, repor
       found,
     });
   }
-  if (identity.origin !== key.name) {
-    report({ ...told, what: 'entry 0 is of another log', expected: key.name, found: identity.origin });
+  const expected = formatVerifierKey(key);
+  if (identity.key !== expected) {
+    report({ ...told, what: 'entry 0 is of another log', expected, found: identity.key });
   }
   return identity.account;
+}
+
+/** Entry 0, read anew and shown to be in the tree. Fails with `proof-invalid`. */
+async function provenFirst(
+  sink: SinkReader,
+  { checkpoint: { size, root }, readSubtree }: PublishedLog,
+): Promise<PlacedEntry | undefined> {
+  const { value } = await readEntries(sink, 0, size).next();
+  if (value === undefined) return undefined;
+  const path = await inclusionPath(readSubtree, 0, size);
+  if (Buffer.compare(inclusionRoot(entryHash(value.bytes), 0, size, path), root) === 0) return value;
+  throw new ArchiverError('proof-invalid', 'entry 0 is not in the log');
 }
 
 /** Which entries' objects are read. */
@@ -211,6 +259,7 @@ function choice(
 async function checkPresence(
   sink: SinkReader,
   entry: StoredEntry,
+  now: number,
   report: Report,
 ): Promise<StoredObject | undefined> {
   const told = { key: entry.key, version: entry.version } as const;
@@ -226,17 +275,17 @@ async function checkPresence(
     const [expected, found] = [`${entry.bytes} bytes`, `${object.size} bytes`];
     report({ check: 'object', what: 'the object has another size', ...told, expected, found });
   }
-  if (!keepsLock(object.lock, entry.lock)) {
+  if (!keepsLock(object.lock, entry.lock, now)) {
     const what = 'the lock is weaker than the entry says';
     report({ check: 'lock', what, ...told, expected: lockText(entry.lock), found: lockText(object.lock) });
   }
   return object;
 }
 
-function keepsLock(held: ObjectLock | null, said: EntryLock): boolean {
+function keepsLock(held: ObjectLock | null, said: EntryLock, now: number): boolean {
   if (said === null) return true;
-  // A lock that has run out need not be there any more, but none may be shorter than it was said to be.
-  if (held === null) return false;
+  // A lock that has run out need not be there any more.
+  if (held === null) return Date.parse(said.retain_until) < now;
   return (
     held.retainUntil.getTime() >= Date.parse(said.retain_until) &&
     (held.mode === 'compliance' || said.mode === 'governance')
@@ -284,6 +333,15 @@ async function sha256Of(bytes: AsyncIterable<unknown>): Promise<string> {
   return hash.digest('hex');
 }
 
+/** Where a store lets a second put through, the same bytes may stand there twice; then nothing is hidden. */
+async function isSameAsCurrent(sink: SinkReader, { key, version }: ListedObject): Promise<boolean> {
+  // What is no object at all has no version.
+  const current = version === '' ? null : await sink.current(key);
+  if (current === null) return false;
+  const first = await sha256Of(await sink.read(key, version));
+  return createHash('sha256').update(current.bytes).digest('hex') === first;
+}
+
 /** A crash between putting an object and naming it in the log is repaired within this time, or somebody looks into it. */
 const UNDERWAY_MS = 3_600_000;
 
@@ -300,7 +358,7 @@ async function checkUnlogged(
   const unlogged: ListedObject[] = [];
   for (const prefix of [segmentsPrefix(), objectsPrefix()]) {
     for await (const object of sink.list(prefix)) {
-      if (object.hidden) {
+      if (object.hidden && !(await isSameAsCurrent(sink, object))) {
         const what = 'a later version or a delete marker hides the object';
         report({ check: 'object', what, key: object.key, version: object.version });
       }
@@ -310,11 +368,16 @@ async function checkUnlogged(
   if (unlogged.length === 0) return;
   const later = new Set<string>();
   const newer = await checkHead(sink, key, [], report);
-  for await (const { entry } of readEntries(sink, size, newer?.checkpoint.size ?? size)) {
-    if (entry.type === 'segment' || entry.type === 'object') later.add(entry.key);
+  if (newer !== undefined && newer.checkpoint.size > size) {
+    const sound = await checkEntries(sink, newer, size, report, ({ entry }) => {
+      if (isStored(entry)) later.add(entry.key);
+    });
+    if (!sound) later.clear();
   }
   for (const { key: unknown, version, storedAt } of unlogged) {
-    if (later.has(unknown) || now() - storedAt.getTime() < UNDERWAY_MS) continue;
+    const age = now() - storedAt.getTime();
+    // What claims to be of the future is no younger for that.
+    if (later.has(unknown) || (age >= 0 && age < UNDERWAY_MS)) continue;
     report({ check: 'unlogged', what: 'the log does not name the object', key: unknown, version });
   }
 }
