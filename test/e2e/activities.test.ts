@@ -8,7 +8,7 @@ import { emulate, NOON, workFolder } from './campaign.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
-const SOURCE = { kind: 'generated', seed: 11, sessions: 5, messages: 60 } as const;
+const SOURCE = { kind: 'generated', seed: 11, sessions: 5, messages: 12 } as const;
 
 interface Scene {
   readonly emulator: Emulator;

@@ -11,8 +11,9 @@ import { emulate, NOON, workFolder } from './campaign.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
-/** Few messages: each day with one is a segment more. */
-const SOURCE = { kind: 'generated', seed: 11, sessions: 6, messages: 12 } as const;
+const SOURCE = { kind: 'generated', seed: 11, sessions: 6, messages: 60 } as const;
+/** Few messages, for each day with one is a segment more. */
+const QUIET = { source: { ...SOURCE, messages: 12 } };
 // biome-ignore lint/suspicious/noExplicitAny: rows of Zoom's lists
 type Row = any;
 
@@ -214,7 +215,7 @@ describe('what a pass rides out', () => {
     { kind: 'redirect', to: 'same-host' },
   ];
   test.each(FAULTS)('$kind $when on every endpoint at once', async (fault) => {
-    const stage = await scene();
+    const stage = await scene(QUIET);
     for (const endpoint of ENDPOINTS) stage.emulator.inject({ ...fault, endpoint: endpoint as Aim });
     differences(stage.emulator, await look(stage));
     expect(stage.emulator.faultsHit()[fault.kind]).toBe(ENDPOINTS.length);
@@ -222,7 +223,7 @@ describe('what a pass rides out', () => {
 
   // One at a time: an access token that dies right after it was renewed is a credential that Zoom refuses.
   test.each(ENDPOINTS)('the access token expires at %s', async (endpoint) => {
-    const stage = await scene();
+    const stage = await scene(QUIET);
     stage.emulator.inject({ kind: 'token-expired', endpoint: endpoint as Aim });
     differences(stage.emulator, await look(stage));
     expect(stage.emulator.faultsHit()).toEqual({ 'token-expired': 1 });
@@ -233,7 +234,7 @@ describe('what a pass rides out', () => {
     { kind: 'repeated-rows', rows: 3 },
     { kind: 'expired-page-token' },
   ])('$kind on the list of emoji', async (fault) => {
-    const stage = await scene();
+    const stage = await scene(QUIET);
     for (let count = 0; count < 60; count += 1)
       stage.emulator.perform({ verb: 'add-emoji', name: `more_${count}` });
     stage.emulator.inject({ ...fault, endpoint: 'emoji' });
@@ -252,7 +253,7 @@ describe('what fails alone', () => {
     { kind: 'missing-scope', endpoint: 'emoji' },
     { kind: 'missing-scope', endpoint: 'settings' },
   ])('$kind $status on $endpoint, and is looked at again', async (fault) => {
-    const stage = await scene();
+    const stage = await scene(QUIET);
     const { emulator, archiver } = stage;
     emulator.inject(fault);
     expect(await archiver.collect()).toMatchObject({ complete: false, failed: 1, errors: [] });
@@ -265,7 +266,7 @@ describe('what fails alone', () => {
   });
 
   test('a scope that one part of a channel lacks fails that channel, and leaves the rest', async () => {
-    const stage = await scene();
+    const stage = await scene(QUIET);
     const { emulator, archiver } = stage;
     emulator.inject({ kind: 'missing-scope', endpoint: 'pins' });
     const { errors, failed, complete } = await archiver.collect();
@@ -276,7 +277,7 @@ describe('what fails alone', () => {
   });
 
   test('the daily limit ends the stream until it is over', async () => {
-    const stage = await scene();
+    const stage = await scene(QUIET);
     stage.emulator.inject({ kind: 'daily-limit', endpoint: 'emoji', retryAfterMs: HOUR });
     const { errors } = await stage.archiver.collect();
     expect(errors.map(({ stream, error }) => [stream, error.code])).toEqual([

@@ -97,7 +97,10 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
 
   const named = new KeySet();
   const first = createHash('sha256');
-  const sound = await checkEntries(sink, log, from, report, ({ entry, bytes, index }) => {
+  let zero: PlacedEntry | undefined;
+  const sound = await checkEntries(sink, log, from, report, (placed) => {
+    const { entry, bytes, index } = placed;
+    if (index === 0) zero = placed;
     totals.entries += 1;
     first.update(bytes);
     if (entry.type === 'archive' && index > 0) {
@@ -116,7 +119,9 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   });
   // Entries that are not the log's would blame objects that are right.
   if (!sound) return { checkpoint, text: note, findings, ...totals };
-  const account = await checkIdentity(sink, log, key, report);
+  const identity = zero ?? (await provenFirst(sink, log, report));
+  if (identity === undefined) return { checkpoint, text: note, findings, ...totals };
+  const account = await checkIdentity(sink, identity.entry, key, report);
 
   const isChosen = choice(Math.max(from, 1), checkpoint.size, options);
   const times: CoveredTime[] = [];
@@ -189,20 +194,15 @@ function hashOf(key: string): string {
 /** Who the archive says it is. @returns the account of entry 0 */
 async function checkIdentity(
   sink: SinkReader,
-  log: PublishedLog,
+  first: LogEntry,
   key: NoteKey,
   report: Report,
 ): Promise<string> {
-  const first = await provenFirst(sink, log).catch((error: unknown) => {
-    if (!hasCode(error, 'proof-invalid')) throw error;
-    report({ check: 'log', what: error.phrase, key: error.detail ?? 'log' });
-    return undefined;
-  });
-  if (first?.entry.type !== 'archive') {
+  if (first.type !== 'archive') {
     report({ check: 'identity', what: 'entry 0 does not say whose archive it is', key: 'log' });
     return '';
   }
-  const { type: _type, at: _at, ...identity } = first.entry;
+  const { type: _type, at: _at, ...identity } = first;
   const told = { check: 'identity', key: ARCHIVE_KEY } as const;
   if ((await sink.head(ARCHIVE_KEY)) === null) {
     report({ ...told, what: 'archive.json is missing' });
@@ -231,16 +231,23 @@ async function checkIdentity(
   return identity.account;
 }
 
-/** Entry 0, read anew and shown to be in the tree. Fails with `proof-invalid`. */
+/** Entry 0, where it was read before the head saved earlier: shown to be in the tree; a finding says where it is not. */
 async function provenFirst(
   sink: SinkReader,
   { checkpoint: { size, root }, readSubtree }: PublishedLog,
+  report: Report,
 ): Promise<PlacedEntry | undefined> {
-  const { value } = await readEntries(sink, 0, size).next();
-  if (value === undefined) return undefined;
-  const path = await inclusionPath(readSubtree, 0, size);
-  if (Buffer.compare(inclusionRoot(entryHash(value.bytes), 0, size, path), root) === 0) return value;
-  throw new ArchiverError('proof-invalid', 'entry 0 is not in the log');
+  try {
+    const { value } = await readEntries(sink, 0, size).next();
+    if (value === undefined) return undefined;
+    const path = await inclusionPath(readSubtree, 0, size);
+    if (Buffer.compare(inclusionRoot(entryHash(value.bytes), 0, size, path), root) === 0) return value;
+    report({ check: 'log', what: 'entry 0 is not in the log', key: 'log' });
+  } catch (error) {
+    if (!hasCode(error, 'proof-invalid')) throw error;
+    report({ check: 'log', what: error.phrase, key: error.detail ?? 'log' });
+  }
+  return undefined;
 }
 
 /** Which entries' objects are read. */
