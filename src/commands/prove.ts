@@ -2,9 +2,10 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { ArchiverError } from '../errors.ts';
+import type { SegmentEntry } from '../proof/entry.ts';
 import { formatVerifierKey, type NoteKey } from '../proof/key.ts';
 import { openPublished, type PlacedEntry, type PublishedLog } from '../proof/published.ts';
-import { proverOf, type SegmentEntry } from '../proof/record-proof.ts';
+import { proverOf } from '../proof/record-proof.ts';
 import { openCosigned } from '../proof/witness.ts';
 import { loggedSegments } from '../query/logged-segments.ts';
 import {

@@ -22,13 +22,13 @@ import {
 } from '../ledger/rebuild.ts';
 import type { SegmentPlan } from '../ledger/staging.ts';
 import { unitsKeptSince } from '../ledger/units.ts';
-import type { EntryLock, LogEntry } from '../proof/entry.ts';
+import type { EntryLock, LogEntry, SegmentEntry } from '../proof/entry.ts';
 import { type Frontier, frontierBytes } from '../proof/frontier.ts';
 import { noteKeyOf } from '../proof/key.ts';
 import { openPublished, type PlacedEntry, type PublishedLog } from '../proof/published.ts';
 import { frontierAt, lastEntries, replay } from '../proof/replay.ts';
 import { scopeTag } from '../record.ts';
-import { type LocalSegment, type SegmentEntry, SegmentReader } from '../segments/read.ts';
+import { type LocalSegment, SegmentReader } from '../segments/read.ts';
 import type { SinkReader } from '../sinks/sink.ts';
 import { type Context, signerOf } from './context.ts';
 import type { Progress } from './progress.ts';

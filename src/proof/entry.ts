@@ -73,6 +73,7 @@ const config = z.strictObject({ type: z.literal('config'), at, sha256, what: nam
 const schema = z.discriminatedUnion('type', [archive, segment, object, config]);
 
 export type LogEntry = z.infer<typeof schema>;
+export type SegmentEntry = Extract<LogEntry, { type: 'segment' }>;
 export type EntryLock = z.infer<typeof lock>;
 
 /** A lock as entries name it. */

@@ -9,15 +9,13 @@ import { type Fact, factText } from '../segments/format.ts';
 import { decodeBase64, encodeBase64 } from './base64.ts';
 import { openCheckpoint, parseCheckpoint } from './checkpoint.ts';
 import { verifyCosignatures } from './cosignature.ts';
-import { type LogEntry, parseEntry } from './entry.ts';
+import { parseEntry, type SegmentEntry } from './entry.ts';
 import { inclusionPath, inclusionRoot } from './inclusion.ts';
 import type { NoteKey, WitnessKey } from './key.ts';
 import { parseNote } from './note.ts';
 import { formatProofFile, type ProofFile, parseProofFile } from './proof-file.ts';
 import type { PlacedEntry, PublishedLog } from './published.ts';
 import { entryHash, RootBuilder } from './tree.ts';
-
-export type SegmentEntry = LogEntry & { readonly type: 'segment' };
 
 /** The proof's `extra`: what leads from the record to the entry that the proof file itself is about. */
 const extraSchema = z.strictObject({

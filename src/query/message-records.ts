@@ -67,13 +67,13 @@ export class MessageSearch {
       const condition = fits.join(' and ');
       // Most segments have none, which the column alone says.
       const some = await connection.runAndReadAll(
-        `select 1 from read_parquet($path) where ${condition} limit 1`,
+        `select 1 from read_parquet($path, hive_partitioning = false) where ${condition} limit 1`,
         values,
       );
       if (some.getRows().length === 0) return undefined;
       const rows = await connection.stream(
         `select account, kind, epoch_ms(observed_at)::double, session_id, record, drift, ${condition}
-         from read_parquet($path)`,
+         from read_parquet($path, hive_partitioning = false)`,
         values,
       );
       const leaves: Uint8Array[] = [];

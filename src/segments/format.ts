@@ -185,6 +185,11 @@ export function columns(stream: Stream): readonly Column[] {
   return [...SUBJECT, ...OWN[stream], ...PROVENANCE];
 }
 
+/** Whether the records of a stream are seen within a session, whose id then is part of their hash; see {@link Fact}. */
+export function isInSession(stream: Stream): boolean {
+  return columns(stream).some(({ name, source }) => name === 'session_id' && 'origin' in source);
+}
+
 /** Rows of a row group, the least that a reader can skip. */
 export const ROW_GROUP = 20_480;
 

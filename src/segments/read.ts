@@ -6,12 +6,10 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
 import { ArchiverError, isDiskFull } from '../errors.ts';
-import type { LogEntry } from '../proof/entry.ts';
+import type { SegmentEntry } from '../proof/entry.ts';
 import { type ArchivedRecord, instant, type Stream } from '../record.ts';
 import type { SinkReader } from '../sinks/sink.ts';
-import { columns } from './format.ts';
-
-export type SegmentEntry = LogEntry & { readonly type: 'segment' };
+import { isInSession } from './format.ts';
 
 /** A segment on local disk whose bytes are those of its entry. */
 export interface LocalSegment {
@@ -165,11 +163,6 @@ function recordOf(stream: Stream, row: readonly DuckDBValue[]): ArchivedRecord {
     session: session.id === '' ? undefined : session,
     record: String(record),
   };
-}
-
-/** Whether the columns of a stream say in which session a record was seen; in others they repeat the record. */
-function isInSession(stream: Stream): boolean {
-  return columns(stream).some(({ name, source }) => name === 'session_id' && 'origin' in source);
 }
 
 function unproven(phrase: string, key: string): ArchiverError {

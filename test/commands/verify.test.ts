@@ -236,9 +236,14 @@ describe('an archive in a folder', () => {
   );
 
   test('in a folder with a name that DuckDB could read as a column holds all the same', async () => {
-    const root = join(await temporary(), 'account=somebody', 'kind=deleted');
+    const folder = join(await temporary(), 'account=somebody', 'kind=deleted');
+    const root = join(folder, 'archive');
     await cp(archive.root, root, { recursive: true });
     expect(await on('verify', root)).toMatchObject({ code: 0 });
+    const [{ messageId }] = archive.subject;
+    const proven = await on('prove', root, '--message', messageId, '--out', join(folder, 'evidence'));
+    expect(proven).toMatchObject({ code: 0 });
+    expect(JSON.parse(proven.stdout).records).toHaveLength(archive.subject.length);
   });
 
   test('without key, or with another one, is not called right', async () => {

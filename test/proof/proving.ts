@@ -1,10 +1,10 @@
 /** Logs and segments of tests of record proofs, in memory and by the definitions alone. */
 import { formatCheckpoint } from '../../src/proof/checkpoint.ts';
+import type { SegmentEntry } from '../../src/proof/entry.ts';
 import { type LogEntry, parseEntry } from '../../src/proof/entry.ts';
 import { noteKeyOf, parseSignerKey, type SignerKey } from '../../src/proof/key.ts';
 import { formatNote, type Note, signText } from '../../src/proof/note.ts';
 import type { PlacedEntry, PublishedLog } from '../../src/proof/published.ts';
-import type { SegmentEntry } from '../../src/proof/record-proof.ts';
 import { canonicalJson } from '../../src/record.ts';
 import { type Fact, factText } from '../../src/segments/format.ts';
 import { SIGNING_KEY } from '../support/log.ts';

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { cosign } from '../../src/proof/cosignature.ts';
+import type { SegmentEntry } from '../../src/proof/entry.ts';
 import { generateSignerKey, noteKeyOf, witnessKeyOf } from '../../src/proof/key.ts';
 import { formatNote } from '../../src/proof/note.ts';
 import { formatProofFile, type ProofFile, parseProofFile } from '../../src/proof/proof-file.ts';
-import { checkRecordProof, proverOf, type SegmentEntry } from '../../src/proof/record-proof.ts';
+import { checkRecordProof, proverOf } from '../../src/proof/record-proof.ts';
 import { canonicalJson, type Json } from '../../src/record.ts';
 import { naivePath } from './naive-tree.ts';
 import {

@@ -195,7 +195,7 @@ export interface Expectation {
 
 /**
  * What is missing, there twice or invented, compared with everything that ever happened; at most thirty lines.
- * With `latest`, the archive holds as `sent` the text as it was when Zoom was asked: any version that existed.
+ * Where `sentText` is `latest`, the archive holds as `sent` the text as it was when Zoom was asked: any version that existed.
  */
 export function compareMessages(
   archive: Archive,

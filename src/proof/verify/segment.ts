@@ -1,12 +1,10 @@
 /** A segment from the inside: every record's hash from its bytes, the root from the hashes. */
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { canonicalJson } from '../../record.ts';
-import { ARCHIVE_FORMAT, columns } from '../../segments/format.ts';
-import type { LogEntry } from '../entry.ts';
+import { ARCHIVE_FORMAT, isInSession } from '../../segments/format.ts';
+import type { SegmentEntry } from '../entry.ts';
 import { HASH_BYTES, RootBuilder } from '../tree.ts';
 import type { Report } from './finding.ts';
-
-type SegmentEntry = Extract<LogEntry, { type: 'segment' }>;
 
 /** What a coverage segment says was looked at. Milliseconds. */
 export interface CoveredTime {
@@ -112,9 +110,8 @@ async function metadata(connection: DuckDBConnection, path: string): Promise<Rea
 
 /** The record's hash by docs/format.md, over the fact as canonical JSON: DuckDB does it without handing out the rows. */
 function hashOf({ stream }: SegmentEntry): string {
-  const inSession = columns(stream).some(({ name, source }) => name === 'session_id' && 'origin' in source);
   return `sha256('\\x00'::blob || encode('{"account":' || to_json(account) || ',"kind":' || to_json(kind)
-    || ',"observed_at":' || epoch_ms(observed_at) || ',"session_id":' || ${inSession ? 'to_json(session_id)' : `'""'`}
+    || ',"observed_at":' || epoch_ms(observed_at) || ',"session_id":' || ${isInSession(stream) ? 'to_json(session_id)' : `'""'`}
     || ${literal(`,"stream":${canonicalJson(stream)}}`)} || chr(10) || record))`;
 }
 
