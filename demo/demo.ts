@@ -254,7 +254,7 @@ signing:
     file: ./signing.key
 retention:
   # A directory cannot lock its files against their owner.
-  mode: none
+  default: { mode: none }
 seal:
   spool: ./spool
 `,

@@ -7,17 +7,21 @@ import { readSecrets, readYaml, relations, substitute } from './config/document.
 import { invalid, messageOf, type Problem, phrase, problemsOf } from './config/problems.ts';
 import { configSchema } from './config/schema.ts';
 import { ArchiverError } from './errors.ts';
+import type { Period } from './retention/period.ts';
+import { readSchedule, type Schedule, scheduleSchema } from './retention/schedule.ts';
 
 type Parsed = z.output<typeof configSchema>;
 
 /** The configuration with secrets read, paths made absolute and durations in milliseconds. */
-export interface Config extends Omit<Parsed, 'zoom' | 'ledger' | 'sink' | 'signing' | 'webhooks'> {
+export interface Config
+  extends Omit<Parsed, 'zoom' | 'ledger' | 'sink' | 'signing' | 'webhooks' | 'retention'> {
   readonly zoom: Omit<Parsed['zoom'], 'clientSecret'> & { readonly clientSecret: string };
   readonly ledger: { readonly connections: number; readonly lease: number } & (
     | { readonly url: string }
     | { readonly directory: string }
   );
   readonly signing: { readonly key: string };
+  readonly retention: { readonly schedule: Schedule; readonly longestCompliance: Period };
   /** The secret is empty where webhooks are off. */
   readonly webhooks: Omit<Parsed['webhooks'], 'secret'> & { readonly secret: string };
   readonly sink:
@@ -39,22 +43,29 @@ export interface ConfigSource {
   /** Relative paths in the file start here. */
   readonly folder: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly readSecret: (path: string) => string;
+  /** Reads a file that the text names: a secret, a schedule. */
+  readonly readFile: (path: string) => string;
 }
 
 /**
  * The configuration, or `config-invalid` with every problem of the file in `detail`, one a line: path and what is
- * wrong. Pure but for `readSecret`.
+ * wrong. Pure but for `readFile`.
  */
 export function parseConfig(source: ConfigSource): Config {
   const problems: Problem[] = [];
-  const input = substitute(readYaml(source.text), [], source.environment, problems);
+  const { value: written, lineOf } = readYaml(source.text);
+  const input = substitute(written, [], source.environment, problems);
   const parsed = configSchema.safeParse(input, { error: phrase });
   if (!parsed.success) problems.push(...parsed.error.issues.flatMap(problemsOf));
   problems.push(...relations(input));
   const path = (text: string): string => resolve(source.folder, text);
-  const secrets = readSecrets(input, (file) => source.readSecret(path(file)), problems);
-  if (!parsed.success || problems.length > 0) throw invalid(problems);
+  const secrets = readSecrets(input, (file) => source.readFile(path(file)), problems);
+  if (!parsed.success) throw invalid(problems, lineOf);
+  const { file, longestCompliance, ...given } = parsed.data.retention;
+  const inPlace = file === undefined ? readSchedule(given, longestCompliance) : undefined;
+  problems.push(...(inPlace?.problems ?? []).map((problem) => scheduleProblem(problem, ['retention'])));
+  if (problems.length > 0) throw invalid(problems, lineOf);
+  const schedule = inPlace?.schedule ?? parseSchedule(source.readFile, path(file ?? ''), longestCompliance);
 
   const value = parsed.data;
   const text = (where: string, from: string | { file: string } | undefined): string =>
@@ -69,9 +80,39 @@ export function parseConfig(source: ConfigSource): Config {
         : { ...ledgerRest, directory: path(directory) },
     sink: sinkOf(value.sink, path, text),
     signing: { key: text('signing.key', value.signing.key) },
+    retention: { schedule, longestCompliance },
     seal: { ...value.seal, spool: path(value.seal.spool) },
     webhooks: { ...value.webhooks, secret: text('webhooks.secret', value.webhooks.secret) },
   };
+}
+
+function scheduleProblem(
+  { path, what }: { readonly path: readonly (string | number)[]; readonly what: string },
+  below: readonly string[],
+): Problem {
+  return { where: [...below, ...path].join('.'), what };
+}
+
+/**
+ * The schedule in a file of its own, in which `${NAME}` means nothing. Fails with `config-invalid`, naming every problem
+ * with its line.
+ * @param longestCompliance see {@link readSchedule}
+ */
+export function parseSchedule(
+  readFile: (path: string) => string,
+  path: string,
+  longestCompliance: Period,
+): Schedule {
+  const { value, lineOf } = readYaml(readText(path, readFile));
+  const parsed = scheduleSchema.safeParse(value, { error: phrase });
+  if (!parsed.success) throw invalid(parsed.error.issues.flatMap(problemsOf), lineOf, path);
+  const { schedule, problems } = readSchedule(parsed.data, longestCompliance);
+  if (problems.length === 0) return schedule;
+  throw invalid(
+    problems.map((problem) => scheduleProblem(problem, [])),
+    lineOf,
+    path,
+  );
 }
 
 function sinkOf(
@@ -97,21 +138,32 @@ function sinkOf(
 
 /** Reads and parses the file at `path` with this process's environment. */
 export function loadConfig(path: string): Config {
-  let text: string;
+  return parseConfig({
+    text: readText(path, readUtf8),
+    folder: dirname(resolve(path)),
+    environment: process.env,
+    readFile: readUtf8,
+  });
+}
+
+/** {@link parseSchedule} of a file on disk. */
+export function loadSchedule(path: string, longestCompliance: Period): Schedule {
+  return parseSchedule(readUtf8, path, longestCompliance);
+}
+
+function readText(path: string, readFile: (path: string) => string): string {
   try {
-    text = readFileSync(path, 'utf8');
+    return readFile(path);
   } catch (cause) {
     throw new ArchiverError('config-invalid', 'the configuration cannot be read', {
       cause,
       detail: `${path}: ${messageOf(cause)}`,
     });
   }
-  return parseConfig({
-    text,
-    folder: dirname(resolve(path)),
-    environment: process.env,
-    readSecret: (file) => readFileSync(file, 'utf8'),
-  });
+}
+
+function readUtf8(path: string): string {
+  return readFileSync(path, 'utf8');
 }
 
 /** Name of this process for the lease: unique per start, readable for people. */

@@ -73,6 +73,10 @@ const TABLE = {
     exit: 22,
     hint: 'Ledger and archive disagree about the log: another ledger wrote to it, or one of both was restored. Compare them before anything is written; `rebuild-ledger` makes a ledger from the archive.',
   },
+  'retention-weaker': {
+    exit: 26,
+    hint: 'What is locked in compliance mode stays as promised. Give the class at least its former terms, or name a new class for what comes; `zoom-chat-archiver retention plan` shows the difference.',
+  },
   'zoom-unreachable': {
     exit: 11,
     hint: 'Zoom did not answer. Check egress to zoom.us and api.zoom.us; collection goes on where it stopped.',

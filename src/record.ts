@@ -16,7 +16,7 @@
  */
 import { hash } from 'node:crypto';
 
-type Brand<Base, Name extends string> = Base & { readonly __brand: Name };
+export type Brand<Base, Name extends string> = Base & { readonly __brand: Name };
 
 export type SessionId = Brand<string, 'SessionId'>;
 /** A message id without braces, in lower case: Zoom writes the same id in several forms. */
@@ -74,6 +74,18 @@ export interface Candidate {
   readonly keyMonth: KeyMonth;
   /** Canonical JSON of what Zoom sent. */
   readonly record: string;
+  /** What decides its retention class beside its stream and session. */
+  readonly about?: About;
+}
+
+/** Whom and what a record is about, as far as it says so. */
+export interface About {
+  /** E-mail address of the sender. */
+  readonly sender?: string;
+  /** Channel id. */
+  readonly channel?: string;
+  /** Id and name of a legal-hold matter. */
+  readonly matter?: readonly string[];
 }
 
 /** A record as a segment holds it, with what its row says beside it. */

@@ -34,6 +34,7 @@ const STAGES = [
   'scheduler',
   'metrics',
   'webhooks',
+  'retention',
 ];
 
 /** Data moves from Zoom to the archive and never back, and so do imports. Nothing may import what has no row. */
@@ -42,6 +43,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   log: { may: ['errors'] },
   record: { may: ['errors'] },
   metrics: { may: [] },
+  retention: { may: LEAVES, types: ['sinks'] },
   zoom: { may: LEAVES },
   ledger: { may: LEAVES },
   sinks: { may: ['errors', 'log'] },
@@ -51,7 +53,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   query: { may: [...LEAVES, 'proof', 'segments/format', 'segments/layout'], types: ['sinks'] },
   scheduler: { may: [...LEAVES, 'ledger/lease'] },
   webhooks: { may: LEAVES },
-  config: { may: LEAVES, types: STAGES },
+  config: { may: [...LEAVES, 'retention'], types: STAGES },
   commands: { may: [...LEAVES, ...STAGES, 'config'] },
   main: { may: [...LEAVES, ...STAGES, 'config', 'commands'] },
 };

@@ -19,7 +19,7 @@ function configOf(text: string, { environment = {}, files = {} }: Surroundings =
     text,
     folder: '/etc/archiver',
     environment,
-    readSecret: (file) => {
+    readFile: (file) => {
       const found = files[file];
       if (found === undefined) throw new Error(`ENOENT: no such file or directory, open '${file}'`);
       return found;
@@ -27,7 +27,7 @@ function configOf(text: string, { environment = {}, files = {} }: Surroundings =
   });
 }
 
-/** The lines of `config-invalid`, without their indent. */
+/** The problems that `config-invalid` names, without their lines. */
 function problemsOf(text: string, surroundings: Surroundings = {}): string[] {
   try {
     configOf(text, surroundings);
@@ -38,7 +38,7 @@ function problemsOf(text: string, surroundings: Surroundings = {}): string[] {
     return (error.detail ?? '')
       .split('\n')
       .slice(1)
-      .map((line) => line.trim());
+      .map((line) => line.trim().replace(/ \(line \d+\):/, ':'));
   }
   return [];
 }
@@ -83,7 +83,7 @@ sink:
     accessKeyId: \${KEY_ID}
     secretAccessKey: { file: secrets/key }
 signing: { key: { file: secrets/signing } }
-retention: { class: mifid, keep: 18m, mode: compliance }
+retention: { default: { class: mifid, keep: 18m, mode: compliance, disposition: review } }
 seal: { records: 1000, bytes: 8MiB, maxAge: 500ms, spool: /var/spool/archiver }
 schedule:
   collect: { cron: '*/10 * * * *', timezone: Europe/Berlin, jitter: 30s }
@@ -140,7 +140,13 @@ describe('a valid file', () => {
       ledger: { directory: '/etc/archiver/ledger', connections: 12, lease: 20_000 },
       sink: { kind: 'directory', path: '/etc/archiver/archive' },
       signing: { key: 'a-key' },
-      retention: { class: 'default', keep: '7y', mode: 'governance' },
+      retention: {
+        schedule: {
+          rules: [],
+          default: { class: 'default', keep: '7y', mode: 'governance', disposition: 'keep' },
+        },
+        longestCompliance: '10y',
+      },
       seal: {
         records: 50_000,
         bytes: 64e6,
@@ -198,7 +204,12 @@ describe('a valid file', () => {
       forcePathStyle: true,
       credentials: { accessKeyId: 'AKIA', secretAccessKey: 's3-secret' },
     });
-    expect(config.retention).toEqual({ class: 'mifid', keep: '18m', mode: 'compliance' });
+    expect(config.retention.schedule.default).toEqual({
+      class: 'mifid',
+      keep: '18m',
+      mode: 'compliance',
+      disposition: 'review',
+    });
     expect(config.seal).toMatchObject({ bytes: 8 * 2 ** 20, maxAge: 500, spool: '/var/spool/archiver' });
     expect(config.schedule.collect).toEqual({
       cron: '*/10 * * * *',
@@ -246,7 +257,9 @@ describe('a valid file', () => {
   });
 
   test.each(['1d', '36500d', '18m', '7y', '99y'])('period %s', (text) => {
-    expect(configOf(`${SMALLEST}retention: { keep: ${text} }`).retention.keep).toBe(text);
+    expect(
+      configOf(`${SMALLEST}retention: { default: { keep: ${text} } }`).retention.schedule.default.keep,
+    ).toBe(text);
   });
 
   test('variables of the environment stand in any text, several in one', () => {
@@ -263,7 +276,7 @@ zoom: { accountId: 123456, clientSecret: 5, plan: gold, share: 1.5, parallel: 0,
 collection: { sweep: 0s, modifications: [{ youngerThan: 7d, every: 1h }, { youngerThan: 1d, every: 5 }] }
 ledger: { url: "mysql://db", directory: here, connections: 2.5 }
 sink: { s3: { bucket: ab, accessKeyId: { file: missing }, endpoint: "ftp://x" } }
-retention: { class: A B, keep: 0y, mode: eternal }
+retention: { default: { class: A B, keep: 0y, mode: eternal } }
 seal: { bytes: 64mb, records: "5", maxAge: , spool: "" }
 schedule: { colect: {} }
 metrics: { port: 70000 }
@@ -294,9 +307,9 @@ secrets: none
         'sink.s3.endpoint: must be an http or https URL',
         'sink.s3.secretAccessKey: is missing; accessKeyId and secretAccessKey go together',
         "sink.s3.accessKeyId: cannot read the file: ENOENT: no such file or directory, open '/etc/archiver/missing'",
-        'retention.class: must be 1 to 32 of a-z, 0-9, _ and -',
-        'retention.keep: must be a number and a unit: d (up to 99999), m (months, up to 999) or y (up to 99), as in 7y',
-        'retention.mode: must be one of governance, compliance, none',
+        'retention.default.class: must be 1 to 32 of a-z, 0-9, _ and -',
+        'retention.default.keep: must be a number and a unit: d (up to 99999), m (months, up to 999) or y (up to 99), as in 7y',
+        'retention.default.mode: must be one of governance, compliance, none',
         'seal.bytes: must be a number above 0 and a unit: B, kB, MB, GB, KiB, MiB or GiB, as in 64MB',
         'seal.records: must be a number, not text',
         'seal.maxAge: must be a number and a unit: ms, s, m, h or d, as in 15m',
@@ -387,7 +400,7 @@ secrets: none
   });
 
   test.each(['0d', '100y', '1000m', '100000d', '7 y', '1w', '-1y', '7'])('period %s', (keep) => {
-    expect(problemsOf(`${SMALLEST}retention: { keep: ${keep} }`)).toHaveLength(1);
+    expect(problemsOf(`${SMALLEST}retention: { default: { keep: ${keep} } }`)).toHaveLength(1);
   });
 
   test.each(['5', '5 m', '5w', '-5m', '1.5h', 'm', 'true', '[]'])('duration %s', (drain) => {
@@ -486,7 +499,7 @@ describe('the JSON schema', () => {
   test.each([
     ['an unknown setting', `${SMALLEST}colour: red`],
     ['a bad duration', `${SMALLEST}drain: 5`],
-    ['a bad period', `${SMALLEST}retention: { keep: 7w }`],
+    ['a bad period', `${SMALLEST}retention: { default: { keep: 7w } }`],
     ['a bad enum', `${SMALLEST}log: { level: loud }`],
     ['a missing part', 'zoom: { accountId: a, clientId: b, clientSecret: c }'],
   ])('refuses %s', async (_name, text) => {
@@ -519,6 +532,7 @@ describe('the JSON schema', () => {
       'sink.s3.endpoint',
       'sink.s3.accessKeyId',
       'sink.s3.secretAccessKey',
+      'retention.file',
       'webhooks.secret',
     ]);
   });

@@ -47,6 +47,7 @@ export function activityCandidate(row: ActivityRow, account: string, channelId?:
     time: instant(time),
     keyMonth: keyMonth(time),
     record: canonicalJson(record as Json),
+    about: { channel },
   };
 }
 

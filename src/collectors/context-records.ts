@@ -97,6 +97,7 @@ function candidate(
     time: instant(observedAt),
     keyMonth: LASTING,
     record: canonicalJson(record),
+    ...(kind.startsWith('channel') || kind === 'pins' ? { about: { channel: record.subject } } : {}),
   };
 }
 

@@ -164,7 +164,9 @@ export function filesCollector(tools: PassTools, options: FilesOptions): LinkCol
     try {
       const { found, description } = await obtain(wanted, paths);
       const file = found.outcome === 'none' ? undefined : found.file;
-      const object = file === undefined ? null : await storedObject(store, file);
+      const { session: seenIn } = wanted;
+      const of = { stream: 'files', ...(seenIn === undefined ? {} : { session: seenIn }) } as const;
+      const object = file === undefined ? null : await storedObject(store, file, of);
       const reason = found.outcome === 'good' ? undefined : found.reason;
       const told = description.outcome === 'told' ? description : undefined;
       const { fileId, name, from, session, time } = wanted;

@@ -11,7 +11,7 @@ import { type HoldFileRecord, holdFileCandidate } from './link-records.ts';
 import type { FetchedLink, LinkCollector } from './links.ts';
 import type { PassTools } from './pass.ts';
 import { type RefusedReason, refusedReason } from './patience.ts';
-import { isPage, type StoreFile, storedObject } from './stored.ts';
+import { isPage, type PartOf, type StoreFile, storedObject } from './stored.ts';
 import { type DirectoryProblem, readZipDirectory, type ZipDirectory } from './zip-directory.ts';
 
 /**
@@ -75,8 +75,9 @@ export function holdFilesCollector(tools: PassTools, options: HoldFilesOptions):
           detail: `${link.id}: ${problems.join(', ')}`,
         });
       }
-      const object = await storedObject(store, zip);
-      const result = fetched(link, zip, { object, zip: await described(directory), problems });
+      const of = partOf(link);
+      const object = await storedObject(store, zip, of);
+      const result = fetched(link, zip, { object, zip: await described(directory, of), problems });
       if (problems.length > 0) {
         log.error(
           { link: link.id, problems, size: zip.size },
@@ -91,14 +92,12 @@ export function holdFilesCollector(tools: PassTools, options: HoldFilesOptions):
     }
   }
 
-  async function described({
-    entries,
-    unpackedSize,
-    unsafeNames,
-    listing,
-  }: ZipDirectory): Promise<{ readonly [name: string]: Json }> {
+  async function described(
+    { entries, unpackedSize, unsafeNames, listing }: ZipDirectory,
+    of: PartOf,
+  ): Promise<{ readonly [name: string]: Json }> {
     const facts = { entry_count: entries, unpacked_size: unpackedSize, unsafe_names: unsafeNames };
-    if (listing.size > LONGEST_LIST) return { ...facts, listing: await storedObject(store, listing) };
+    if (listing.size > LONGEST_LIST) return { ...facts, listing: await storedObject(store, listing, of) };
     const lines = (await readFile(listing.path, 'utf8')).split('\n').filter((line) => line !== '');
     return { ...facts, entries: lines.map((line) => JSON.parse(line) as Json) };
   }
@@ -131,6 +130,11 @@ export function holdFilesCollector(tools: PassTools, options: HoldFilesOptions):
   }
 
   return { kinds: ['hold_file'], stream: 'hold_files', parallel, patienceMs, fetch };
+}
+
+function partOf(link: OpenLink): PartOf {
+  const { matterId, matterName } = holdLinkDetail.parse(link.detail);
+  return { stream: 'hold_files', about: { matter: [matterId, matterName] } };
 }
 
 function problemsOf(link: OpenLink, zip: Downloaded, directory: ZipDirectory): readonly ZipProblem[] {

@@ -143,5 +143,6 @@ export function holdFileCandidate(record: HoldFileRecord, account: string, found
     // Asked for anew while it is listed: the same answer must be known again however late.
     keyMonth: LASTING,
     record: canonicalJson(record as Json),
+    about: { matter: [record.matter_id, record.matter_name] },
   };
 }

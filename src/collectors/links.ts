@@ -119,7 +119,7 @@ export async function runLinks(
   collector: LinkCollector,
   bell: LinkBell,
 ): Promise<CollectorEnd> {
-  const { db, lease, now, drain, interrupt, events, log, run, classOf } = tools;
+  const { db, lease, now, drain, interrupt, events, log, run, classes } = tools;
   const { kinds, stream } = collector;
   const startedAt = now();
   const putOffIds = new Set<string>();
@@ -157,7 +157,7 @@ export async function runLinks(
             observedAt: instant(origin.observedAt),
             ...(page.session === undefined ? {} : { session: page.session }),
           },
-          classOf,
+          classOf: await classes.of(page.session),
         },
       );
       // A crash between admission and here fetches it once more, which the ledger sees again.

@@ -32,12 +32,12 @@ export async function loseWindow(
   window: Interval,
   loss: Loss,
 ): Promise<void> {
-  const { db, lease, run, now, classOf, events } = tools;
+  const { db, lease, run, now, classes, events } = tools;
   const { stream, scope, mode } = subject;
   const at = now();
   const candidate = lossRecord(lease.account, run, subject, window, loss, at);
   const provenance = { run, requestId: '', trackingId: '', observedAt: instant(at) };
-  const className = classOf(candidate);
+  const className = (await classes.of(undefined))(candidate);
   await recordLost(db, lease, { stream, scope, mode, window, candidate, provenance, className });
   events.windowLost(stream);
 }
@@ -47,7 +47,7 @@ export async function loseWindow(
  * all of it is asked for again. Fails with `lease-lost`.
  */
 export async function withdrawAll(tools: PassTools, subject: Omit<Subject, 'scope'>): Promise<void> {
-  const { db, lease, run, now, classOf } = tools;
+  const { db, lease, run, now, classes } = tools;
   const { stream, mode } = subject;
   const at = now();
   const record = canonicalJson({
@@ -69,7 +69,8 @@ export async function withdrawAll(tools: PassTools, subject: Omit<Subject, 'scop
     record,
   };
   const provenance = { run, requestId: '', trackingId: '', observedAt: instant(at) };
-  await withdrawCoverage(db, lease, { stream, mode, candidate, provenance, className: classOf(candidate) });
+  const className = (await classes.of(undefined))(candidate);
+  await withdrawCoverage(db, lease, { stream, mode, candidate, provenance, className });
 }
 
 function lossRecord(

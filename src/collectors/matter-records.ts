@@ -28,7 +28,7 @@ export function matterCandidate(row: MatterRow, account: string, observedAt: Ins
   // Their order says nothing.
   const custodians = [...row.matter_users].sort((one, other) => (who(one) < who(other) ? -1 : 1));
   return {
-    ...matterState(row.matter_id, account, observedAt),
+    ...matterState({ id: row.matter_id, name: row.matter_name ?? '' }, account, observedAt),
     kind: 'matter',
     content: contentHash(canonicalJson({ ...row, matter_users: custodians } as Json)),
     record: canonicalJson(row as Json),
@@ -42,7 +42,7 @@ export function goneCandidate(
   observedAt: Instant,
 ): Candidate {
   return {
-    ...matterState(id, account, observedAt),
+    ...matterState({ id, name }, account, observedAt),
     kind: 'gone',
     content: contentHash('gone'),
     record: canonicalJson({ matter_id: id, matter_name: name }),
@@ -64,7 +64,7 @@ export function archivedMatter(
 }
 
 function matterState(
-  id: string,
+  { id, name }: Pick<KnownMatter, 'id' | 'name'>,
   account: string,
   observedAt: Instant,
 ): Omit<Candidate, 'kind' | 'content' | 'record'> {
@@ -74,5 +74,6 @@ function matterState(
     rule: 'state',
     time: observedAt,
     keyMonth: LASTING,
+    about: { matter: [id, name] },
   };
 }

@@ -2,6 +2,7 @@
 import type { Admission, Page } from '../ledger/admit.ts';
 import type { Database } from '../ledger/database.ts';
 import type { Lease } from '../ledger/lease.ts';
+import type { Provenance } from '../ledger/staged.ts';
 import type { UnitKey } from '../ledger/units.ts';
 import type { Logger } from '../log.ts';
 import type { Candidate } from '../record.ts';
@@ -29,11 +30,18 @@ export interface CollectEvents {
   sourceSetting(setting: string, ok: boolean): void;
 }
 
+/** The retention class of what is collected. */
+export interface Classes {
+  /** For records of a session, or of none. */
+  of(session: Provenance['session']): Promise<ClassOf>;
+}
+export type ClassOf = (candidate: Pick<Candidate, 'stream' | 'about'>) => string;
+
 export interface PassTools {
   readonly db: Database;
   readonly client: ZoomClient;
   readonly lease: Lease;
-  readonly classOf: (candidate: Candidate) => string;
+  readonly classes: Classes;
   readonly now: () => number;
   /** Finish the units in flight, begin no other. */
   readonly drain: AbortSignal;

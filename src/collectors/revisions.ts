@@ -89,6 +89,7 @@ export function revisionCandidate(
     time: instant(action),
     keyMonth: keyMonth(action),
     record,
+    ...(row.sender === undefined ? {} : { about: { sender: row.sender } }),
   };
 }
 

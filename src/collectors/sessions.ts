@@ -20,6 +20,7 @@ export function listedSession(row: SessionRow): ListedSession {
     name: row.name ?? '',
     channelId: row.channel_id ?? '',
     lastMessageAt: Date.parse(row.last_message_sent_time),
+    external: row.has_external_member,
   };
 }
 

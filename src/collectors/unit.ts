@@ -81,7 +81,7 @@ export class Attempt {
 
   /** Stores what is new of a page. Fails with `lease-lost`, `ledger-unreachable`. */
   async admit(origin: Origin, page: CollectedPage): Promise<Admission> {
-    const { db, lease, events, classOf, run, now } = this.#tools;
+    const { db, lease, events, classes, run, now } = this.#tools;
     const provenance: Provenance = {
       run,
       requestId: origin.requestId,
@@ -95,7 +95,7 @@ export class Attempt {
       rows: page.rows,
       candidates: page.candidates,
       provenance,
-      classOf,
+      classOf: await classes.of(page.session),
     } satisfies Page);
     events.spent('admit', (performance.now() - begun) / 1000);
     this.#pages += 1;
@@ -110,7 +110,7 @@ export class Attempt {
 
   /** The unit's outcome, its coverage and its coverage record, in one statement. */
   async end(startedAt: number, proves: Interval, error: ArchiverError | undefined): Promise<void> {
-    const { db, lease, run, now, classOf } = this.#tools;
+    const { db, lease, run, now, classes } = this.#tools;
     const finishedAt = now();
     const outcome = error === undefined ? 'done' : 'failed';
     const failure = error === undefined ? {} : { error: error.code };
@@ -128,6 +128,7 @@ export class Attempt {
       toDate: this.#dates.to,
       covers: proves,
     });
+    const classOf = await classes.of(undefined);
     await endUnit(db, lease, this.#started, {
       outcome,
       ...failure,

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { ArchiverError } from '../errors.ts';
 import { formatVerifierKey, noteKeyOf } from '../proof/key.ts';
+import { termsByClass } from '../retention/schedule.ts';
 import { cronProblems } from '../scheduler/cron.ts';
 import { type CommandIo, type CommonFlags, openContext, signerOf } from './context.ts';
 
@@ -28,12 +29,13 @@ export function checkConfigCommand(io: CommandIo): Command {
         return;
       }
       const ledger = 'directory' in config.ledger ? `embedded, ${config.ledger.directory}` : 'Postgres';
-      const { sink, retention } = config;
+      const { sink } = config;
       io.out(`${flags.config} is valid`);
       io.out(`  account    ${config.zoom.accountId} (plan ${config.zoom.plan}, share ${config.zoom.share})`);
       io.out(`  ledger     ${ledger}`);
       io.out(`  sink       ${sink.kind === 's3' ? `s3://${sink.bucket}/${sink.prefix}` : sink.path}`);
       io.out(`  log        ${formatVerifierKey(noteKeyOf(signer))}`);
-      io.out(`  retention  class ${retention.class}, ${retention.keep}, ${retention.mode}`);
+      for (const [name, { keep, mode, disposition }] of termsByClass(config.retention.schedule))
+        io.out(`  retention  class ${name}: ${keep}, ${mode}, then ${disposition}`);
     });
 }

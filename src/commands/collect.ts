@@ -2,7 +2,6 @@ import { Command } from 'commander';
 import { ArchiverError } from '../errors.ts';
 import type { Database } from '../ledger/database.ts';
 import { createMetrics, createRegistry } from '../metrics/metrics.ts';
-import { utcDay } from '../record.ts';
 import { agreeWithPublished, publish } from '../segments/publish.ts';
 import { checkIdentity, checkSigner } from './archive.ts';
 import {
@@ -11,7 +10,6 @@ import {
   type CommonFlags,
   type Context,
   leadOnce,
-  lockFor,
   openContext,
   openSink,
   openZoom,
@@ -20,6 +18,7 @@ import {
 } from './context.ts';
 import { warnAboutSettings } from './preflight.ts';
 import { createProgress } from './progress.ts';
+import { classesWith, locksOf } from './schedule-in-force.ts';
 import { type CollectJob, runCollect } from './work.ts';
 
 /** `collect`: one bounded pass over everything that is due. Interrupted, the next one goes on. */
@@ -129,7 +128,7 @@ export async function collectOnce(
         lease: leadership.lease,
         sink,
         signer,
-        lock: () => lockFor(context.config, context.now)('', utcDay(context.now())),
+        lock: locksOf(await classesWith(context, db, context.config.retention.schedule), context.now).logLock,
         interrupt: AbortSignal.any([io.interrupt, leadership.lost]),
         log: context.log,
       });

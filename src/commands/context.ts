@@ -6,7 +6,7 @@ import { ArchiverError } from '../errors.ts';
 import { type Database, openPostgres } from '../ledger/database.ts';
 import { checkVersion } from '../ledger/migrate.ts';
 import { openPglite } from '../ledger/pglite.ts';
-import type { LockFor, SealLimits } from '../ledger/staging.ts';
+import type { SealLimits } from '../ledger/staging.ts';
 import { createLog, type Logger } from '../log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { parseSignerKey, type SignerKey } from '../proof/key.ts';
@@ -148,31 +148,6 @@ export function sealLimits({ seal }: Config, all: boolean): (now: number) => Sea
     bytes: seal.bytes,
     dueBefore: all ? now + 60_000 : now - seal.maxAge,
   });
-}
-
-/** The end of `period` (`90d`, `18m`, `7y`) after `from`, in calendar units, UTC. */
-export function periodEnd(from: number, period: string): number {
-  const [, number, unit] = /^(\d+)([dmy])$/.exec(period) ?? [];
-  const date = new Date(from);
-  const count = Number(number);
-  if (unit === 'd') date.setUTCDate(date.getUTCDate() + count);
-  else if (unit === 'm') date.setUTCMonth(date.getUTCMonth() + count);
-  else date.setUTCFullYear(date.getUTCFullYear() + count);
-  return date.getTime();
-}
-
-/** S3 refuses a retain-until date in the past; what is due already is kept a day longer, for disposition to see. */
-const LEAST_LOCK_MS = 86_400_000;
-
-/** Lock of a segment: the retention period counted from the end of the records' day. */
-export function lockFor({ retention }: Config, now: () => number): LockFor {
-  const { mode, keep } = retention;
-  if (mode === 'none') return () => null;
-  return (_className, day) => {
-    const dayEnd = Date.parse(`${day}T00:00:00Z`) + 86_400_000;
-    const until = Math.max(periodEnd(dayEnd, keep), now() + LEAST_LOCK_MS);
-    return { mode, retainUntil: new Date(Math.ceil(until / 1000) * 1000) };
-  };
 }
 
 /**

@@ -5,11 +5,10 @@ import { ArchiverError } from '../errors.ts';
 import type { Database } from '../ledger/database.ts';
 import { readLogHead } from '../ledger/log.ts';
 import { migrate } from '../ledger/migrate.ts';
-import { utcDay } from '../record.ts';
 import { CHECKPOINT_KEY } from '../segments/layout.ts';
 import { publish, startLog } from '../segments/publish.ts';
 import type { Finding } from '../sinks/probe.ts';
-import type { ObjectLock, Sink } from '../sinks/sink.ts';
+import type { Sink } from '../sinks/sink.ts';
 import {
   type ArchiveIdentity,
   archiveEntry,
@@ -24,13 +23,13 @@ import {
   type Context,
   EMBEDDED_LEDGER_NOTE,
   leadOnce,
-  lockFor,
   openContext,
   openLedger,
   openSink,
   signerOf,
 } from './context.ts';
 import { letPass, probeLocks, requireCompliance } from './lock-probe.ts';
+import { bringIntoForce, classesWith, lockModeOf, locksOf } from './schedule-in-force.ts';
 
 /** `init`: proves that the sink can keep its promise, prepares the ledger and creates the archive. Safe to repeat. */
 export function initCommand(io: CommandIo): Command {
@@ -48,22 +47,23 @@ export function initCommand(io: CommandIo): Command {
       const signer = signerOf(context);
       const sink = openSink(context);
       try {
-        await sink.check(config.retention.mode);
+        await sink.check(lockModeOf(context));
         const locks = await probeLocks(context, sink, io.interrupt);
         requireCompliance(context, locks);
         const db = await openLedger(context);
         try {
           const migrations = await migrate(db);
           const existing = await readIdentity(sink);
-          const lock = (): ObjectLock | null => lockFor(config, now)('', utcDay(now()));
+          const terms = await classesWith(context, db, config.retention.schedule);
+          const { logLock } = locksOf(terms, now);
           const archive =
             existing === undefined
-              ? await writeIdentity(sink, account, signer, lock(), now())
+              ? await writeIdentity(sink, account, signer, logLock(), now())
               : await checkIdentity(sink, account);
           checkSigner(archive, signer);
           // Where a checkpoint is published, the log has begun: a ledger that does not know it must not begin another.
           const published = await sink.current(CHECKPOINT_KEY);
-          if (published === null) await beginPublishing(context, { db, sink, archive, lock }, io.interrupt);
+          if (published === null) await beginPublishing(context, { db, sink, archive }, io.interrupt);
           else if ((await readLogHead(db, account)) === undefined) {
             throw new ArchiverError('log-diverged', 'the ledger has no log', {
               detail: `account ${account}`,
@@ -82,25 +82,23 @@ export function initCommand(io: CommandIo): Command {
 /** Writes entry 0 and publishes the first checkpoint. */
 async function beginPublishing(
   context: Context,
-  {
-    db,
-    sink,
-    archive,
-    lock,
-  }: { db: Database; sink: Sink; archive: ArchiveIdentity; lock: () => ObjectLock | null },
+  { db, sink, archive }: { db: Database; sink: Sink; archive: ArchiveIdentity },
   interrupt: AbortSignal,
 ): Promise<void> {
   await startLog(db, context.account, archiveEntry(archive));
   const leadership = await leadOnce(context, db, interrupt);
   const signer = signerOf(context);
+  const { lease, lost } = leadership;
+  const stop = AbortSignal.any([interrupt, lost]);
   try {
+    const { logLock } = await bringIntoForce({ context, db, sink, lease, interrupt: stop });
     await publish({
       db,
-      lease: leadership.lease,
+      lease,
       sink,
       signer,
-      lock,
-      interrupt: AbortSignal.any([interrupt, leadership.lost]),
+      lock: logLock,
+      interrupt: stop,
       log: context.log,
     });
   } finally {

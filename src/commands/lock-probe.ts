@@ -4,14 +4,15 @@ import type { Metrics } from '../metrics/metrics.ts';
 import type { Finding } from '../sinks/probe.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { Context } from './context.ts';
+import { lockModeOf } from './schedule-in-force.ts';
 
 /** Nothing is found where nothing is locked. */
 export async function probeLocks(
-  { config }: Context,
+  context: Context,
   sink: Sink,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
-  const { mode } = config.retention;
+  const mode = lockModeOf(context);
   return mode === 'none' ? [] : sink.probe(mode, signal);
 }
 
@@ -30,8 +31,8 @@ export function unlockedBy(findings: readonly Finding[]): ArchiverError | undefi
 }
 
 /** Fails with `sink-unlocked` where `compliance` is promised and not kept. */
-export function requireCompliance({ config }: Context, findings: readonly Finding[]): void {
-  const error = config.retention.mode === 'compliance' ? unlockedBy(findings) : undefined;
+export function requireCompliance(context: Context, findings: readonly Finding[]): void {
+  const error = lockModeOf(context) === 'compliance' ? unlockedBy(findings) : undefined;
   if (error !== undefined) throw error;
 }
 

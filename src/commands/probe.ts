@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import type { Finding } from '../sinks/probe.ts';
 import { type CommandIo, type CommonFlags, openContext, openSink } from './context.ts';
 import { probeLocks, unlockedBy } from './lock-probe.ts';
+import { lockModeOf } from './schedule-in-force.ts';
 import { renderTable } from './table.ts';
 
 /** `probe`: tries on canaries what the sink lets happen to objects under lock. */
@@ -17,7 +18,7 @@ export function probeCommand(io: CommandIo): Command {
     .action(async (_flags: unknown, command: Command) => {
       const flags = command.optsWithGlobals<CommonFlags>();
       const context = openContext(flags, 'warn');
-      const { mode } = context.config.retention;
+      const mode = lockModeOf(context);
       io.drainWithin(context.config.drain);
       const sink = openSink(context);
       try {
@@ -33,7 +34,7 @@ export function probeCommand(io: CommandIo): Command {
 }
 
 function tableOf(findings: readonly Finding[]): string {
-  if (findings.length === 0) return 'retention.mode is none: nothing is locked, and nothing was tried';
+  if (findings.length === 0) return 'the schedule locks nothing: nothing is locked, and nothing was tried';
   const words = { true: 'yes', false: 'no', unknown: 'unknown' } as const;
   const table = renderTable(
     ['check', 'enforced', 'meaning'],

@@ -34,6 +34,7 @@ import {
 } from './context.ts';
 import { watchLocks } from './lock-probe.ts';
 import { warnAboutSettings } from './preflight.ts';
+import { classesWith, lockModeOf } from './schedule-in-force.ts';
 import { collectedStreams } from './streams.ts';
 import { runWatch } from './watch.ts';
 import { runCollect, runSeal } from './work.ts';
@@ -44,6 +45,7 @@ const FATAL = new Set([
   'sink-conflict',
   'archive-mismatch',
   'log-diverged',
+  'retention-weaker',
   'ledger-ahead',
   'ledger-behind',
 ]);
@@ -111,7 +113,8 @@ export function runCommand(io: CommandIo): Command {
         try {
           webhooks = await listenForWebhooks(context, db, metrics);
           checkSigner(await checkIdentity(sink, account), signer);
-          await sink.check(config.retention.mode);
+          await sink.check(lockModeOf(context));
+          await classesWith(context, db, config.retention.schedule);
           while (!io.drain.aborted) {
             metrics.lease({ held: false, generation: 0 });
             leadership = await takeLeadership(

@@ -13,6 +13,7 @@ import {
   withLedger,
 } from './context.ts';
 import { createProgress } from './progress.ts';
+import { lockModeOf } from './schedule-in-force.ts';
 import { runSeal } from './work.ts';
 
 /** `seal`: turns staged records into segments at the sink. */
@@ -33,7 +34,7 @@ export function sealCommand(io: CommandIo): Command {
         const progress = createProgress(io, 'sealing');
         try {
           checkSigner(await checkIdentity(sink, context.account), signerOf(context));
-          await sink.check(config.retention.mode);
+          await sink.check(lockModeOf(context));
           const leadership = await leadOnce(context, db, io.interrupt);
           try {
             const summary = await runSeal({

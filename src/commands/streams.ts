@@ -16,17 +16,19 @@ import type { Config } from '../config.ts';
 import { ArchiverError } from '../errors.ts';
 import type { Database } from '../ledger/database.ts';
 import type { LinkKind } from '../ledger/links.ts';
+import type { LockFor } from '../ledger/staging.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { type Stream, scopeTag } from '../record.ts';
 import { storeFile } from '../segments/objects.ts';
 import type { Sink } from '../sinks/sink.ts';
 import { Spool } from '../zoom/spool.ts';
-import { type Context, collectionPolicy, lockFor } from './context.ts';
+import { type Context, collectionPolicy } from './context.ts';
 import { leastRetention } from './preflight.ts';
 
 export function otherCollectors(
   context: Context,
   sink: Sink,
+  lockFor: LockFor,
   metrics: Metrics,
   tools: PassTools,
   parts: readonly PassPart[],
@@ -34,23 +36,25 @@ export function otherCollectors(
   return {
     units: unitCollectors(context, tools, (files) => metrics.holdFilesNotReady({ files })),
     // Made only where it works: a new spool clears what an older one of this process left.
-    links: parts.includes('links') ? linkCollectors(context, sink, metrics, tools) : [],
+    links: parts.includes('links') ? linkCollectors(context, sink, lockFor, metrics, tools) : [],
   };
 }
 
 function linkCollectors(
   { config }: Context,
   sink: Sink,
+  lockFor: LockFor,
   metrics: Metrics,
   tools: PassTools,
 ): readonly LinkCollector[] {
-  const { collection, streams, retention, seal } = config;
+  const { collection, streams, seal } = config;
   const { patience: patienceMs } = collection;
-  const { db, lease, now, interrupt } = tools;
+  const { db, lease, classes, now, interrupt } = tools;
   const spool = new Spool(seal.spool, scopeTag(lease.account, ''));
-  const lock = lockFor(config, now);
-  const store: StoreFile = (file) =>
-    storeFile({ db, lease, sink, lockFor: lock, now, interrupt }, { ...file, className: retention.class });
+  const store: StoreFile = async (file, of) => {
+    const className = (await classes.of(of.session))(of);
+    return storeFile({ db, lease, sink, lockFor, now, interrupt }, { ...file, className });
+  };
   const links: LinkCollector[] = [];
   const kinds: LinkKind[] = [];
   if (streams.files.enabled) kinds.push('file');
@@ -99,7 +103,7 @@ export function planningCollectors(context: Context, db: Database): readonly Exp
     db,
     lease: { account: context.account, holder: '', generation: -1 },
     client: unusable(),
-    classOf: unable,
+    classes: { of: unable },
     now: context.now,
     drain: never,
     interrupt: never,

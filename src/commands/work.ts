@@ -15,8 +15,10 @@ import type { SegmentBuilder } from '../segments/build.ts';
 import { type SealSummary, seal } from '../segments/seal.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { ZoomClient } from '../zoom/client.ts';
-import { type Context, collectionPolicy, lockFor, sealLimits, signerOf } from './context.ts';
+import { createClasses } from './classification.ts';
+import { type Context, collectionPolicy, sealLimits, signerOf } from './context.ts';
 import type { Progress } from './progress.ts';
+import { bringIntoForce } from './schedule-in-force.ts';
 import { rememberUnknownShapes } from './shapes.ts';
 import { otherCollectors } from './streams.ts';
 
@@ -53,16 +55,18 @@ export async function runCollect(job: CollectJob): Promise<CollectSummary & Coun
   let pages = 0;
   const stages: Record<string, number> = {};
   let records = 0;
+  const { interrupt } = stop;
+  const { lockFor } = await bringIntoForce({ context, db, sink, lease, interrupt });
   const summary = await collect({
     db,
     client,
     lease,
     policy: collectionPolicy(context.config),
     parts,
-    classOf: () => context.config.retention.class,
+    classes: createClasses(db, lease.account, context.config.retention.schedule),
     parallel: context.config.zoom.parallel,
     others: (tools) => {
-      const others = otherCollectors(context, sink, metrics, tools, parts);
+      const others = otherCollectors(context, sink, lockFor, metrics, tools, parts);
       return { ...others, units: [...others.units, ...(also?.(tools) ?? [])] };
     },
     now: context.now,
@@ -143,13 +147,15 @@ export async function runSeal(
   const stages: Record<string, number> = {};
   // Each request to the store in flight listens to it several times.
   setMaxListeners(0, stop.interrupt);
+  const { interrupt } = stop;
+  const { lockFor } = await bringIntoForce({ context, db, sink, lease, interrupt });
   const summary = await seal({
     db,
     lease,
     sink,
     builder,
     limits: sealLimits(context.config, all),
-    lockFor: lockFor(context.config, context.now),
+    lockFor,
     signer: signerOf(context),
     now: context.now,
     drain: stop.drain,

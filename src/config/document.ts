@@ -2,22 +2,55 @@
  * The file as it is written, before the schema is asked: YAML, references to the environment, secrets in files, and
  * what settings demand of each other.
  */
-import { parseDocument } from 'yaml';
+import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { invalid, messageOf, type Problem } from './problems.ts';
 
+/** A file's settings, and where in it they stand. */
+export interface Written {
+  readonly value: unknown;
+  /** Line of a setting, from 1; of the group it belongs to where it is missing. */
+  readonly lineOf: LineOf;
+}
+export type LineOf = (path: readonly string[]) => number | undefined;
+
 /** The file's YAML; an empty file holds no settings. Fails with `config-invalid`. */
-export function readYaml(text: string): unknown {
-  const document = parseDocument(text, { prettyErrors: true });
+export function readYaml(text: string): Written {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { prettyErrors: true, lineCounter: lines });
   const problem = (error: unknown): Problem => ({
     where: 'YAML',
     what: (messageOf(error).split('\n')[0] ?? '').replace(/:$/, ''),
   });
   if (document.errors.length > 0) throw invalid(document.errors.map(problem));
+  const lineOf: LineOf = (path) => {
+    const offset = offsetOf(document.contents, path);
+    return offset === undefined ? undefined : lines.linePos(offset).line;
+  };
   try {
-    return document.toJS() ?? {};
+    return { value: document.toJS() ?? {}, lineOf };
   } catch (error) {
     throw invalid([problem(error)]);
   }
+}
+
+/** Where the last part of the path that is there begins. */
+function offsetOf(root: Node | null, path: readonly string[]): number | undefined {
+  let node: unknown = root;
+  let offset: number | undefined;
+  for (const name of path) {
+    if (isMap(node)) {
+      const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === name);
+      if (pair === undefined) return offset;
+      if (isScalar(pair.key)) offset = pair.key.range?.[0] ?? offset;
+      node = pair.value;
+    } else if (isSeq<Node>(node)) {
+      const item = node.items[Number(name)];
+      if (item === undefined) return offset;
+      offset = item.range?.[0] ?? offset;
+      node = item;
+    } else return offset;
+  }
+  return offset;
 }
 
 const REFERENCE = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
@@ -76,6 +109,13 @@ export function relations(input: unknown): readonly Problem[] {
     problems.push({
       where: 'ledger.directory',
       what: 'the embedded ledger serves one process; use ledger.url with replicas above 1',
+    });
+  }
+  for (const name of ['rules', 'default']) {
+    if (!given('retention', 'file') || !given('retention', name)) continue;
+    problems.push({
+      where: `retention.${name}`,
+      what: 'stands beside retention.file; the schedule is in one place',
     });
   }
   if (at(input, ['webhooks', 'enabled']) === true && !given('webhooks', 'secret')) {

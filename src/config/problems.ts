@@ -10,12 +10,24 @@ export interface Problem {
   readonly unset?: true;
 }
 
-/** `config-invalid` with a line for each problem. */
-export function invalid(problems: readonly Problem[]): ArchiverError {
+/**
+ * `config-invalid` with a line for each problem.
+ * @param lineOf where in the file a setting stands, if that is known
+ * @param file named where it is not the configuration itself
+ */
+export function invalid(
+  problems: readonly Problem[],
+  lineOf: (path: readonly string[]) => number | undefined = () => undefined,
+  file?: string,
+): ArchiverError {
   const unset = new Set(problems.filter((problem) => problem.unset).map(({ where }) => where));
   const lines = problems
     .filter((problem) => problem.unset || !unset.has(problem.where))
-    .map(({ where, what }) => `  ${where}: ${what}`);
+    .map(({ where, what }) => {
+      const line = lineOf(where.split('.'));
+      const place = line === undefined ? where : `${where} (line ${line})`;
+      return `  ${file === undefined ? '' : `${file}, `}${place}: ${what}`;
+    });
   return new ArchiverError('config-invalid', 'the configuration has problems', {
     detail: `\n${lines.join('\n')}`,
   });

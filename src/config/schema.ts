@@ -3,6 +3,7 @@
  * `docs/configuration.md` from it.
  */
 import { z } from 'zod';
+import { period, scheduleFields } from '../retention/schedule.ts';
 
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
@@ -44,12 +45,6 @@ const bytes = notation(
   };
   return Number(number) * (factors[unit ?? ''] ?? Number.NaN);
 });
-
-/** `90d`, `18m`, `7y`: a retention period; months and years are calendar ones. S3 locks for 100 years at most. */
-const period = notation(
-  /^([1-9]\d{0,4}d|[1-9]\d{0,2}m|[1-9]\d?y)$/,
-  'must be a number and a unit: d (up to 99999), m (months, up to 999) or y (up to 99), as in 7y',
-).describe('Retention period: 90d, 18m, 7y.');
 
 const secret = z
   .union([z.string().min(1), z.strictObject({ file: z.string().min(1) })])
@@ -200,7 +195,7 @@ const sink = z.strictObject({
       bucket: z
         .string()
         .min(3)
-        .describe('Bucket of the archive; made with Object Lock unless retention.mode is none.'),
+        .describe('Bucket of the archive; made with Object Lock unless no record is locked.'),
       prefix: z.string().default('').describe('Folder of the archive in the bucket; empty for its top.'),
       region: z.string().min(1).default('us-east-1').describe('Region of the bucket.'),
       endpoint: url.optional().describe('For stores other than AWS.'),
@@ -218,16 +213,15 @@ const sink = z.strictObject({
 
 const retention = z
   .strictObject({
-    class: z
+    file: z
       .string()
-      .regex(/^[a-z0-9_-]{1,32}$/, 'must be 1 to 32 of a-z, 0-9, _ and -')
-      .default('default')
-      .describe('Retention class of every record.'),
-    keep: period.default('7y').describe('How long records are locked, from the end of their day.'),
-    mode: z
-      .enum(['governance', 'compliance', 'none'])
-      .default('governance')
-      .describe('Object Lock mode. compliance: nobody, not even the root user, can delete before the date.'),
+      .min(1)
+      .optional()
+      .describe('File that holds the schedule (rules and default), in place of the two below.'),
+    ...scheduleFields,
+    longestCompliance: period
+      .prefault('10y')
+      .describe('No rule in compliance mode may keep longer: a guard against typing errors.'),
   })
   .prefault({});
 

@@ -12,6 +12,8 @@ export interface ListedSession {
   readonly channelId: string;
   /** Milliseconds. */
   readonly lastMessageAt: number;
+  /** Whether somebody of another account was in it when it was listed; undefined where Zoom does not say. */
+  readonly external?: boolean | undefined;
 }
 
 /** What the planner knows about a session. */
@@ -42,15 +44,15 @@ export async function registerSessions(
     `with guard as (select 1 from lease where account = $1 and generation = $2 for share),
      upsert as (
        insert into registry as r
-         (account, session_id, type, name, channel_id, last_message_at, last_activity_at, first_seen_at, listed_at)
-       select $1, s.id, s.type, s.name, s.channel_id, s.last_message_at, s.last_message_at, $8, $8
-       from guard, unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[])
-         as s (id, type, name, channel_id, last_message_at)
+         (account, session_id, type, name, channel_id, last_message_at, last_activity_at, first_seen_at, listed_at, external)
+       select $1, s.id, s.type, s.name, s.channel_id, s.last_message_at, s.last_message_at, $8, $8, s.external
+       from guard, unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $9::boolean[])
+         as s (id, type, name, channel_id, last_message_at, external)
        on conflict (account, session_id) do update set
          type = excluded.type, name = excluded.name, channel_id = excluded.channel_id,
          last_message_at = greatest(r.last_message_at, excluded.last_message_at),
          last_activity_at = greatest(r.last_activity_at, excluded.last_activity_at),
-         listed_at = excluded.listed_at
+         listed_at = excluded.listed_at, external = greatest(r.external, excluded.external)
      )
      select 1 from guard`,
     [
@@ -62,6 +64,7 @@ export async function registerSessions(
       distinct.map((session) => storableText(session.channelId)),
       distinct.map((session) => new Date(session.lastMessageAt)),
       new Date(now),
+      distinct.map(({ external = null }) => external),
     ],
   );
   if (rows.length === 0) {
@@ -198,4 +201,13 @@ export async function fixExpected(
     ],
   );
   if (rows.length === 0) throw leaseLost(lease);
+}
+
+/** Whether a session was ever listed with somebody of another account; undefined while Zoom has not said. */
+export async function isExternal(db: Database, account: string, id: string): Promise<boolean | undefined> {
+  const [row] = await db.query<{ external: boolean | null }>(
+    'select external from registry where account = $1 and session_id = $2',
+    [account, id],
+  );
+  return row?.external ?? undefined;
 }

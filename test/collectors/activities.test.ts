@@ -167,7 +167,7 @@ test('the log of one channel can be asked again, and finds nothing new where not
     db,
     client,
     lease,
-    classOf: () => 'default',
+    classes: { of: async () => () => 'default' },
     now: () => NOON,
     drain: signal,
     interrupt: signal,

@@ -84,7 +84,7 @@ test('a unit that took the first page for all covers nothing once that is overtu
       relistMs: DAY_MS,
       modifications: [{ youngerThanMs: DAY_MS, everyMs: 60_000 }],
     },
-    classOf: () => 'default',
+    classes: { of: async () => () => 'default' },
     parallel: SESSIONS.length,
     now: () => NOON,
     drain: signal,

@@ -28,7 +28,7 @@ describe('the configuration', () => {
 zoom: { accountId: "", clientId: a, clientSecret: hunter2, plan: gold, shares: 0.5 }
 ledger: { url: postgres://x/y, directory: ./z }
 sink: {}
-retention: { keep: forever }
+retention: { default: { keep: forever } }
 telemetry: true
 `,
     );
@@ -39,7 +39,7 @@ telemetry: true
       'zoom.shares',
       'ledger',
       'sink',
-      'retention.keep',
+      'retention.default.keep',
       'telemetry',
     ];
     expectRefusal(text, 3, ...fields);

@@ -23,7 +23,7 @@ async function preflight(options: Parameters<typeof emulate>[0], change: object 
     ),
     folder: '/',
     environment: {},
-    readSecret: () => '',
+    readFile: () => '',
   });
   const registry = createRegistry();
   const metrics = createMetrics(registry, { version: '1', commit: '2' });

@@ -61,21 +61,21 @@ test('a bucket nobody serves, one that is not there, credentials it does not kno
 
 test('a bucket without Object Lock: 8', async () => {
   const s3 = await bucket({ objectLock: false });
-  const stage = await setStage({ sink: s3.sink(), retention: { mode: 'compliance' } });
+  const stage = await setStage({ sink: s3.sink(), retention: { default: { mode: 'compliance' } } });
   expectRefusal(await stage.run('init'), 8, 'Object Lock');
   expect(s3.fake.objects()).toEqual([]);
-  await stage.configure({ sink: s3.sink(), retention: { mode: 'none' } });
+  await stage.configure({ sink: s3.sink(), retention: { default: { mode: 'none' } } });
   await stage.succeeds('init');
   await stage.succeeds('collect');
-  await stage.configure({ sink: s3.sink(), retention: { mode: 'compliance' } });
+  await stage.configure({ sink: s3.sink(), retention: { default: { mode: 'compliance' } } });
   expectRefusal(await stage.run('seal', '--all'), 8, 'Object Lock');
-  await stage.configure({ sink: s3.sink(), retention: { mode: 'none' } });
+  await stage.configure({ sink: s3.sink(), retention: { default: { mode: 'none' } } });
   await stage.succeeds('seal', '--all');
 });
 
 test('a bucket with Object Lock: sealed under compliance', async () => {
   const s3 = await bucket({});
-  const stage = await setStage({ sink: s3.sink(), retention: { mode: 'compliance' } });
+  const stage = await setStage({ sink: s3.sink(), retention: { default: { mode: 'compliance' } } });
   await stage.succeeds('init');
   await stage.succeeds('collect');
   const { segments } = JSON.parse(await stage.succeeds('seal', '--all', '--json'));
@@ -89,12 +89,12 @@ test('a bucket with Object Lock: sealed under compliance', async () => {
 
 test('a store that lets a lock be undone: 8 under compliance, before anything is archived', async () => {
   const s3 = await bucket({ deletesLocked: true, shortensLocks: true });
-  const stage = await setStage({ sink: s3.sink(), retention: { mode: 'compliance' } });
+  const stage = await setStage({ sink: s3.sink(), retention: { default: { mode: 'compliance' } } });
   expectRefusal(await stage.run('init'), 8, 'version-delete', 'lock-shortening');
   expect(s3.archived()).toEqual([]);
-  await stage.configure({ sink: s3.sink(), retention: { mode: 'governance' } });
+  await stage.configure({ sink: s3.sink(), retention: { default: { mode: 'governance' } } });
   expect(await stage.succeeds('init')).toMatch(/^warning: version-delete is not enforced: /m);
-  await stage.configure({ sink: s3.sink(), retention: { mode: 'compliance' } });
+  await stage.configure({ sink: s3.sink(), retention: { default: { mode: 'compliance' } } });
   expectRefusal(await stage.run('run'), 8, 'version-delete', 'lock-shortening');
   expect(s3.archived().filter(({ key }) => key.startsWith('segments/'))).toEqual([]);
   expect(s3.fake.violations).toEqual([]);
@@ -102,7 +102,7 @@ test('a store that lets a lock be undone: 8 under compliance, before anything is
 
 test('a store that lets a lock be undone: a warning and a metric under governance', async () => {
   const s3 = await bucket({ deletesLocked: true, ...CEPH_RGW_16 });
-  const stage = await setStage({ sink: s3.sink(), retention: { mode: 'governance' } });
+  const stage = await setStage({ sink: s3.sink(), retention: { default: { mode: 'governance' } } });
   await stage.succeeds('init');
   const daemon = startArchiver(['run', '--config', stage.config]);
   const started = await daemon.line((line) => line.includes('"msg":"archiver started"'));
@@ -121,10 +121,10 @@ test('a store that lets a lock be undone: a warning and a metric under governanc
 
 test('a store that begins to let locks be undone ends the daemon by its next probe: 8', async () => {
   const s3 = await bucket({});
-  const stage = await setStage({ sink: s3.sink(), retention: { mode: 'compliance' } });
+  const stage = await setStage({ sink: s3.sink(), retention: { default: { mode: 'compliance' } } });
   await stage.configure({
     sink: s3.sink(),
-    retention: { mode: 'compliance' },
+    retention: { default: { mode: 'compliance' } },
     schedule: { maintain: { cron: '* * * * * *', jitter: '0s' } },
   });
   await stage.succeeds('init');
@@ -136,7 +136,7 @@ test('a store that begins to let locks be undone ends the daemon by its next pro
 
 test('probe: a table for people, findings for programs, 8 when a lock can be undone', async () => {
   const [good, bad] = await Promise.all([bucket(CEPH_RGW_16), bucket({ weakensLocks: true })]);
-  const stage = await setStage({ sink: good.sink(), retention: { mode: 'compliance' } });
+  const stage = await setStage({ sink: good.sink(), retention: { default: { mode: 'compliance' } } });
   const table = await stage.succeeds('probe');
   expect(table).toMatch(/version-delete +│ yes +│ a locked version cannot be deleted/);
   expect(table).toMatch(/if-none-match +│ no +│ .*oldest version/);
@@ -148,7 +148,7 @@ test('probe: a table for people, findings for programs, 8 when a lock can be und
     enforced: true,
     meaning: 'a locked version cannot be deleted',
   });
-  await stage.configure({ sink: bad.sink(), retention: { mode: 'compliance' } });
+  await stage.configure({ sink: bad.sink(), retention: { default: { mode: 'compliance' } } });
   const refused = await stage.run('probe', '--json');
   expectRefusal(refused, 8, 'lock-weakening');
   expect(JSON.parse(refused.stdout).findings).toContainEqual(
@@ -158,9 +158,9 @@ test('probe: a table for people, findings for programs, 8 when a lock can be und
 });
 
 test('a directory keeps no lock from its owner: 8 under compliance, a warning under governance', async () => {
-  const stage = await setStage({ retention: { mode: 'compliance' } });
+  const stage = await setStage({ retention: { default: { mode: 'compliance' } } });
   expectRefusal(await stage.run('init'), 8, 'version-delete', 'overwrite');
-  await stage.configure({ retention: { mode: 'governance' } });
+  await stage.configure({ retention: { default: { mode: 'governance' } } });
   expect(await stage.succeeds('init')).toContain('warning: version-delete is not enforced');
   expectRefusal(await stage.run('probe'), 8, 'version-delete');
 });

@@ -42,7 +42,7 @@ describe('a bucket', () => {
     const { bucket, url: endpoint, credentials, region } = s3;
     const stage = await setStage({
       sink: { s3: { bucket, prefix: 'zoom', endpoint, forcePathStyle: true, ...credentials } },
-      retention: { mode: 'governance' },
+      retention: { default: { mode: 'governance' } },
     });
     for (const args of [['init'], ['collect'], ['seal', '--all']]) await stage.succeeds(...args);
     const verify = (...args: string[]): Promise<Ended> =>

@@ -41,7 +41,7 @@ describe('the configuration', () => {
       text: read(`examples/${name}.yaml`),
       folder: join(ROOT, 'examples'),
       environment: { ZOOM_ACCOUNT_ID: 'account', ZOOM_CLIENT_ID: 'client', ZOOM_CLIENT_SECRET: 'secret' },
-      readSecret: (path) => (path.endsWith('ledger-url') ? 'postgres://archiver:pw@db/archive' : 'secret'),
+      readFile: (path) => (path.endsWith('ledger-url') ? 'postgres://archiver:pw@db/archive' : 'secret'),
     });
     expect(config.sink.kind).toBe(name === 'embedded' ? 'directory' : 's3');
   });

@@ -105,7 +105,7 @@ describe('a generated account, with writers', () => {
     const archiver = await openArchiver(emulator, await workFolder(), {
       ledger: { url },
       sink: { s3: { bucket: s3.bucket, prefix, endpoint: s3.url, forcePathStyle: true, ...s3.credentials } },
-      retention: { mode: 'compliance', keep: '7y' },
+      retention: { default: { mode: 'compliance', keep: '7y' } },
     });
     const start = beginning(emulator);
     await collectAmongWriters(emulator, archiver);

@@ -281,7 +281,7 @@ describe('a ledger made again from the archive', () => {
     onTestFinished(() => s3.close());
     const parts = {
       sink: { s3: { bucket: s3.bucket, prefix, endpoint: s3.url, forcePathStyle: true, ...s3.credentials } },
-      retention: { mode: 'compliance', keep: '7y' },
+      retention: { default: { mode: 'compliance', keep: '7y' } },
     };
     const { emulator, folder, old } = await populated(
       { source: { ...SOURCE, sessions: 2, messages: 60 } },

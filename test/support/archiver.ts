@@ -6,18 +6,19 @@ import {
   buildInfo,
   type Context,
   leadOnce,
-  lockFor,
   openLedger,
   openSink,
   openZoom,
   signerOf,
 } from '../../src/commands/context.ts';
+import { lockModeOf, locksOf } from '../../src/commands/schedule-in-force.ts';
 import { runCollect, runSeal } from '../../src/commands/work.ts';
 import { parseConfig } from '../../src/config.ts';
 import type { Database } from '../../src/ledger/database.ts';
 import { migrate } from '../../src/ledger/migrate.ts';
 import { silentLog } from '../../src/log.ts';
 import { createMetrics, createRegistry } from '../../src/metrics/metrics.ts';
+import { termsByClass } from '../../src/retention/schedule.ts';
 import { SegmentBuilder } from '../../src/segments/build.ts';
 import { startLog } from '../../src/segments/publish.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
@@ -52,7 +53,7 @@ export function settings(url: string, parts: Sections): Sections {
     collection: { modifications: [{ youngerThan: '365d', every: '1s' }], ...parts.collection },
     streams: { ...NO_OTHER_STREAMS, ...parts.streams },
     signing: { key: SIGNING_KEY },
-    retention: { mode: 'none', ...parts.retention },
+    retention: { default: { mode: 'none' }, ...parts.retention },
   };
 }
 
@@ -90,7 +91,7 @@ export async function openArchiver(
     text: JSON.stringify(settings(emulator.url, sections)),
     folder,
     environment: {},
-    readSecret: () => '',
+    readFile: () => '',
   });
   const context: Context = {
     config,
@@ -104,17 +105,11 @@ export async function openArchiver(
   const db = own.db?.(ledger) ?? ledger;
   const plainSink = openSink(context);
   const sink = own.sink?.(plainSink) ?? plainSink;
-  await sink.check(config.retention.mode);
+  await sink.check(lockModeOf(context));
   if ((await readIdentity(sink)) === undefined) {
     const signer = signerOf(context);
-    const today = new Date(context.now()).toISOString().slice(0, 10);
-    const archive = await writeIdentity(
-      sink,
-      context.account,
-      signer,
-      lockFor(config, context.now)('', today),
-      context.now(),
-    );
+    const { logLock } = locksOf(termsByClass(config.retention.schedule), context.now);
+    const archive = await writeIdentity(sink, context.account, signer, logLock(), context.now());
     await startLog(db, context.account, archiveEntry(archive));
   }
   const builder = await SegmentBuilder.create(config.seal);

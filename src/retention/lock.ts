@@ -1,0 +1,53 @@
+/** From the terms of a class to the lock of what is kept under it. Pure. */
+import { ArchiverError } from '../errors.ts';
+import type { ObjectLock } from '../sinks/sink.ts';
+import { comparePeriods, periodEnd } from './period.ts';
+import type { LockMode, Terms } from './terms.ts';
+
+const DAY_MS = 86_400_000;
+
+/** Terms by class. */
+export type ClassTerms = ReadonlyMap<string, Terms>;
+
+/** The end of a class' period for records of a UTC day (`yyyy-mm-dd`), counted from the end of that day; milliseconds. */
+export function keptUntil({ keep }: Pick<Terms, 'keep'>, day: string): number {
+  return periodEnd(Date.parse(`${day}T00:00:00Z`) + DAY_MS, keep);
+}
+
+/** The lock of records of a class and UTC day; null where nothing is locked. The date may be in the past. */
+export function lockOf(terms: Terms, day: string): ObjectLock | null {
+  const { mode } = terms;
+  return mode === 'none' ? null : { mode, retainUntil: new Date(keptUntil(terms, day)) };
+}
+
+/** {@link lockOf} by the name of the class. Fails with `internal` for one that has no terms. */
+export function lockByClass(classes: ClassTerms): (className: string, day: string) => ObjectLock | null {
+  return (className, day) => {
+    const terms = classes.get(className);
+    if (terms === undefined) {
+      throw new ArchiverError('internal', 'a retention class has no terms', { detail: className });
+    }
+    return lockOf(terms, day);
+  };
+}
+
+/** The lock of what the whole archive rests on, as firm and as long as any class: the log proves them all. */
+export function lockOfAll(classes: ClassTerms, day: string): ObjectLock | null {
+  const mode = strongestMode(classes);
+  if (mode === 'none') return null;
+  const ends = [...classes.values()].map((terms) => keptUntil(terms, day));
+  return { mode, retainUntil: new Date(Math.max(...ends)) };
+}
+
+/** The firmest mode that any class asks for. */
+export function strongestMode(classes: ClassTerms): LockMode {
+  const modes = new Set([...classes.values()].map(({ mode }) => mode));
+  if (modes.has('compliance')) return 'compliance';
+  return modes.has('governance') ? 'governance' : 'none';
+}
+
+/** Whether the new terms promise less than the old ones did. */
+export function isWeaker(now: Terms, before: Terms): boolean {
+  const order = comparePeriods(now.keep, before.keep);
+  return order === undefined || order < 0 || (before.mode === 'compliance' && now.mode !== 'compliance');
+}
