@@ -38,9 +38,14 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The problems that an issue of the schema stands for: one, or one for each unknown setting. */
+/** The problems that an issue of the schema stands for: one, or one for each unknown setting or value of a list. */
 export function problemsOf(issue: z.core.$ZodIssue): Problem[] {
   const where = issue.path.map(String).join('.');
+  if (issue.code === 'invalid_union') {
+    const chosen = branchOf(issue.errors);
+    if (chosen !== undefined)
+      return chosen.flatMap((inner) => problemsOf({ ...inner, path: [...issue.path, ...inner.path] }));
+  }
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({
       where: where === '' ? key : `${where}.${key}`,
@@ -48,6 +53,15 @@ export function problemsOf(issue: z.core.$ZodIssue): Problem[] {
     }));
   }
   return [{ where: where === '' ? '(top level)' : where, what: issue.message }];
+}
+
+/** Of a value or a list of such values, what is wrong with the one that was given; undefined for other unions. */
+function branchOf(branches: readonly z.core.$ZodIssue[][]): readonly z.core.$ZodIssue[] | undefined {
+  const [value, list] = branches;
+  const [first] = list ?? [];
+  if (first === undefined) return undefined;
+  if (typeof first.path[0] === 'number' || first.code === 'too_small') return list;
+  return first.code === 'invalid_type' && first.expected === 'array' ? value : undefined;
 }
 
 const KINDS: Record<string, string> = {

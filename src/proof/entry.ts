@@ -70,11 +70,69 @@ const object = z
 /** A setting that decides what is archived and for how long, by the hash of its text. */
 const config = z.strictObject({ type: z.literal('config'), at, sha256, what: name });
 
-const schema = z.discriminatedUnion('type', [archive, segment, object, config]);
+/**
+ * The lock of an object was lengthened: from now on it is kept by this class. Of several entries of one version the
+ * strictest counts.
+ */
+const relock = z.strictObject({
+  type: z.literal('lock'),
+  at,
+  key: name,
+  version: name,
+  class: name,
+  lock: lock.unwrap(),
+});
+
+/** Whom and what a legal hold covers; an empty list says nothing, and dates are UTC days, both included. */
+const scope = z.strictObject({
+  custodians: z.array(name),
+  channels: z.array(name),
+  sessions: z.array(name),
+  from: z.iso.date().nullable(),
+  to: z.iso.date().nullable(),
+});
+
+/** A step in the life of a legal hold: who did it, and why. */
+const hold = z.strictObject({
+  type: z.literal('hold'),
+  at,
+  /** Names the hold. */
+  hold: name,
+  matter: name,
+  source: z.enum(['own', 'zoom']),
+  /**
+   * `place`; `change` of a matter at Zoom; `release`, after whose cool-off it ends; `cancel` of a release; `end`, when
+   * objects that no other hold covers are free again.
+   */
+  action: z.enum(['place', 'change', 'release', 'cancel', 'end']),
+  by: name,
+  reason: name,
+  /** With `place` and `change`. */
+  scope: scope.optional(),
+});
+
+/** An object was to be destroyed: from then on it need not be there. */
+const disposal = z.strictObject({
+  type: z.literal('disposal'),
+  at,
+  key: name,
+  version: name,
+  sha256,
+  bytes: count,
+  /** By which it was kept. */
+  class: name,
+  by: name,
+  /** The second name, where the class asks for a review. */
+  approved_by: name.optional(),
+  reason: name,
+});
+
+const schema = z.discriminatedUnion('type', [archive, segment, object, config, relock, hold, disposal]);
 
 export type LogEntry = z.infer<typeof schema>;
 export type SegmentEntry = Extract<LogEntry, { type: 'segment' }>;
 export type EntryLock = z.infer<typeof lock>;
+export type HoldScope = z.infer<typeof scope>;
 
 /** A lock as entries name it. */
 export function entryLock(

@@ -18,31 +18,27 @@ const className = z.string().regex(/^[a-z0-9_-]{1,32}$/, 'must be 1 to 32 of a-z
 /** One value, or a list of which any may match. */
 const some = <T extends z.ZodType>(item: T, meaning: string) =>
   z
-    .union([item, z.array(item).min(1)], { error: 'must be a value or a list of values' })
+    .union([item, z.array(item).min(1)])
     .optional()
     .describe(meaning);
 const text = z.string().min(1);
 
-const match = z
-  .strictObject({
-    stream: some(z.enum(STREAMS), 'Streams of the archive.'),
-    sessionType: some(
-      z.enum(['Group', '1:1']),
-      "Zoom's session types; channels and group chats are both Group.",
-    ),
-    session: some(text, 'Names of channels and group chats; * and ? as wildcards. 1:1 sessions have none.'),
-    channel: some(text, 'Channel ids.'),
-    member: some(text, 'E-mail addresses of people who are or were in the session; * and ? as wildcards.'),
-    sender: some(text, 'E-mail addresses of senders; * and ? as wildcards.'),
-    matter: some(text, 'Ids or names of legal-hold matters, for what Zoom exports for them.'),
-    externalMember: z
-      .boolean()
-      .optional()
-      .describe('Whether Zoom has ever listed the session with a member of another account.'),
-  })
-  .refine((fields) => Object.values(fields).some((value) => value !== undefined), {
-    error: 'is empty and would match every record; that is what default is for',
-  });
+const match = z.strictObject({
+  stream: some(z.enum(STREAMS), 'Streams of the archive.'),
+  sessionType: some(
+    z.enum(['Group', '1:1']),
+    "Zoom's session types; channels and group chats are both Group.",
+  ),
+  session: some(text, 'Names of channels and group chats; * and ? as wildcards. 1:1 sessions have none.'),
+  channel: some(text, 'Channel ids.'),
+  member: some(text, 'E-mail addresses of people who are or were in the session; * and ? as wildcards.'),
+  sender: some(text, 'E-mail addresses of senders; * and ? as wildcards.'),
+  matter: some(text, 'Ids or names of legal-hold matters, for what Zoom exports for them.'),
+  externalMember: z
+    .boolean()
+    .optional()
+    .describe('Whether Zoom has ever listed the session with a member of another account.'),
+});
 
 const disposition = z
   .enum(DISPOSITIONS)
@@ -159,6 +155,10 @@ function ruleOf(given: Written['rules'][number], place: number, problems: Schedu
   const path = ['rules', place];
   if (given.keep === undefined && regime === undefined)
     problems.push({ path: [...path, 'keep'], what: 'is missing' });
+  if (Object.values(match).every((value) => value === undefined)) {
+    const what = 'is empty and would match every record; that is what default is for';
+    problems.push({ path: [...path, 'match'], what });
+  }
   const keep = given.keep ?? regime?.keep ?? ('1d' as Period);
   const mode = given.mode ?? regime?.mode ?? 'governance';
   if (regime !== undefined) {
