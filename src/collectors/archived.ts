@@ -24,7 +24,7 @@ import { archivedMatter } from './matter-records.ts';
 import { pastRefusal } from './patience.ts';
 import { archivedReaction } from './reactions.ts';
 import { isRevisionKind, revisionCandidate } from './revisions.ts';
-import { fileLinks, type LinkedSession, rowLinks } from './row-links.ts';
+import { forwardedFiles, type LinkedSession, rowLinks, senderOf } from './row-links.ts';
 import { sessionCandidate } from './sessions.ts';
 
 interface Recalled {
@@ -90,7 +90,7 @@ function read(archived: Parameters<typeof recall>[0], account: string): Recalled
       const link: Link = { kind: 'forwarded', id: forwardId, detail: from };
       return {
         candidate: forwardedCandidate(record, account, time),
-        links: fileLinks(record.message?.files ?? [], from),
+        links: forwardedFiles(record.message, from),
         settled: settledBy(link, archived, Date.parse(record.found_at), reason),
       };
     }
@@ -124,7 +124,7 @@ function revision(archived: ArchivedRecord, row: MessageRow, account: string): R
 /** What is needed to ask for the file again. Its address has lapsed, if it had one; Zoom names a fresh one. */
 function fileDetail(record: FileRecord, archived: ArchivedRecord): Link['detail'] {
   const { file_id: fileId, file_name: name, message_id: messageId, declared_size: size } = record;
-  const { forward_id: forwardId, place = 0 } = record;
+  const { forward_id: forwardId, place = 0, sender, sender_member_id: senderMemberId } = record;
   if (record.origin === 'emoji') return { fileId, name, downloadUrl: '' };
   return {
     session: sessionOf(archived),
@@ -136,6 +136,7 @@ function fileDetail(record: FileRecord, archived: ArchivedRecord): Link['detail'
     name,
     ...(size === null ? {} : { size }),
     downloadUrl: '',
+    ...senderOf(sender, senderMemberId),
   };
 }
 

@@ -41,7 +41,10 @@ interface WantedFile {
   readonly time: number;
   readonly session: LinkedSession | undefined;
   /** What the record says of its origin. */
-  readonly from: Pick<FileRecord, 'origin' | 'message_id' | 'session_id' | 'forward_id' | 'place'>;
+  readonly from: Pick<
+    FileRecord,
+    'origin' | 'message_id' | 'session_id' | 'forward_id' | 'place' | 'sender' | 'sender_member_id'
+  >;
 }
 
 /** What Zoom says of a file: its answer, or why there is none. */
@@ -220,6 +223,7 @@ function wantedFile(link: OpenLink): WantedFile {
   }
   const detail = fileLinkDetail.parse(link.detail);
   const { fileId, name, size, downloadUrl, sentAt, messageId, session, forwardId, place } = detail;
+  const { sender, senderMemberId } = detail;
   const id: SessionId = sessionId(session.id);
   return {
     fileId,
@@ -234,6 +238,8 @@ function wantedFile(link: OpenLink): WantedFile {
       session_id: id,
       place,
       ...(forwardId === undefined ? {} : { forward_id: forwardId }),
+      ...(sender === undefined ? {} : { sender }),
+      ...(senderMemberId === undefined ? {} : { sender_member_id: senderMemberId }),
     },
   };
 }

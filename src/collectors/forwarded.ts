@@ -6,7 +6,7 @@ import { type ForwardedRecord, forwardedCandidate } from './link-records.ts';
 import type { FetchedLink, LinkCollector } from './links.ts';
 import type { PassTools } from './pass.ts';
 import { type RefusedReason, refusedReason } from './patience.ts';
-import { fileLinks, forwardedLinkDetail } from './row-links.ts';
+import { forwardedFiles, forwardedLinkDetail } from './row-links.ts';
 import type { Origin } from './unit.ts';
 
 const PARALLEL = 4;
@@ -38,7 +38,7 @@ export function forwardedCollector(
       page: {
         rows: 1,
         candidates: [forwardedCandidate(record, lease.account, sentAt)],
-        links: fileLinks(message?.files ?? [], from),
+        links: forwardedFiles(message ?? null, from),
         session: known,
       },
       ...('reason' in found ? { outcome: 'refused', reason: found.reason } : { outcome: 'had' }),

@@ -32,6 +32,9 @@ export const fileRecord = z.looseObject({
   forward_id: z.string().optional(),
   /** Which of its message's files it is, from 0; missing for emoji. */
   place: z.number().optional(),
+  /** Who wrote its message, as Zoom says it there; missing for emoji. */
+  sender: z.string().optional(),
+  sender_member_id: z.string().optional(),
   found_at: foundAt,
   declared_size: z.number().nullable(),
   object,

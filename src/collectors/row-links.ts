@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Link } from '../ledger/links.ts';
 import { storableText } from '../ledger/staged.ts';
 import { messageId, type SessionId } from '../record.ts';
+import type { ForwardedMessage } from '../zoom/files.ts';
 import type { MessageRow } from '../zoom/schemas.ts';
 
 /** A session as links and provenance name it. */
@@ -36,6 +37,9 @@ export const fileLinkDetail = z.object({
   downloadUrl: z.string(),
   /** The forward it came with, where it is a file of the message that was forwarded. */
   forwardId: z.string().optional(),
+  /** Who wrote its message, by e-mail address and by member id, as far as Zoom says so. */
+  sender: z.string().optional(),
+  senderMemberId: z.string().optional(),
 });
 export type FileLinkDetail = z.infer<typeof fileLinkDetail>;
 
@@ -51,12 +55,32 @@ export function rowLinks(row: MessageRow, session: LinkedSession): readonly Link
     messageId: messageId(row.id),
     sentAt: row.timestamp,
   };
-  const files = fileLinks(row.files ?? [], from);
+  const files = fileLinks(row.files ?? [], { ...from, ...senderOf(row.sender, row.sender_member_id) });
   if (row.forward_id === undefined || row.forward_id === '') return files;
   return [
     ...files,
     { kind: 'forwarded', id: row.forward_id, detail: { ...from, forwardId: row.forward_id } },
   ];
+}
+
+/** Who wrote a message, for the links to its files. */
+export function senderOf(
+  email: string | null | undefined,
+  memberId: string | null | undefined,
+): { readonly sender?: string; readonly senderMemberId?: string } {
+  return {
+    ...(typeof email === 'string' ? { sender: email } : {}),
+    ...(typeof memberId === 'string' ? { senderMemberId: memberId } : {}),
+  };
+}
+
+/** Links to the files of a message that was forwarded; null where it cannot be had. */
+export function forwardedFiles(
+  message: ForwardedMessage | null,
+  from: Pick<FileLinkDetail, 'session' | 'messageId' | 'sentAt' | 'forwardId'>,
+): readonly Link[] {
+  if (message === null) return [];
+  return fileLinks(message.files ?? [], { ...from, ...senderOf(message.sender, message.send_member_id) });
 }
 
 interface MessageFile {
@@ -69,9 +93,9 @@ interface MessageFile {
 /** Links to files of one message. @param from what tells where they were seen */
 export function fileLinks(
   files: readonly MessageFile[],
-  from: Pick<FileLinkDetail, 'session' | 'messageId' | 'sentAt' | 'forwardId'>,
+  from: Pick<FileLinkDetail, 'session' | 'messageId' | 'sentAt' | 'forwardId' | 'sender' | 'senderMemberId'>,
 ): readonly Link[] {
-  const { session, messageId: message, sentAt, forwardId } = from;
+  const { session, messageId: message, sentAt, forwardId, sender, senderMemberId } = from;
   return files.map((file, place): Link => {
     const detail = {
       session,
@@ -83,6 +107,7 @@ export function fileLinks(
       name: file.file_name ?? '',
       ...(file.file_size === undefined ? {} : { size: file.file_size }),
       downloadUrl: file.download_url ?? '',
+      ...senderOf(sender, senderMemberId),
     };
     const id = fileLinkId({ ...detail, session: session.id, forwardId });
     return { kind: 'file', id, detail };

@@ -20,6 +20,7 @@ import {
   restoreObjects,
   restoreSegment,
 } from '../ledger/rebuild.ts';
+import type { SegmentContents } from '../ledger/segment-contents.ts';
 import type { SegmentPlan } from '../ledger/staging.ts';
 import { unitsKeptSince } from '../ledger/units.ts';
 import type { EntryLock, LogEntry, SegmentEntry } from '../proof/entry.ts';
@@ -110,11 +111,13 @@ async function rebuild(job: RebuildJob, reader: SegmentReader): Promise<RebuildS
       await restoreObjects(db, lease, objects.splice(0), entry.type === 'object' ? index + 1 : index);
     if (entry.type !== 'segment') continue;
     job.stop.throwIfAborted();
+    let contents: SegmentContents | undefined;
     if (local !== undefined) {
       counts.records += await restoreSegmentRecords(job, reader, local, index, limits);
+      contents = await reader.contents(local);
       await reader.discard(local);
     }
-    await restoreSegment(db, lease, loggedSegment(entry), index + 1);
+    await restoreSegment(db, lease, { ...loggedSegment(entry), contents }, index + 1);
     counts.segments += 1;
     progress?.finish(`${counts.records.toLocaleString('en-US')} records`);
   }
@@ -218,7 +221,7 @@ async function restoreSegmentRecords(
   return count;
 }
 
-function loggedSegment(entry: SegmentEntry): Parameters<typeof restoreSegment>[2] {
+function loggedSegment(entry: SegmentEntry): Omit<Parameters<typeof restoreSegment>[2], 'contents'> {
   const {
     stream,
     class: className,

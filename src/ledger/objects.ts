@@ -41,8 +41,9 @@ export async function planObject(
   now: number,
 ): Promise<ObjectPlan & { readonly version: string | undefined }> {
   const rows = await db.query<Row>(
-    `insert into objects as o (account, sha256, state, size, class, key, lock_mode, retain_until, planned_at)
-     select $1, $3, 'planned', $4, $5, $6, $7, $8, $9
+    `insert into objects as o
+       (account, sha256, state, size, class, governed_by, key, lock_mode, retain_until, planned_at)
+     select $1, $3, 'planned', $4, $5, $5, $6, $7, $8, $9
      from lease where account = $1 and generation = $2
      on conflict (account, sha256) do update set size = o.size
      returning state, sha256, size, class, key, version, lock_mode, retain_until`,

@@ -4,6 +4,7 @@ import type { Database, Queryable } from './database.ts';
 import { type Lease, leaseLost } from './lease.ts';
 import type { LogEdge } from './log.ts';
 import type { CommittedObject } from './objects.ts';
+import { contentValues, NO_CONTENTS, noteContents, type SegmentContents } from './segment-contents.ts';
 import type { SealedSegment, SegmentPlan } from './staging.ts';
 
 /** The published log that a ledger is made from. */
@@ -63,6 +64,8 @@ interface LoggedSegment extends Pick<SegmentPlan, 'stream' | 'className' | 'day'
   readonly sealed: SealedSegment;
   /** When its entry was committed, milliseconds. */
   readonly at: number;
+  /** Undefined where it was not read. */
+  readonly contents: SegmentContents | undefined;
 }
 
 /**
@@ -75,17 +78,18 @@ export async function restoreSegment(
   segment: LoggedSegment,
   next: number,
 ): Promise<void> {
-  const { stream, className, day, records, lock, sealed, at } = segment;
+  const { stream, className, day, records, lock, sealed, at, contents } = segment;
   const rows = await db.query(
     `with guard as (select 1 from lease where account = $1 and generation = $2 for share),
      advanced as (
        update rebuilds set next_entry = $3 where account = $1 and next_entry < $3 and exists (select 1 from guard)
        returning 1
      ), kept as (
-       insert into segments (account, stream, class, day, state, records, bytes, lock_mode, retain_until, planned_at,
-         key, version, sha256, size, root, committed_at)
-       select $1, $4, $5, $6::date, 'committed', $7, 0, $8, $9, $10, $11, $12, $13, $14, $15, $10 from advanced
-     )
+       insert into segments (account, stream, class, governed_by, day, state, records, bytes, lock_mode, retain_until,
+         planned_at, key, version, sha256, size, root, committed_at, indexed)
+       select $1, $4, $5, $5, $6::date, 'committed', $7, 0, $8, $9, $10, $11, $12, $13, $14, $15, $10, $16 from advanced
+       returning id
+     ), ${noteContents('kept', 17)}
      select 1 from guard`,
     [
       lease.account,
@@ -103,6 +107,8 @@ export async function restoreSegment(
       sealed.sha256,
       sealed.size,
       sealed.root,
+      contents !== undefined,
+      ...contentValues(contents ?? NO_CONTENTS),
     ],
   );
   if (rows.length === 0) throw leaseLost(lease);
@@ -127,8 +133,8 @@ export async function restoreObjects(
        update rebuilds set next_entry = greatest(next_entry, $3) where account = $1 and exists (select 1 from guard)
      ), kept as (
        insert into objects
-         (account, sha256, state, size, class, key, version, lock_mode, retain_until, planned_at, committed_at)
-       select $1, o.sha256, 'committed', o.size, o.class, o.key, o.version, o.mode, o.until, o.at, o.at
+         (account, sha256, state, size, class, governed_by, key, version, lock_mode, retain_until, planned_at, committed_at)
+       select $1, o.sha256, 'committed', o.size, o.class, o.class, o.key, o.version, o.mode, o.until, o.at, o.at
        from guard, unnest($4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[],
          $10::timestamptz[], $11::timestamptz[]) as o (sha256, size, class, key, version, mode, until, at)
        on conflict (account, sha256) do nothing

@@ -2,6 +2,7 @@ import { ArchiverError } from '../errors.ts';
 import type { Stream } from '../record.ts';
 import type { Database } from './database.ts';
 import { type Lease, leaseLost } from './lease.ts';
+import { contentValues, noteContents, type SegmentContents } from './segment-contents.ts';
 
 /** Records of one stream, class and UTC day on their way into one object. */
 export interface SegmentPlan {
@@ -124,8 +125,8 @@ export async function planSegments(
       const lock = lockFor(cut.class, cut.day);
       const [row] = await tx.query<PlanRow>(
         `insert into segments
-           (account, stream, class, day, state, records, bytes, lock_mode, retain_until, planned_at)
-         values ($1, $2, $3, $4::date, 'planned', $5, $6, $7, $8, $9) returning ${PLAN_COLUMNS}`,
+           (account, stream, class, governed_by, day, state, records, bytes, lock_mode, retain_until, planned_at)
+         values ($1, $2, $3, $3, $4::date, 'planned', $5, $6, $7, $8, $9) returning ${PLAN_COLUMNS}`,
         [
           lease.account,
           cut.stream,
@@ -179,15 +180,20 @@ export interface SealedSegment {
   readonly root: string;
 }
 
+/** A segment at the sink of which it is known what it holds. */
+export interface ReadSegment extends SealedSegment {
+  readonly contents: SegmentContents;
+}
+
 /**
- * The commit point of a segment: it counts as archived, its staged rows go and its entry waits for a place in the log,
- * together. Committing twice is the same as once. Fails with `lease-lost`.
+ * The commit point of a segment: it counts as archived, its staged rows go, its entry waits for a place in the log and
+ * it is known what it holds, together. Committing twice is the same as once. Fails with `lease-lost`.
  */
 export async function commitSegment(
   db: Database,
   lease: Lease,
   plan: SegmentPlan,
-  sealed: SealedSegment,
+  sealed: ReadSegment,
   entry: string,
   now: number,
 ): Promise<void> {
@@ -196,13 +202,13 @@ export async function commitSegment(
        select 1 from lease where account = $1 and generation = $2 for share
      ), committed as (
        update segments set state = 'committed', key = $4, version = $5, sha256 = $6, size = $7, root = $8,
-         committed_at = $9
+         committed_at = $9, indexed = true
        where id = $3 and account = $1 and state = 'planned' and exists (select 1 from guard) returning id
      ), dropped as (
        delete from staged where segment_id in (select id from committed)
      ), logged as (
        insert into log_entries (account, entry) select $1, $10 from committed
-     )
+     ), ${noteContents('committed', 11)}
      select exists (select 1 from guard) as leader,
        exists (select 1 from segments where id = $3 and account = $1) as found`,
     [
@@ -216,6 +222,7 @@ export async function commitSegment(
       sealed.root,
       new Date(now),
       entry,
+      ...contentValues(sealed.contents),
     ],
   );
   if (row?.leader !== true) {

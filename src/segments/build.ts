@@ -5,10 +5,12 @@ import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { z } from 'zod';
 import { ArchiverError, isDiskFull } from '../errors.ts';
+import type { SegmentContents } from '../ledger/segment-contents.ts';
 import { RECORD_SEPARATOR, splitStaged } from '../ledger/staged.ts';
 import type { SegmentPlan, StagedRow } from '../ledger/staging.ts';
 import { RootBuilder } from '../proof/tree.ts';
 import { STREAMS, type Stream, scopeTag } from '../record.ts';
+import { readContents } from './contents.ts';
 import {
   ARCHIVE_FORMAT,
   columns,
@@ -30,6 +32,8 @@ export interface BuiltSegment {
   /** RFC 6962 root over the records, hex. */
   readonly root: string;
   readonly records: number;
+  /** What its records tell of places, people and files. */
+  readonly contents: SegmentContents;
 }
 
 export interface BuilderOptions {
@@ -89,8 +93,10 @@ export class SegmentBuilder {
       const longest = await writeRows(input, rows);
       await writeParquet(connection, account, plan, root, { path: input, longest }, output);
       await checkParquet(connection, output, rows);
+      const { stream, day } = plan;
+      const contents = await readContents(connection, { stream, day, path: output });
       const { size } = await stat(output);
-      return { path: output, size, sha256: await sha256(output), root, records: rows.length };
+      return { path: output, size, sha256: await sha256(output), root, records: rows.length, contents };
     } catch (error) {
       await rm(output, { force: true });
       throw spoolError(error);

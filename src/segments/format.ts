@@ -152,6 +152,8 @@ const OWN: Record<Stream, readonly Column[]> = {
     text('origin', '$.origin'),
     text('file_id', '$.file_id'),
     text('file_name', '$.file_name'),
+    text('sender_email', '$.sender'),
+    text('sender_member_id', '$.sender_member_id'),
     ...OBJECT,
     text('reason', '$.reason'),
   ],

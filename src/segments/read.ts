@@ -6,14 +6,19 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
 import { ArchiverError, isDiskFull } from '../errors.ts';
+import type { SegmentContents } from '../ledger/segment-contents.ts';
 import type { SegmentEntry } from '../proof/entry.ts';
 import { type ArchivedRecord, instant, type Stream } from '../record.ts';
 import type { SinkReader } from '../sinks/sink.ts';
+import { readContents } from './contents.ts';
 import { isInSession } from './format.ts';
+
+/** Which segment is meant: what its entry says of its place and its bytes. */
+type Named = Pick<SegmentEntry, 'key' | 'version' | 'sha256' | 'bytes' | 'stream' | 'date'>;
 
 /** A segment on local disk whose bytes are those of its entry. */
 export interface LocalSegment {
-  readonly entry: SegmentEntry;
+  readonly entry: Named;
   readonly path: string;
 }
 
@@ -64,7 +69,7 @@ export class SegmentReader {
    * Fetches a segment; the caller {@link discard}s it. Fails with `proof-invalid`, naming the key, where other bytes or
    * none stand there, with `spool-full`, and with `sink-*`.
    */
-  async fetch(sink: SinkReader, entry: SegmentEntry, signal: AbortSignal): Promise<LocalSegment> {
+  async fetch(sink: SinkReader, entry: Named, signal: AbortSignal): Promise<LocalSegment> {
     const { key, version, sha256, bytes } = entry;
     if ((await sink.head(key, version)) === null) throw unproven('a segment of the log is missing', key);
     const path = join(this.#folder, `${sha256}.parquet`);
@@ -126,6 +131,16 @@ export class SegmentReader {
         lastActivityAt: Number(active),
         firstSeenAt: Number(seen),
       }));
+    }
+  }
+
+  /** What its records tell of places, people and files, as it was noted when it was sealed. */
+  async contents({ entry: { stream, date: day }, path }: LocalSegment): Promise<SegmentContents> {
+    const connection = await this.#instance.connect();
+    try {
+      return await readContents(connection, { stream, day, path });
+    } finally {
+      connection.closeSync();
     }
   }
 

@@ -7,7 +7,7 @@ import {
   type LockFor,
   openPlans,
   planSegments,
-  type SealedSegment,
+  type ReadSegment,
   type SealLimits,
   type SegmentPlan,
   stagedRows,
@@ -107,8 +107,8 @@ export async function seal(options: SealOptions): Promise<SealSummary> {
   }
 }
 
-/** A segment at the sink, under the lock that it was put with. */
-interface PutSegment extends SealedSegment {
+/** A segment at the sink, under the lock that it was put with, and what it holds. */
+interface PutSegment extends ReadSegment {
   readonly lock: ObjectLock | null;
 }
 
@@ -168,7 +168,7 @@ async function buildAndPut(options: SealOptions, plan: SegmentPlan): Promise<Put
   try {
     interrupt.throwIfAborted();
     const { stream, className, day } = plan;
-    const { root, sha256, size } = built;
+    const { root, sha256, size, contents } = built;
     const key = segmentKey({ stream, className, day, root });
     const lock = livingLock(plan.lock, options.now());
 
@@ -188,7 +188,7 @@ async function buildAndPut(options: SealOptions, plan: SegmentPlan): Promise<Put
       ),
     );
     if (outcome === 'identical') log.info({ key, plan: plan.id }, 'segment was there already and is adopted');
-    return { key, version: object.version, sha256, size, root, lock };
+    return { key, version: object.version, sha256, size, root, lock, contents };
   } finally {
     await rm(built.path, { force: true });
   }

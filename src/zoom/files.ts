@@ -31,6 +31,8 @@ export function readFileInfo(
 /** GET /chat/forwarded_message/{forwardId}. */
 export const forwardedMessage = z.looseObject({
   id: z.string().min(1),
+  sender: z.string().nullish(),
+  send_member_id: z.string().nullish(),
   files: z
     .array(
       z.looseObject({

@@ -4,6 +4,7 @@ import { admit } from '../../src/ledger/admit.ts';
 import type { Database } from '../../src/ledger/database.ts';
 import { renewLease } from '../../src/ledger/lease.ts';
 import { registerSessions } from '../../src/ledger/registry.ts';
+import { NO_CONTENTS } from '../../src/ledger/segment-contents.ts';
 import { commitSegment, planSegments } from '../../src/ledger/staging.ts';
 import { endUnit, startUnit } from '../../src/ledger/units.ts';
 import { type Candidate, sessionId } from '../../src/record.ts';
@@ -211,7 +212,7 @@ const WRITES: readonly {
     async write({ lease }, db) {
       const [row] = await db.query<{ id: number }>('select id from segments');
       const plan = { id: row?.id ?? 0, stream: 'messages', className: 'default', day: '2026-11-19' } as const;
-      const sealed = { key: 'k', version: 'v', sha256: 's', size: 1, root: 'r' };
+      const sealed = { key: 'k', version: 'v', sha256: 's', size: 1, root: 'r', contents: NO_CONTENTS };
       await commitSegment(db, lease, { ...plan, records: 1, bytes: 1, lock: null }, sealed, '{}', NOW);
     },
   },
