@@ -88,6 +88,11 @@ export interface About {
   readonly matter?: readonly string[];
 }
 
+/** {@link About} for a record of a sender, where he is known. */
+export function aboutSender(sender: unknown): { readonly about?: About } {
+  return typeof sender === 'string' && sender !== '' ? { about: { sender } } : {};
+}
+
 /** A record as a segment holds it, with what its row says beside it. */
 export interface ArchivedRecord {
   readonly stream: Stream;

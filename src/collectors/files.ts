@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { z } from 'zod';
 import { ArchiverError, hasCode } from '../errors.ts';
 import type { LinkKind, OpenLink } from '../ledger/links.ts';
-import { type SessionId, sessionId } from '../record.ts';
+import { aboutSender, type SessionId, sessionId } from '../record.ts';
 import { type Download, type Downloaded, download } from '../zoom/download.ts';
 import { FILE_DOWNLOAD, type FileInfo, readFileInfo } from '../zoom/files.ts';
 import type { Spool } from '../zoom/spool.ts';
@@ -13,7 +13,7 @@ import type { FetchedLink, LinkCollector, LinkResult } from './links.ts';
 import type { PassTools } from './pass.ts';
 import { type RefusedReason, refusedReason } from './patience.ts';
 import { fileLinkDetail, type LinkedSession } from './row-links.ts';
-import { isPage, type StoreFile, storedObject } from './stored.ts';
+import { isPage, type PartOf, type StoreFile, storedObject } from './stored.ts';
 import type { Origin } from './unit.ts';
 
 /** Why there are no bytes. Documented in docs/format.md. */
@@ -167,8 +167,12 @@ export function filesCollector(tools: PassTools, options: FilesOptions): LinkCol
     try {
       const { found, description } = await obtain(wanted, paths);
       const file = found.outcome === 'none' ? undefined : found.file;
-      const { session: seenIn } = wanted;
-      const of = { stream: 'files', ...(seenIn === undefined ? {} : { session: seenIn }) } as const;
+      const { session: seenIn, from: pointer } = wanted;
+      const of: PartOf = {
+        stream: 'files',
+        ...(seenIn === undefined ? {} : { session: seenIn }),
+        ...aboutSender(pointer.sender),
+      };
       const object = file === undefined ? null : await storedObject(store, file, of);
       const reason = found.outcome === 'good' ? undefined : found.reason;
       const told = description.outcome === 'told' ? description : undefined;

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { Link, LinkKind } from '../ledger/links.ts';
 import {
+  aboutSender,
   type Candidate,
   canonicalJson,
   contentHash,
@@ -71,6 +72,7 @@ export function fileCandidate(
     time: instant(time),
     keyMonth: keyMonth(found),
     record: canonicalJson(record as Json),
+    ...aboutSender(record.sender),
   };
 }
 
@@ -101,6 +103,7 @@ export function forwardedCandidate(record: ForwardedRecord, account: string, tim
     time: instant(time),
     keyMonth: keyMonth(found),
     record: canonicalJson(record as Json),
+    ...aboutSender(message?.sender),
   };
 }
 

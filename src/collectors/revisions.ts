@@ -1,6 +1,7 @@
 /** From the rows of a message report to candidates for the ledger. Pure. */
 import type { Link } from '../ledger/links.ts';
 import {
+  aboutSender,
   type Candidate,
   canonicalJson,
   contentHash,
@@ -89,7 +90,7 @@ export function revisionCandidate(
     time: instant(action),
     keyMonth: keyMonth(action),
     record,
-    ...(row.sender === undefined ? {} : { about: { sender: row.sender } }),
+    ...aboutSender(row.sender),
   };
 }
 

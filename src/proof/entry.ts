@@ -108,7 +108,7 @@ const hold = z.strictObject({
   by: name,
   reason: name,
   /** With `place` and `change`. */
-  scope: scope.optional(),
+  scope: scope.nullable(),
 });
 
 /** An object was to be destroyed: from then on it need not be there. */
@@ -123,7 +123,7 @@ const disposal = z.strictObject({
   class: name,
   by: name,
   /** The second name, where the class asks for a review. */
-  approved_by: name.optional(),
+  approved_by: name.nullable(),
   reason: name,
 });
 
