@@ -7,6 +7,7 @@ import { cpus, totalmem } from 'node:os';
 import { activities } from './activities.ts';
 import { budget } from './budget.ts';
 import { downloads } from './downloads.ts';
+import { holds } from './holds.ts';
 import { memory } from './memory.ts';
 import { proof } from './proof.ts';
 import { seen } from './seen.ts';
@@ -24,6 +25,7 @@ const scenarios: Record<string, () => Promise<string>> = {
   downloads,
   steady,
   proof,
+  holds,
 };
 
 const wanted = process.argv.slice(2);
