@@ -10,6 +10,7 @@ import { downloads } from './downloads.ts';
 import { holds } from './holds.ts';
 import { memory } from './memory.ts';
 import { proof } from './proof.ts';
+import { retention } from './retention.ts';
 import { seen } from './seen.ts';
 import { shapes } from './shapes.ts';
 import { steady } from './steady.ts';
@@ -26,6 +27,7 @@ const scenarios: Record<string, () => Promise<string>> = {
   steady,
   proof,
   holds,
+  retention,
 };
 
 const wanted = process.argv.slice(2);
