@@ -1,5 +1,6 @@
 /** Which segments and objects hold something of a place or a person, answered without reading the archive. */
-import type { Database, Queryable } from './database.ts';
+import type { Database } from './database.ts';
+import { inBulk } from './in-bulk.ts';
 import { personName } from './segment-contents.ts';
 
 /**
@@ -177,81 +178,4 @@ export async function coveredObjects(
       [account, afterSha256, fromDay, toDay, places],
     ),
   );
-}
-
-/** Records that any rule judges alike, as far as segments tell them apart. */
-export interface ContentGroup {
-  readonly stream: string;
-  readonly place: string;
-  readonly sender: string;
-  /** Segments that hold some of them. */
-  readonly segments: number;
-  readonly records: number;
-}
-
-/** All there are, of segments that were not destroyed. Reads the whole index: a second for a million rows. */
-export async function contentGroups(db: Database, account: string): Promise<readonly ContentGroup[]> {
-  return inBulk(db, (tx) =>
-    tx.query<ContentGroup & Record<string, unknown>>(
-      `select s.stream, c.place, c.sender, count(*) as segments, sum(c.records) as records
-       from segment_contents c join segments s on s.id = c.segment_id
-       where s.account = $1 and s.disposed_at is null
-       group by s.stream, c.place, c.sender`,
-      [account],
-    ),
-  );
-}
-
-/** A group, and how strongly what is in it is to be kept. */
-export interface RankedGroup extends Pick<ContentGroup, 'stream' | 'place' | 'sender'> {
-  readonly rank: number;
-}
-
-/** A segment, and the highest rank of what it holds. */
-export interface RankedSegment {
-  readonly id: number;
-  /** UTC day of its records. */
-  readonly day: string;
-  /** Class by which it is kept. */
-  readonly governedBy: string;
-  readonly rank: number;
-}
-
-/**
- * Judges all segments by what they hold, in order of id; groups are judged once, however many segments hold them. A
- * segment without any of the groups is left out, and so is what was destroyed.
- */
-export async function rankSegments(
-  db: Database,
-  account: string,
-  groups: readonly RankedGroup[],
-): Promise<readonly RankedSegment[]> {
-  return inBulk(db, (tx) =>
-    tx.query<RankedSegment & Record<string, unknown>>(
-      `select s.id, s.day::text as day, s.governed_by as "governedBy", max(g.rank) as rank
-       from segment_contents c join segments s on s.id = c.segment_id
-       join unnest($2::text[], $3::text[], $4::text[], $5::integer[]) as g (stream, place, sender, rank)
-         on (g.place, g.sender, g.stream) = (c.place, c.sender, s.stream)
-       where s.account = $1 and s.disposed_at is null
-       group by s.id order by s.id`,
-      [
-        account,
-        groups.map(({ stream }) => stream),
-        groups.map(({ place }) => place),
-        groups.map(({ sender }) => sender),
-        groups.map(({ rank }) => rank),
-      ],
-    ),
-  );
-}
-
-/** Runs what reads much of the index at once, for which the plans of the ledger's other statements are wrong. */
-async function inBulk<T>(db: Database, work: (tx: Queryable) => Promise<T>): Promise<T> {
-  return db.transaction(async (tx) => {
-    await tx.query('set local enable_seqscan = on');
-    await tx.query('set local enable_hashjoin = on');
-    await tx.query('set local plan_cache_mode = force_custom_plan');
-    await tx.query(`set local work_mem = '64MB'`);
-    return work(tx);
-  });
 }
