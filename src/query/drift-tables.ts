@@ -294,12 +294,15 @@ const COMPARE = [
   `create table parts as
    select zip, line, unnest(string_split(replace(path, '\\', '/'), '/')) as part,
      string_split(replace(path, '\\', '/'), '/')[-1] as base from held`,
-  // Which archived file an attachment must be, by what it is called.
+  // Attachments whose bytes the archive does not have, and which archived file each must be, by what it is called: its
+  // id, or the name of a file of these messages of which the zip does not have the bytes.
+  `create table strange as select * from held h anti join files f on f.sha256 = h.sha256 and f.size = h.size`,
   `create table named as
-   select distinct p.zip, p.line, f.* from parts p join files f on f.file_id = p.part
+   select p.zip, p.line, f.* from strange s join parts p on p.line = s.line join files f on f.file_id = p.part
    union
-   select p.zip, p.line, f.* from parts p join files f on f.name = p.base
-     join messages m on m.zip = p.zip and m.archive_id = f.message_id where p.part = p.base`,
+   select p.zip, p.line, f.* from strange s join parts p on p.line = s.line and p.part = p.base
+     join files f on f.name = p.base join messages m on m.zip = p.zip and m.archive_id = f.message_id
+     anti join held h on h.zip = p.zip and h.sha256 = f.sha256`,
   `create table findings (zip integer, kind varchar, session varchar, id varchar, sender varchar, sent bigint,
      name varchar, size bigint, sha256 varchar, reason varchar)`,
   `insert into findings by name
@@ -317,7 +320,7 @@ const COMPARE = [
    select h.zip, case when exists (from named n where n.line = h.line and n.sha256 is not null) then 'file-differs'
      when exists (from named n where n.line = h.line) then 'file-unavailable' else 'file-only-in-zip' end as kind,
      h.path as name, h.size, h.sha256, (select any_value(n.reason) from named n where n.line = h.line) as reason
-   from held h anti join files f on f.sha256 = h.sha256 and f.size = h.size`,
+   from strange h`,
   `insert into findings by name
    select h.zip, 'file-name-differs' as kind, h.path as name, h.size, h.sha256
    from held h semi join files f on f.sha256 = h.sha256 and f.size = h.size

@@ -68,13 +68,15 @@ export async function readContents(path: string, reader: ContentsReader): Promis
     for await (const entry of readable(zip, reader)) {
       reader.signal.throwIfAborted();
       const { name, size, encrypted, decodable } = entry;
-      left -= size;
       if (name.endsWith('/') && size === 0) continue;
       if (encrypted) reader.unreadable({ name, reason: 'encrypted' });
       else if (!decodable) reader.unreadable({ name, reason: 'compression' });
-      else if (size > LARGEST_ENTRY || left < 0) reader.unreadable({ name, reason: 'too-large' });
-      else if (isCsv(name) && depthOf(name) === depth) await readListing(zip, entry, reader);
-      else await readFile(zip, entry, reader);
+      else if (size > Math.min(left, LARGEST_ENTRY)) reader.unreadable({ name, reason: 'too-large' });
+      else {
+        left -= size;
+        if (isCsv(name) && depthOf(name) === depth) await readListing(zip, entry, reader);
+        else await readFile(zip, entry, reader);
+      }
     }
   } finally {
     await zip.close();
