@@ -258,7 +258,7 @@ const INSERT_MESSAGES = `
   from read_parquet($path, hive_partitioning = false)
   where message_id in (select id from listed where id is not null)
     or epoch_ms(sent_at) // 1000 in (select sent // 1000 from listed where id is null)
-    or exists (from scope where epoch_ms(sent_at) >= begins and epoch_ms(sent_at) < ends)`;
+    or epoch_ms(sent_at) between (select min(begins) from scope) and (select max(ends) from scope)`;
 
 const INSERT_FILES = `
   insert into files
