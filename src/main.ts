@@ -6,6 +6,7 @@ import { collectCommand } from './commands/collect.ts';
 import { buildInfo, type CommandIo, DEFAULT_CONFIG_PATH } from './commands/context.ts';
 import { cosignCommand } from './commands/cosign.ts';
 import { coverageCommand } from './commands/coverage.ts';
+import { holdCommand } from './commands/hold.ts';
 import { initCommand } from './commands/init.ts';
 import { keygenCommand } from './commands/keygen.ts';
 import { migrateCommand } from './commands/migrate.ts';
@@ -82,9 +83,10 @@ async function main(argv: readonly string[]): Promise<number> {
     queryCommand(io),
     proveCommand(io),
     verifyProofCommand(io),
+    holdCommand(io),
   ]) {
-    program.addCommand(command.copyInheritedSettings(program));
-    for (const child of command.commands) child.copyInheritedSettings(command);
+    inheritSettings(command, program);
+    program.addCommand(command);
   }
   try {
     await program.parseAsync(argv);
@@ -95,6 +97,12 @@ async function main(argv: readonly string[]): Promise<number> {
   } finally {
     stop.dispose();
   }
+}
+
+/** Commander hands them to commands that are made by their parents, and to no others. */
+function inheritSettings(command: Command, parent: Command): void {
+  command.copyInheritedSettings(parent);
+  for (const sub of command.commands) inheritSettings(sub, command);
 }
 
 /** A command line that commander refused; undefined for any other error. */

@@ -25,6 +25,7 @@ interface Rule {
 const LEAVES = ['record', 'errors', 'log'];
 const STAGES = [
   'zoom',
+  'zip',
   'collectors',
   'ledger',
   'segments',
@@ -44,13 +45,14 @@ const RULES: Readonly<Record<string, Rule>> = {
   record: { may: ['errors'] },
   metrics: { may: [] },
   retention: { may: LEAVES, types: ['sinks'] },
+  zip: { may: [] },
   zoom: { may: LEAVES },
   ledger: { may: LEAVES },
   sinks: { may: ['errors', 'log'] },
   proof: { may: [...LEAVES, 'segments/format', 'segments/layout'], types: ['sinks'] },
-  collectors: { may: [...LEAVES, 'zoom', 'ledger'] },
+  collectors: { may: [...LEAVES, 'zoom', 'zip', 'ledger'] },
   segments: { may: [...LEAVES, 'ledger', 'proof'], not: ['proof/verify'], types: ['sinks'] },
-  query: { may: [...LEAVES, 'proof', 'segments/format', 'segments/layout'], types: ['sinks'] },
+  query: { may: [...LEAVES, 'proof', 'segments/format', 'segments/layout', 'zip'], types: ['sinks'] },
   scheduler: { may: [...LEAVES, 'ledger/lease'] },
   webhooks: { may: LEAVES },
   config: { may: [...LEAVES, 'retention'], types: STAGES },
@@ -65,7 +67,7 @@ const OWNED_PACKAGES: Readonly<Record<string, string>> = {
   pg: 'ledger',
   '@electric-sql/pglite': 'ledger',
   '@aws-sdk/client-s3': 'sinks',
-  yauzl: 'collectors',
+  yauzl: 'zip',
 };
 
 const MOST_LINES = 600;
