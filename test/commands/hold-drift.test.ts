@@ -306,7 +306,7 @@ describe('what cannot be read', () => {
 
   test('a zip that is archived as broken: 27, with what is wrong with it', async () => {
     const { code, zip } = await differences('short');
-    expect(code).toBe(26);
+    expect(code).toBe(27);
     expect(zip).toEqual({
       custodian: { userId: expect.any(String), email: custodian },
       from: FROM,
