@@ -61,7 +61,7 @@ export async function membersOf(
   account: string,
   places: readonly string[],
 ): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
-  const rows = await inBulk(db, (tx) =>
+  const rows = await inBulk(db, SOME, (tx) =>
     tx.query<{ place: string; email: string }>(
       `with recursive asked as (
        select distinct unnest($2::text[]) as place
@@ -125,18 +125,17 @@ export async function coveredSegments(
       values,
     );
   }
-  return inBulk(db, (tx) =>
-    tx.query<CoveredSegment & Record<string, unknown>>(
-      `select s.id, c.records, s.records as total, s.size as bytes
+  // Without the limit Postgres may take each segment, and look for it in all that was found.
+  return db.query<CoveredSegment & Record<string, unknown>>(
+    `select s.id, c.records, s.records as total, s.size as bytes
      from (
        select c.segment_id, sum(c.records) as records
        from (select distinct unnest($5::text[]) as place) p
        join segment_contents c on c.place = p.place and c.segment_id > $4
        group by c.segment_id
-     ) c join segments s on s.id = c.segment_id
+     ) c, lateral (select * from segments where id = c.segment_id limit 1) s
      where ${standing} order by s.id`,
-      [...values, places],
-    ),
+    [...values, places],
   );
 }
 
@@ -165,17 +164,15 @@ export async function coveredObjects(
       [account, afterSha256],
     );
   }
-  return inBulk(db, (tx) =>
-    tx.query<CoveredObject & Record<string, unknown>>(
-      `select o.sha256, o.size as bytes
+  return db.query<CoveredObject & Record<string, unknown>>(
+    `select o.sha256, o.size as bytes
      from (
        select distinct c.sha256 from object_contents c
        where c.account = $1 and ($5::text[] is null or c.place = any($5::text[]))
          and c.day between $3::date and $4::date
-     ) c join objects o on o.sha256 = c.sha256
+     ) c, lateral (select * from objects where account = $1 and sha256 = c.sha256 limit 1) o
      where ${standing} order by o.sha256`,
-      [account, afterSha256, fromDay, toDay, places],
-    ),
+    [account, afterSha256, fromDay, toDay, places],
   );
 }
 
@@ -191,7 +188,7 @@ export interface ContentGroup {
 
 /** All there are, of segments that were not destroyed. Reads the whole index: a second for a million rows. */
 export async function contentGroups(db: Database, account: string): Promise<readonly ContentGroup[]> {
-  return inBulk(db, (tx) =>
+  return inBulk(db, ALL, (tx) =>
     tx.query<ContentGroup & Record<string, unknown>>(
       `select s.stream, c.place, c.sender, count(*) as segments, sum(c.records) as records
        from segment_contents c join segments s on s.id = c.segment_id
@@ -226,7 +223,7 @@ export async function rankSegments(
   account: string,
   groups: readonly RankedGroup[],
 ): Promise<readonly RankedSegment[]> {
-  return inBulk(db, (tx) =>
+  return inBulk(db, ALL, (tx) =>
     tx.query<RankedSegment & Record<string, unknown>>(
       `select s.id, s.day::text as day, s.governed_by as "governedBy", max(g.rank) as rank
        from segment_contents c join segments s on s.id = c.segment_id
@@ -245,13 +242,19 @@ export async function rankSegments(
   );
 }
 
-/** Runs what reads much of the index at once, for which the plans of the ledger's other statements are wrong. */
-async function inBulk<T>(db: Database, work: (tx: Queryable) => Promise<T>): Promise<T> {
+/** The plans of the ledger's other statements touch a page of rows by key; these read much of the index at once. */
+const SOME = `set_config('enable_hashjoin', 'on', true), set_config('plan_cache_mode', 'force_custom_plan', true)`;
+/** What reads all of it. Without statistics Postgres would look up each row by itself. */
+const ALL = `${SOME}, set_config('enable_seqscan', 'on', true), set_config('enable_nestloop', 'off', true), set_config('enable_sort', 'off', true),
+  set_config('work_mem', '64MB', true)`;
+
+async function inBulk<T>(
+  db: Database,
+  settings: typeof SOME | typeof ALL,
+  work: (tx: Queryable) => Promise<T>,
+): Promise<T> {
   return db.transaction(async (tx) => {
-    await tx.query('set local enable_seqscan = on');
-    await tx.query('set local enable_hashjoin = on');
-    await tx.query('set local plan_cache_mode = force_custom_plan');
-    await tx.query(`set local work_mem = '64MB'`);
+    await tx.query(`select ${settings}`);
     return work(tx);
   });
 }
