@@ -1,6 +1,6 @@
 /** Which segments and objects hold something of a place or a person, answered without reading the archive. */
 import type { Database } from './database.ts';
-import { inBulk } from './in-bulk.ts';
+import { inBulk, SOME } from './in-bulk.ts';
 import { personName } from './segment-contents.ts';
 
 /**
@@ -62,7 +62,7 @@ export async function membersOf(
   account: string,
   places: readonly string[],
 ): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
-  const rows = await inBulk(db, (tx) =>
+  const rows = await inBulk(db, SOME, (tx) =>
     tx.query<{ place: string; email: string }>(
       `with recursive asked as (
        select distinct unnest($2::text[]) as place
@@ -126,18 +126,17 @@ export async function coveredSegments(
       values,
     );
   }
-  return inBulk(db, (tx) =>
-    tx.query<CoveredSegment & Record<string, unknown>>(
-      `select s.id, c.records, s.records as total, s.size as bytes
+  // Without the limit Postgres may take each segment, and look for it in all that was found.
+  return db.query<CoveredSegment & Record<string, unknown>>(
+    `select s.id, c.records, s.records as total, s.size as bytes
      from (
        select c.segment_id, sum(c.records) as records
        from (select distinct unnest($5::text[]) as place) p
        join segment_contents c on c.place = p.place and c.segment_id > $4
        group by c.segment_id
-     ) c join segments s on s.id = c.segment_id
+     ) c, lateral (select * from segments where id = c.segment_id limit 1) s
      where ${standing} order by s.id`,
-      [...values, places],
-    ),
+    [...values, places],
   );
 }
 
@@ -166,16 +165,14 @@ export async function coveredObjects(
       [account, afterSha256],
     );
   }
-  return inBulk(db, (tx) =>
-    tx.query<CoveredObject & Record<string, unknown>>(
-      `select o.sha256, o.size as bytes
+  return db.query<CoveredObject & Record<string, unknown>>(
+    `select o.sha256, o.size as bytes
      from (
        select distinct c.sha256 from object_contents c
        where c.account = $1 and ($5::text[] is null or c.place = any($5::text[]))
          and c.day between $3::date and $4::date
-     ) c join objects o on o.sha256 = c.sha256
+     ) c, lateral (select * from objects where account = $1 and sha256 = c.sha256 limit 1) o
      where ${standing} order by o.sha256`,
-      [account, afterSha256, fromDay, toDay, places],
-    ),
+    [account, afterSha256, fromDay, toDay, places],
   );
 }

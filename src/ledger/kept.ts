@@ -1,7 +1,7 @@
 /** What is sealed, and what it is kept by: for judging it anew by a schedule, and for lengthening its locks. */
 import type { Stream } from '../record.ts';
 import type { Database } from './database.ts';
-import { inBulk } from './in-bulk.ts';
+import { ALL, inBulk } from './in-bulk.ts';
 import { type Lease, leaseLost } from './lease.ts';
 
 /** What the ledger knows of a place that decides about retention. */
@@ -20,7 +20,8 @@ export interface RecordGroup {
   readonly sender: string;
 }
 
-const PLACES_AT_A_TIME = 2000;
+/** Each time all that segments hold is read. */
+const PLACES_AT_A_TIME = 20_000;
 
 /**
  * All groups of records that are sealed and not destroyed, some places at a time.
@@ -32,7 +33,7 @@ export async function* sealedGroups(
   bySender: boolean,
 ): AsyncGenerator<{ readonly places: readonly KnownPlace[]; readonly groups: readonly RecordGroup[] }> {
   for (let after = ''; ; ) {
-    const groups = await inBulk(db, (tx) =>
+    const groups = await inBulk(db, ALL, (tx) =>
       tx.query<RecordGroup & Record<string, unknown>>(
         `with chunk as materialized (
          select distinct place from segment_contents where place > $2 order by place limit $3
@@ -98,7 +99,7 @@ export async function outrankedSegments(
   bySender: boolean,
   ranks: Ranks,
 ): Promise<ReadonlyMap<number, number>> {
-  const rows = await inBulk(db, (tx) =>
+  const rows = await inBulk(db, ALL, (tx) =>
     tx.query<{ id: number; rank: number }>(
       `select s.id, max(g.rank) as rank
      from unnest($2::text[], $3::text[], $4::text[], $5::integer[]) as g (stream, place, sender, rank)
@@ -123,7 +124,7 @@ export async function outrankedObjects(
 ): Promise<ReadonlyMap<string, number>> {
   const pointing = groups.filter(({ stream }) => stream === 'files' || stream === 'hold_files');
   if (pointing.length === 0) return new Map();
-  const rows = await inBulk(db, (tx) =>
+  const rows = await inBulk(db, ALL, (tx) =>
     tx.query<{ sha256: string; rank: number }>(
       `select o.sha256, max(g.rank) as rank
      from unnest($2::text[], $3::text[], $4::text[], $5::integer[]) as g (stream, place, sender, rank)
