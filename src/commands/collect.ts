@@ -97,7 +97,7 @@ export async function collectOnce(
   db: Database,
   { before, also }: CollectMore = {},
 ): Promise<Awaited<ReturnType<typeof runCollect>> & { readonly seconds: number }> {
-  const sink = openSink(context);
+  const sink = await openSink(context);
   const metrics = createMetrics(createRegistry(), buildInfo());
   const client = openZoom(context, metrics);
   try {

@@ -46,7 +46,7 @@ export function initCommand(io: CommandIo): Command {
       // Only init makes the folder: later a missing one is a missing mount, not a new archive.
       if (config.sink.kind === 'directory') await mkdir(config.sink.path, { recursive: true });
       const signer = signerOf(context);
-      const sink = openSink(context);
+      const sink = await openSink(context);
       try {
         await sink.check(config.retention.mode);
         const locks = await probeLocks(context, sink, io.interrupt);

@@ -19,7 +19,7 @@ export function probeCommand(io: CommandIo): Command {
       const context = openContext(flags, 'warn');
       const { mode } = context.config.retention;
       io.drainWithin(context.config.drain);
-      const sink = openSink(context);
+      const sink = await openSink(context);
       try {
         await sink.check(mode);
         const findings = await probeLocks(context, sink, AbortSignal.any([io.drain, io.interrupt]));

@@ -29,7 +29,7 @@ Name a new database, schema or directory in the configuration, then:
       const flags = command.optsWithGlobals<CommonFlags>();
       const context = openContext(flags, 'warn');
       io.drainWithin(context.config.drain);
-      const sink = openSink(context);
+      const sink = await openSink(context);
       const progress = createProgress(io, 'rebuilding');
       try {
         checkSigner(await checkIdentity(sink, context.account), signerOf(context));

@@ -59,7 +59,7 @@ async function rebuild(
   { archiver: { context }, db }: Ledgered,
   through: (sink: SinkReader) => SinkReader = (sink) => sink,
 ): Promise<RebuildSummary> {
-  const sink = openSink(context);
+  const sink = await openSink(context);
   const { lease, release } = await leadOnce(context, db, new AbortController().signal);
   try {
     return await runRebuild({ context, db, lease, sink: through(sink), stop: new AbortController().signal });
@@ -181,7 +181,7 @@ describe('a ledger made again from the archive', () => {
     expect(archive.messages.length).toBeGreaterThan(sealed.messages.length);
     reckon(emulator, archive, start, last);
     expect(await compareContent(emulator, made.archiver.root)).toEqual([]);
-    const { entries } = await readLog(openSink(made.archiver.context));
+    const { entries } = await readLog(await openSink(made.archiver.context));
     expect(entries.filter(({ type }) => type === 'segment')).toHaveLength(archive.segments);
   });
 
@@ -205,7 +205,7 @@ describe('a ledger made again from the archive', () => {
     await expect(rebuild(made, failing)).rejects.toThrow('EIO');
     expect(await made.db.query('select 1 from segments limit 1')).toHaveLength(1);
     const { context } = made.archiver;
-    const sink = openSink(context);
+    const sink = await openSink(context);
     const ledger = { db: made.db, account: context.account, sink, signer: signerOf(context) };
     await expect(agreeWithPublished(ledger)).rejects.toMatchObject({ code: 'log-diverged' });
 
@@ -221,7 +221,7 @@ describe('a ledger made again from the archive', () => {
     const { emulator, folder, old } = await populated();
     await old.archiver.collect();
     await old.archiver.seal(true);
-    const { entries } = await readLog(openSink(old.archiver.context));
+    const { entries } = await readLog(await openSink(old.archiver.context));
     const [{ key = '' } = {}] = entries.filter(({ stream }) => stream === 'messages').slice(20);
     const path = join(old.archiver.root, key);
     const bytes = await readFile(path);
