@@ -5,11 +5,10 @@ import { ArchiverError } from '../errors.ts';
 import type { Database } from '../ledger/database.ts';
 import { readLogHead } from '../ledger/log.ts';
 import { migrate } from '../ledger/migrate.ts';
-import { utcDay } from '../record.ts';
 import { CHECKPOINT_KEY } from '../segments/layout.ts';
 import { publish, startLog } from '../segments/publish.ts';
 import type { Finding } from '../sinks/probe.ts';
-import type { ObjectLock, Sink } from '../sinks/sink.ts';
+import type { Sink } from '../sinks/sink.ts';
 import {
   type ArchiveIdentity,
   archiveEntry,
@@ -24,7 +23,7 @@ import {
   type Context,
   EMBEDDED_LEDGER_NOTE,
   leadOnce,
-  lockFor,
+  logLock,
   openContext,
   openLedger,
   openSink,
@@ -55,15 +54,14 @@ export function initCommand(io: CommandIo): Command {
         try {
           const migrations = await migrate(db);
           const existing = await readIdentity(sink);
-          const lock = (): ObjectLock | null => lockFor(config, now)('', utcDay(now()));
           const archive =
             existing === undefined
-              ? await writeIdentity(sink, account, signer, lock(), now())
+              ? await writeIdentity(sink, account, signer, logLock(context)(), now())
               : await checkIdentity(sink, account);
           checkSigner(archive, signer);
           // Where a checkpoint is published, the log has begun: a ledger that does not know it must not begin another.
           const published = await sink.current(CHECKPOINT_KEY);
-          if (published === null) await beginPublishing(context, { db, sink, archive, lock }, io.interrupt);
+          if (published === null) await beginPublishing(context, { db, sink, archive }, io.interrupt);
           else if ((await readLogHead(db, account)) === undefined) {
             throw new ArchiverError('log-diverged', 'the ledger has no log', {
               detail: `account ${account}`,
@@ -82,12 +80,7 @@ export function initCommand(io: CommandIo): Command {
 /** Writes entry 0 and publishes the first checkpoint. */
 async function beginPublishing(
   context: Context,
-  {
-    db,
-    sink,
-    archive,
-    lock,
-  }: { db: Database; sink: Sink; archive: ArchiveIdentity; lock: () => ObjectLock | null },
+  { db, sink, archive }: { db: Database; sink: Sink; archive: ArchiveIdentity },
   interrupt: AbortSignal,
 ): Promise<void> {
   await startLog(db, context.account, archiveEntry(archive));
@@ -99,7 +92,7 @@ async function beginPublishing(
       lease: leadership.lease,
       sink,
       signer,
-      lock,
+      logLock: logLock(context),
       interrupt: AbortSignal.any([interrupt, leadership.lost]),
       log: context.log,
     });

@@ -1,7 +1,7 @@
 /** A ledger on its way from an archive: how far it is, and what makes it one that can be used. */
 import { ArchiverError } from '../errors.ts';
-import type { Database, Queryable } from './database.ts';
-import { type Lease, leaseLost } from './lease.ts';
+import type { Database } from './database.ts';
+import { type Lease, leaseLost, requireLease } from './lease.ts';
 import type { LogEdge } from './log.ts';
 import type { CommittedObject } from './objects.ts';
 import type { SealedSegment, SegmentPlan } from './staging.ts';
@@ -220,12 +220,4 @@ export async function finishRebuild(db: Database, lease: Lease, rebuilt: Rebuilt
     // Last, for renewing the lease waits for it.
     await requireLease(tx, lease);
   });
-}
-
-async function requireLease(tx: Queryable, lease: Lease): Promise<void> {
-  const held = await tx.query('select 1 from lease where account = $1 and generation = $2 for share', [
-    lease.account,
-    lease.generation,
-  ]);
-  if (held.length === 0) throw leaseLost(lease);
 }
