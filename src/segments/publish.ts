@@ -39,8 +39,8 @@ export interface PublishOptions {
   readonly log: Logger;
 }
 
-/** Entries that one checkpoint takes in at most, so that a backlog needs little memory. */
-const ENTRIES_AT_A_TIME = 64 * TILE_WIDTH;
+/** Entries that one checkpoint takes in at most, so that a backlog needs little memory; a multiple of a tile's. */
+export const ENTRIES_AT_A_TIME = 64 * TILE_WIDTH;
 const PUTS_AT_ONCE = 8;
 
 /** Begins the account's log with entry 0, unless it has one. */
