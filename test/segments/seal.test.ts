@@ -258,6 +258,22 @@ describe('sealing', () => {
     await verifyArchive(place, target, admitted);
   });
 
+  test.each([
+    ['is over', `update lease set expires_at = '-infinity'`],
+    ['was taken', 'update lease set generation = generation + 1'],
+  ])('by a holder whose lease %s while it put the log publishes no checkpoint', async (_, change) => {
+    const { target, admitted, place, ...run } = await ready();
+    const replace: Sink['replace'] = async (key, ...rest) => {
+      await run.db.query(change);
+      return run.sink.replace(key, ...rest);
+    };
+    const sealing = sealAll({ ...run, sink: { ...run.sink, replace } });
+    await expect(sealing).rejects.toMatchObject({ code: 'lease-lost' });
+    expect(await run.sink.current('log/checkpoint')).toBeNull();
+    await sealAll({ ...run, lease: await leaseOf(run.db) });
+    await verifyArchive(place, target, admitted);
+  });
+
   test('puts a planned segment under the lock of its plan, whatever the configuration says now', async () => {
     const { target, admitted, place, ...run } = await ready();
     target.failNextPut('lost', 'segments/');
