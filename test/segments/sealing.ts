@@ -66,9 +66,14 @@ async function openDirectory(): Promise<FaultySink> {
   let fault: { readonly effect: Effect; readonly prefix: string } | undefined;
   const failing = async <T>(key: string, write: () => Promise<T>): Promise<T> => {
     const effect = fault !== undefined && key.startsWith(fault.prefix) ? fault.effect : undefined;
+    const due = effect === undefined ? undefined : fault;
     if (effect !== undefined) fault = undefined;
     if (effect === 'lost') throw new Error('EIO');
-    const result = await write();
+    const result = await write().catch((error: unknown) => {
+      // What was refused was not applied: the fault is still to come.
+      fault ??= due;
+      throw error;
+    });
     if (effect === 'applied') throw new Error('EIO');
     return result;
   };
