@@ -2,7 +2,6 @@ import { Command } from 'commander';
 import { ArchiverError } from '../errors.ts';
 import type { Database } from '../ledger/database.ts';
 import { createMetrics, createRegistry } from '../metrics/metrics.ts';
-import { utcDay } from '../record.ts';
 import { agreeWithPublished, publish } from '../segments/publish.ts';
 import { checkIdentity, checkSigner } from './archive.ts';
 import {
@@ -11,7 +10,7 @@ import {
   type CommonFlags,
   type Context,
   leadOnce,
-  lockFor,
+  logLock,
   openContext,
   openSink,
   openZoom,
@@ -129,7 +128,7 @@ export async function collectOnce(
         lease: leadership.lease,
         sink,
         signer,
-        lock: () => lockFor(context.config, context.now)('', utcDay(context.now())),
+        logLock: logLock(context),
         interrupt: AbortSignal.any([io.interrupt, leadership.lost]),
         log: context.log,
       });

@@ -10,9 +10,11 @@ import type { LockFor, SealLimits } from '../ledger/staging.ts';
 import { createLog, type Logger } from '../log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { parseSignerKey, type SignerKey } from '../proof/key.ts';
+import { utcDay } from '../record.ts';
 import { type Leadership, takeLeadership } from '../scheduler/leadership.ts';
+import { livingLock } from '../segments/living-lock.ts';
 import { createDirectorySink } from '../sinks/directory.ts';
-import type { Sink } from '../sinks/sink.ts';
+import type { ObjectLock, Sink } from '../sinks/sink.ts';
 import { ZoomClient } from '../zoom/client.ts';
 import { ShapeWatch } from '../zoom/shape-watch.ts';
 
@@ -162,18 +164,20 @@ export function periodEnd(from: number, period: string): number {
   return date.getTime();
 }
 
-/** S3 refuses a retain-until date in the past; what is due already is kept a day longer, for disposition to see. */
-const LEAST_LOCK_MS = 86_400_000;
-
-/** Lock of a segment: the retention period counted from the end of the records' day. */
-export function lockFor({ retention }: Config, now: () => number): LockFor {
+/** Lock of a segment: the retention period counted from the end of the records' day. It may be over already. */
+export function lockFor({ retention }: Config): LockFor {
   const { mode, keep } = retention;
   if (mode === 'none') return () => null;
   return (_className, day) => {
     const dayEnd = Date.parse(`${day}T00:00:00Z`) + 86_400_000;
-    const until = Math.max(periodEnd(dayEnd, keep), now() + LEAST_LOCK_MS);
-    return { mode, retainUntil: new Date(Math.ceil(until / 1000) * 1000) };
+    return { mode, retainUntil: new Date(Math.ceil(periodEnd(dayEnd, keep) / 1000) * 1000) };
   };
+}
+
+/** Lock of what of the log never changes, and of `archive.json`: as of a record of today. */
+export function logLock({ config, now }: Context): () => ObjectLock | null {
+  const lock = lockFor(config);
+  return () => livingLock(lock('', utcDay(now())), now());
 }
 
 /**

@@ -5,11 +5,18 @@ import { ArchiverError } from '../errors.ts';
 import type { Database } from '../ledger/database.ts';
 import { readLogHead } from '../ledger/log.ts';
 import { migrate } from '../ledger/migrate.ts';
-import { utcDay } from '../record.ts';
-import { CHECKPOINT_KEY } from '../segments/layout.ts';
-import { publish, startLog } from '../segments/publish.ts';
+import {
+  bundleKey,
+  CHECKPOINT_KEY,
+  objectsPrefix,
+  segmentsPrefix,
+  tileKey,
+  tilesPrefix,
+  witnessPrefix,
+} from '../segments/layout.ts';
+import { agreeWithPublished, publish, startLog } from '../segments/publish.ts';
 import type { Finding } from '../sinks/probe.ts';
-import type { ObjectLock, Sink } from '../sinks/sink.ts';
+import type { Sink } from '../sinks/sink.ts';
 import {
   type ArchiveIdentity,
   archiveEntry,
@@ -24,7 +31,7 @@ import {
   type Context,
   EMBEDDED_LEDGER_NOTE,
   leadOnce,
-  lockFor,
+  logLock,
   openContext,
   openLedger,
   openSink,
@@ -55,20 +62,12 @@ export function initCommand(io: CommandIo): Command {
         try {
           const migrations = await migrate(db);
           const existing = await readIdentity(sink);
-          const lock = (): ObjectLock | null => lockFor(config, now)('', utcDay(now()));
-          const archive =
-            existing === undefined
-              ? await writeIdentity(sink, account, signer, lock(), now())
-              : await checkIdentity(sink, account);
-          checkSigner(archive, signer);
-          // Where a checkpoint is published, the log has begun: a ledger that does not know it must not begin another.
-          const published = await sink.current(CHECKPOINT_KEY);
-          if (published === null) await beginPublishing(context, { db, sink, archive, lock }, io.interrupt);
-          else if ((await readLogHead(db, account)) === undefined) {
-            throw new ArchiverError('log-diverged', 'the ledger has no log', {
-              detail: `account ${account}`,
-            });
-          }
+          if (existing !== undefined) checkSigner(await checkIdentity(sink, account), signer);
+          if ((await readLogHead(db, account)) === undefined) await requireNoLog(sink);
+          const archive = existing ?? (await writeIdentity(sink, account, signer, logLock(context)(), now()));
+          if ((await sink.current(CHECKPOINT_KEY)) === null)
+            await beginPublishing(context, { db, sink, archive }, io.interrupt);
+          else await agreeWithPublished({ db, account, sink, signer });
           tell(io, flags, { created: existing === undefined, archive, migrations, locks }, config);
         } finally {
           await db.close();
@@ -79,15 +78,35 @@ export function initCommand(io: CommandIo): Command {
     });
 }
 
+/** What the first publishing puts before the first checkpoint. */
+const BEGINNING: readonly string[] = [
+  bundleKey({ number: 0, width: 1 }),
+  tileKey({ level: 0, number: 0, width: 1 }),
+];
+
+/**
+ * A ledger without a log must not begin one where a log has begun: it would be another one, of the same name. Also not
+ * where the checkpoint is gone. Fails with `log-diverged`, naming what is there.
+ */
+async function requireNoLog(sink: Sink): Promise<void> {
+  const begun = (detail: string): ArchiverError =>
+    new ArchiverError('log-diverged', 'the ledger has no log, but the archive has one', { detail });
+  if ((await sink.current(CHECKPOINT_KEY)) !== null) throw begun(CHECKPOINT_KEY);
+  for (const prefix of [tilesPrefix(), witnessPrefix(), segmentsPrefix(), objectsPrefix()]) {
+    for await (const { key } of sink.list(prefix)) {
+      // A crash in the middle of the first publishing.
+      if (BEGINNING.includes(key)) continue;
+      throw begun(
+        `${key} is there, ${CHECKPOINT_KEY} is not: restore it, then make the ledger from the archive`,
+      );
+    }
+  }
+}
+
 /** Writes entry 0 and publishes the first checkpoint. */
 async function beginPublishing(
   context: Context,
-  {
-    db,
-    sink,
-    archive,
-    lock,
-  }: { db: Database; sink: Sink; archive: ArchiveIdentity; lock: () => ObjectLock | null },
+  { db, sink, archive }: { db: Database; sink: Sink; archive: ArchiveIdentity },
   interrupt: AbortSignal,
 ): Promise<void> {
   await startLog(db, context.account, archiveEntry(archive));
@@ -99,7 +118,7 @@ async function beginPublishing(
       lease: leadership.lease,
       sink,
       signer,
-      lock,
+      logLock: logLock(context),
       interrupt: AbortSignal.any([interrupt, leadership.lost]),
       log: context.log,
     });

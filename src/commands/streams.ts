@@ -48,7 +48,7 @@ function linkCollectors(
   const { patience: patienceMs } = collection;
   const { db, lease, now, interrupt } = tools;
   const spool = new Spool(seal.spool, scopeTag(lease.account, ''));
-  const lock = lockFor(config, now);
+  const lock = lockFor(config);
   const store: StoreFile = (file) =>
     storeFile({ db, lease, sink, lockFor: lock, now, interrupt }, { ...file, className: retention.class });
   const links: LinkCollector[] = [];

@@ -15,7 +15,7 @@ import type { SegmentBuilder } from '../segments/build.ts';
 import { type SealSummary, seal } from '../segments/seal.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { ZoomClient } from '../zoom/client.ts';
-import { type Context, collectionPolicy, lockFor, sealLimits, signerOf } from './context.ts';
+import { type Context, collectionPolicy, lockFor, logLock, sealLimits, signerOf } from './context.ts';
 import type { Progress } from './progress.ts';
 import { rememberUnknownShapes } from './shapes.ts';
 import { otherCollectors } from './streams.ts';
@@ -149,7 +149,8 @@ export async function runSeal(
     sink,
     builder,
     limits: sealLimits(context.config, all),
-    lockFor: lockFor(context.config, context.now),
+    lockFor: lockFor(context.config),
+    logLock: logLock(context),
     signer: signerOf(context),
     now: context.now,
     drain: stop.drain,

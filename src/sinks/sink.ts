@@ -54,6 +54,8 @@ export interface CurrentBytes {
   readonly bytes: Buffer;
   /** Names this state of the key to {@link Sink.replace}; means nothing elsewhere. */
   readonly tag: string;
+  /** `null` when the sink keeps no lock on what stands there. */
+  readonly lock: ObjectLock | null;
 }
 
 /** The half of a sink that auditors need: it cannot change anything. */
@@ -82,7 +84,9 @@ export interface SinkReader {
  * 5. `replace` is for the few keys that change. It writes only where the state named by `expected` stands (`null`:
  *    nothing), else it fails with `sink-conflict`; bytes that stand there already are a success. Where the store cannot
  *    compare, two writers at the same moment may both be told that they succeeded, but the later one finds out by
- *    reading back. When it resolves, the bytes are durable.
+ *    reading back. When it resolves, the bytes are durable. It does not look at locks.
+ * 6. `lock` ends the changes of such a key: what stands there must be the given bytes, else it fails with
+ *    `sink-conflict`. When it resolves, that state carries a lock at least as strict as asked for; it is never lowered.
  */
 export interface Sink extends SinkReader {
   /**
@@ -102,5 +106,6 @@ export interface Sink extends SinkReader {
     expected: string | null,
     contentType: string,
   ): Promise<CurrentBytes>;
+  lock(key: string, bytes: Uint8Array, lock: ObjectLock): Promise<void>;
   close(): Promise<void>;
 }

@@ -45,6 +45,7 @@ function dyingSink(sink: Sink, death: Death): Sink {
     current: (key) => sink.current(key),
     list: (prefix) => sink.list(prefix),
     replace: (...args) => sink.replace(...args),
+    lock: (...args) => sink.lock(...args),
     close: () => sink.close(),
     put: (request, signal) => {
       const put = () => sink.put(request, signal);

@@ -6,7 +6,7 @@ import {
   buildInfo,
   type Context,
   leadOnce,
-  lockFor,
+  logLock,
   openLedger,
   openSink,
   openZoom,
@@ -107,14 +107,7 @@ export async function openArchiver(
   await sink.check(config.retention.mode);
   if ((await readIdentity(sink)) === undefined) {
     const signer = signerOf(context);
-    const today = new Date(context.now()).toISOString().slice(0, 10);
-    const archive = await writeIdentity(
-      sink,
-      context.account,
-      signer,
-      lockFor(config, context.now)('', today),
-      context.now(),
-    );
+    const archive = await writeIdentity(sink, context.account, signer, logLock(context)(), context.now());
     await startLog(db, context.account, archiveEntry(archive));
   }
   const builder = await SegmentBuilder.create(config.seal);

@@ -35,6 +35,8 @@ export interface S3FakeOptions extends StoreRules {
 /** A failure to come: of the next request that fits. */
 export interface Fault {
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
+  /** The sub-resource, as `?retention`, '' for the object itself. Default: any. */
+  readonly action?: string;
   /** On the wire, archive prefix included. A listing fits by the prefix it asks for. */
   readonly keyPrefix?: string;
   /** So many requests that fit pass first; default 0. */
@@ -93,7 +95,7 @@ export async function startS3Fake(options: S3FakeOptions = {}): Promise<S3Fake> 
     const subject = target.key === '' ? (target.query.get('prefix') ?? '') : target.key;
     requests.push(`${request.method} ${target.key}${actionOf(target)}`);
     const body = await receiveBody(request);
-    const fault = dueFault(request.method, subject);
+    const fault = dueFault(request.method, subject, actionOf(target));
     let answer: Answer = { status: 500, error: 'InternalError' };
     if (fault?.effect !== 'lost') {
       try {
@@ -111,9 +113,12 @@ export async function startS3Fake(options: S3FakeOptions = {}): Promise<S3Fake> 
       send(response, request, fault === undefined ? answer : { status: Number(fault.how), error: 'Fault' });
   }
 
-  function dueFault(method: string | undefined, subject: string): Fault | undefined {
+  function dueFault(method: string | undefined, subject: string, action: string): Fault | undefined {
     const at = faults.findIndex(
-      ({ fault }) => fault.method === method && subject.startsWith(fault.keyPrefix ?? ''),
+      ({ fault }) =>
+        fault.method === method &&
+        (fault.action ?? action) === action &&
+        subject.startsWith(fault.keyPrefix ?? ''),
     );
     const next = faults[at];
     if (next === undefined) return undefined;
