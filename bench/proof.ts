@@ -168,7 +168,7 @@ async function publishing(): Promise<string> {
           entry(length + round).toString(),
         ]);
         const started = performance.now();
-        await publish({ db, lease, sink, signer, lock: () => null, interrupt: signal, log: silentLog() });
+        await publish({ db, lease, sink, signer, logLock: () => null, interrupt: signal, log: silentLog() });
         times.push(performance.now() - started);
       }
       rows.push([whole(length), `${median(times).toFixed(1)} ms`]);

@@ -12,7 +12,6 @@ import type { Metrics } from '../metrics/metrics.ts';
 import { parseSignerKey, type SignerKey } from '../proof/key.ts';
 import { type Leadership, takeLeadership } from '../scheduler/leadership.ts';
 import { createDirectorySink } from '../sinks/directory.ts';
-import { createS3Sink } from '../sinks/s3.ts';
 import type { Sink } from '../sinks/sink.ts';
 import { ZoomClient } from '../zoom/client.ts';
 import { ShapeWatch } from '../zoom/shape-watch.ts';
@@ -72,12 +71,14 @@ export async function withLedger<T>(context: Context, work: (db: Database) => Pr
   }
 }
 
-export function openSink({ config, log }: Context): Sink {
+/** The SDK of S3 is a quarter of what starting takes, so it is read only where there is a bucket. */
+export async function openSink({ config, log }: Context): Promise<Sink> {
   const { sink } = config;
   switch (sink.kind) {
     case 'directory':
       return createDirectorySink({ root: sink.path });
     case 's3': {
+      const { createS3Sink } = await import('../sinks/s3.ts');
       const { kind: _kind, endpoint, credentials, ...rest } = sink;
       return createS3Sink({
         ...rest,

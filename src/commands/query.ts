@@ -24,7 +24,7 @@ Examples:
     .action(async (sql: string, _flags: unknown, command: Command) => {
       const flags = command.optsWithGlobals<CommonFlags>();
       const context = openContext(flags, 'warn');
-      const sink = openSink(context);
+      const sink = await openSink(context);
       let files: SegmentFiles | undefined;
       try {
         await checkIdentity(sink, context.account);

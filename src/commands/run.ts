@@ -80,7 +80,7 @@ export function runCommand(io: CommandIo): Command {
         jobs: Object.keys(config.schedule),
       });
       await withLedger(context, async (db) => {
-        const sink = openSink(context);
+        const sink = await openSink(context);
         const client = openZoom(context, metrics);
         const builder = await SegmentBuilder.create({ spool: config.seal.spool });
         let leadership: Leadership | undefined;

@@ -29,7 +29,7 @@ export function sealCommand(io: CommandIo): Command {
       const { config } = context;
       io.drainWithin(config.drain);
       await withLedger(context, async (db) => {
-        const sink = openSink(context);
+        const sink = await openSink(context);
         const builder = await SegmentBuilder.create({ spool: config.seal.spool });
         const progress = createProgress(io, 'sealing');
         try {

@@ -2,11 +2,12 @@ import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { ArchiverError } from '../errors.ts';
-import { parseWitnessKey, type WitnessKey } from '../proof/key.ts';
+import type { WitnessKey } from '../proof/key.ts';
 import type { Finding } from '../proof/verify/finding.ts';
 import { type VerifyReport, verify } from '../proof/verify/verify.ts';
 import type { CommandIo } from './context.ts';
 import { createProgress } from './progress.ts';
+import { witnessKeys } from './public-keys.ts';
 import { openReading, type ReadingFlags, withReadingOptions } from './reading.ts';
 import { renderTable } from './table.ts';
 
@@ -34,7 +35,7 @@ export function verifyCommand(io: CommandIo): Command {
       'read only so many objects, chosen at random; of the rest presence, size and lock',
       count,
     )
-    .option('--require-witness <key>', 'a witness that must have cosigned; may be repeated', witness)
+    .option('--require-witness <key>', 'a witness that must have cosigned; may be repeated', witnessKeys)
     .option('--json', 'print the report as JSON');
   return withReadingOptions(command)
     .addHelpText(
@@ -119,7 +120,7 @@ function print(io: CommandIo, report: VerifyReport, json: boolean): void {
       ),
     );
   }
-  const { entries, objects, read, records, bytes, lost, testimonies, coverage } = totals;
+  const { entries, objects, read, records, bytes, lost, abandoned, testimonies, coverage } = totals;
   const number = (value: number): string => value.toLocaleString('en-US');
   io.out(
     `${number(entries)} entries, ${number(objects)} objects, ${number(read)} of them read (${number(records)} records, ${(bytes / 1e6).toFixed(1)} MB)`,
@@ -129,6 +130,8 @@ function print(io: CommandIo, report: VerifyReport, json: boolean): void {
   }
   if (!coverage) io.out('The coverage was not looked at: that takes all of its records.');
   if (lost > 0) io.out(`${number(lost)} windows are on record as out of reach at Zoom`);
+  if (abandoned > 0)
+    io.out(`${number(abandoned)} objects were put by a ledger that was lost, and never logged`);
   if (checkpoint !== undefined) io.out(`checkpoint:\n${text.trimEnd()}`);
   io.out(findings.length === 0 ? 'Everything holds.' : `${number(findings.length)} findings.`);
 }
@@ -138,8 +141,4 @@ function count(text: string): number {
   if (!Number.isSafeInteger(value) || value < 1)
     throw new InvalidArgumentError('must be a whole number above 0');
   return value;
-}
-
-function witness(text: string, earlier: readonly WitnessKey[] = []): readonly WitnessKey[] {
-  return [...earlier, parseWitnessKey(text)];
 }

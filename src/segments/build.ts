@@ -106,6 +106,32 @@ export class SegmentBuilder {
     }
   }
 
+  /**
+   * Whether a file holds what a built segment does, column by column, row by row in order, and its metadata, however it
+   * is encoded. Fails with `spool-full`.
+   */
+  async holdsSame(built: BuiltSegment, path: string): Promise<boolean> {
+    const connection = await this.#instance.connect();
+    const rows = (of: string): string =>
+      `select * from read_parquet(${literal(of)}, file_row_number = true, hive_partitioning = false)`;
+    const metadata = (of: string): string => `select key, value from parquet_kv_metadata(${literal(of)})`;
+    try {
+      const reader = await connection.runAndReadAll(
+        `select (select count(*) from (${rows(built.path)} except ${rows(path)}))
+           + (select count(*) from (${rows(path)} except ${rows(built.path)}))
+           + (select count(*) from (${metadata(built.path)} except ${metadata(path)}))`,
+      );
+      return Number(reader.getRows()[0]?.[0]) === 0;
+    } catch (error) {
+      const meaning = spoolError(error);
+      if (meaning !== error) throw meaning;
+      // Not Parquet, or of other columns.
+      return false;
+    } finally {
+      connection.closeSync();
+    }
+  }
+
   close(): void {
     this.#instance.closeSync();
   }

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { link, lstat, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { chmod, link, lstat, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { ArchiverError } from '../errors.ts';
@@ -134,7 +134,7 @@ class DirectorySink implements Sink {
     }
   }
 
-  async #secure(request: PutRequest): Promise<StoredObject> {
+  async #secure(request: Pick<PutRequest, 'key' | 'size' | 'sha256' | 'lock'>): Promise<StoredObject> {
     const noted = await readNotes(this.#notes(request.key));
     const { key, sha256, lock } = request;
     // A destruction that a crash cut short leaves the notes of other bytes.
@@ -232,8 +232,13 @@ class DirectorySink implements Sink {
     return this.#translating(key, async () => {
       const bytes = await ifPresent(readFile(this.#path(key)));
       if (bytes === null) await stat(this.#root);
-      return bytes === null ? null : { bytes, tag: createHash('sha256').update(bytes).digest('hex') };
+      return bytes === null ? null : this.#currentBytes(key, bytes);
     });
+  }
+
+  async #currentBytes(key: string, bytes: Buffer): Promise<CurrentBytes> {
+    const tag = createHash('sha256').update(bytes).digest('hex');
+    return { bytes, tag, lock: (await readNotes(this.#notes(key)))?.lock ?? null };
   }
 
   /** A folder cannot compare and swap in one step: the lease keeps other writers away. */
@@ -257,7 +262,16 @@ class DirectorySink implements Sink {
         await ifPresent(unlink(incoming));
       }
       await syncFolders(dirname(this.#path(key)), this.#root);
-      return { bytes: Buffer.from(bytes), tag: createHash('sha256').update(bytes).digest('hex') };
+      return this.#currentBytes(key, Buffer.from(bytes));
+    });
+  }
+
+  async lock(key: string, bytes: Uint8Array, lock: ObjectLock): Promise<void> {
+    const standing = await this.current(key);
+    if (!standing?.bytes.equals(bytes)) throw conflict(this.#path(key));
+    await this.#translating(key, async () => {
+      await chmod(this.#path(key), 0o444);
+      await this.#secure({ key, size: bytes.length, sha256: standing.tag, lock });
     });
   }
 

@@ -19,7 +19,7 @@ import { createClient, type S3Store } from './s3-client.ts';
 import { destroyVersions } from './s3-destroy.ts';
 import { isRefusedLock, statusOf } from './s3-error.ts';
 import { setHold } from './s3-hold.ts';
-import { lockFields, retentionOf } from './s3-lock.ts';
+import { lockFields, lockOf, retentionOf } from './s3-lock.ts';
 import { probeBucket } from './s3-probe.ts';
 import { ATTEMPTS, type Pause, pauseFor, type Retrying, retryingOf } from './s3-retry.ts';
 import { type Folder, oldestVersions, UNVERSIONED, type Version } from './s3-versions.ts';
@@ -50,7 +50,8 @@ export interface S3SinkOptions extends S3Store {
 /**
  * A sink in an S3 bucket. Only the oldest version of a key counts: in a versioned bucket a second put hides the
  * first but cannot replace it, and not every store honours `If-None-Match` there. For the same reason nothing
- * is believed that was not read back: not the lock headers, not the checksum. Objects go up in one PUT (5 GB
+ * is believed that was not read back: not the lock headers, not the checksum. Of the keys that are replaced the
+ * newest version counts. Objects go up in one PUT (5 GB
  * at most), because some stores drop the lock of a multipart upload.
  *
  * Rights: s3:ListBucketVersions, GetObject, GetObjectVersion, PutObject, GetObjectRetention,
@@ -185,8 +186,8 @@ class S3Sink implements Sink {
   /** Reads the version back and raises its lock where it is weaker than asked; never lowers one. */
   async #secure(
     version: string,
-    request: PutRequest,
-    signal: AbortSignal | undefined,
+    request: Pick<PutRequest, 'key' | 'size' | 'lock'>,
+    signal?: AbortSignal,
   ): Promise<StoredObject> {
     const object = await this.#secured(version, request.key, signal);
     if (object.size !== request.size) throw this.#conflict(object);
@@ -282,12 +283,14 @@ class S3Sink implements Sink {
     return this.#retrying(key, () => this.#currentOf(key));
   }
 
-  async #currentOf(key: string): Promise<CurrentBytes | null> {
+  async #currentOf(key: string): Promise<(CurrentBytes & Pick<Version, 'version'>) | null> {
     try {
       const command = new GetObjectCommand({ Bucket: this.#bucket, Key: this.#prefix + key });
-      const { Body, ETag } = await this.#client.send(command);
-      if (Body === undefined) throw missing(this.#subject(key));
-      return { bytes: Buffer.from(await Body.transformToByteArray()), tag: ETag ?? '' };
+      const answer = await this.#client.send(command);
+      if (answer.Body === undefined) throw missing(this.#subject(key));
+      const bytes = Buffer.from(await answer.Body.transformToByteArray());
+      const { ETag: tag = '', VersionId: version = UNVERSIONED } = answer;
+      return { bytes, tag, lock: lockOf(answer), version };
     } catch (error) {
       // A bucket that is not there is no key without bytes.
       if (error instanceof Error && error.name === 'NoSuchKey') return null;
@@ -321,6 +324,15 @@ class S3Sink implements Sink {
       const now = await this.#currentOf(key);
       if (now?.bytes.equals(bytes)) return now;
       throw this.#conflict({ key, version: 'latest' });
+    });
+  }
+
+  async lock(key: string, bytes: Uint8Array, lock: ObjectLock): Promise<void> {
+    checkedKey(key);
+    await this.#retrying(key, async () => {
+      const standing = await this.#currentOf(key);
+      if (!standing?.bytes.equals(bytes)) throw this.#conflict({ key, version: 'latest' });
+      await this.#secure(standing.version, { key, size: bytes.length, lock });
     });
   }
 

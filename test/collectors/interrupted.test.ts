@@ -49,6 +49,7 @@ function dyingSink(sink: Sink, death: Death): Sink {
     placeHold: (...args) => sink.placeHold(...args),
     liftHold: (...args) => sink.liftHold(...args),
     destroy: (...args) => sink.destroy(...args),
+    lock: (...args) => sink.lock(...args),
     close: () => sink.close(),
     put: (request, signal) => {
       const put = () => sink.put(request, signal);

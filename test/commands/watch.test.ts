@@ -20,7 +20,7 @@ test('is clean of what was sealed, goes on from there, and counts what somebody 
   });
   const { context, root } = archiver;
   const db = await openLedger(context);
-  const sink = openSink(context);
+  const sink = await openSink(context);
   onTestFinished(async () => {
     await sink.close();
     await db.close();

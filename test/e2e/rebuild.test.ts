@@ -6,19 +6,25 @@ import type { Emulator, EmulatorOptions } from '../../emulator/server.ts';
 import { revisionCandidate } from '../../src/collectors/revisions.ts';
 import { leadOnce, openSink, signerOf } from '../../src/commands/context.ts';
 import { type RebuildSummary, runRebuild } from '../../src/commands/rebuild.ts';
+import type { KnownHeads } from '../../src/commands/rebuild-head.ts';
 import { admit, dropOldKeys } from '../../src/ledger/admit.ts';
 import { placesOf } from '../../src/ledger/contents.ts';
 import type { Database } from '../../src/ledger/database.ts';
 import { dropOldLinks } from '../../src/ledger/links.ts';
 import { dropOldUnits, startUnit } from '../../src/ledger/units.ts';
+import { entryBytes } from '../../src/proof/entry.ts';
+import { parseNoteKey } from '../../src/proof/key.ts';
+import { type VerifyReport, verify } from '../../src/proof/verify/verify.ts';
+import { fetchedFiles } from '../../src/query/segment-files.ts';
 import { instant, scopeTag } from '../../src/record.ts';
 import { indexSegments } from '../../src/segments/index-contents.ts';
 import { agreeWithPublished } from '../../src/segments/publish.ts';
 import { SegmentReader } from '../../src/segments/read.ts';
-import type { SinkReader } from '../../src/sinks/sink.ts';
+import type { Sink, SinkReader } from '../../src/sinks/sink.ts';
+import { boundSink } from '../segments/sealing.ts';
 import { readArchive } from '../support/archive.ts';
 import { type Archiver, openArchiver, type Sections } from '../support/archiver.ts';
-import { readLog } from '../support/log.ts';
+import { PUBLIC_KEY, readLog } from '../support/log.ts';
 import { createSchema } from '../support/postgres.ts';
 import { startS3Fake } from '../support/s3-fake.ts';
 import { readStream } from '../support/stream-rows.ts';
@@ -41,6 +47,7 @@ async function open(
   folder: string,
   ledger: object,
   parts: Sections = {},
+  sink: (sink: Sink) => Sink = (own) => own,
 ): Promise<Ledgered> {
   let opened: Database | undefined;
   const archiver = await openArchiver(
@@ -52,6 +59,7 @@ async function open(
         opened = db;
         return db;
       },
+      sink,
     },
   );
   onTestFinished(() => archiver.close());
@@ -62,11 +70,13 @@ async function open(
 async function rebuild(
   { archiver: { context }, db }: Ledgered,
   through: (sink: SinkReader) => SinkReader = (sink) => sink,
+  known: KnownHeads = {},
 ): Promise<RebuildSummary> {
-  const sink = openSink(context);
+  const sink = await openSink(context);
   const { lease, release } = await leadOnce(context, db, new AbortController().signal);
   try {
-    return await runRebuild({ context, db, lease, sink: through(sink), stop: new AbortController().signal });
+    const stop = new AbortController().signal;
+    return await runRebuild({ context, db, lease, sink: through(sink), stop, known });
   } finally {
     await release();
     await sink.close();
@@ -75,7 +85,7 @@ async function rebuild(
 
 /** @returns how many segments were not indexed yet */
 async function index({ archiver: { context }, db }: Ledgered): Promise<number> {
-  const sink = openSink(context);
+  const sink = await openSink(context);
   const reader = await SegmentReader.create(await workFolder());
   const { signal } = new AbortController();
   const { lease, release } = await leadOnce(context, db, signal);
@@ -123,7 +133,9 @@ async function contents(db: Database): Promise<Readonly<Record<string, readonly 
     objects: `select sha256, state, size, class, key, version, lock_mode, retain_until from objects`,
     segments: `select key, version, sha256, size, root, records, stream, class, day::text, state, lock_mode, retain_until from segments`,
     log_heads: `select size, encode(frontier, 'hex') from log_heads`,
-    log_entries: `select entry_index, entry from log_entries`,
+    // A rebuilt one keeps more of them, until what they fill is known to be locked.
+    log_entries: `select entry_index, entry from log_entries where entry_index is null
+      or entry_index >= (select size / 256 * 256 from log_heads)`,
     units: `select stream, scope, mode, window_from, window_to, attempt, outcome, pages, rows, admitted, started_at from units`,
     // That a channel has no policy of its own is no record; the next look at it tells.
     retention: `select scope, period from source_retention where period <> ''`,
@@ -205,7 +217,7 @@ describe('a ledger made again from the archive', () => {
     expect(archive.messages.length).toBeGreaterThan(sealed.messages.length);
     reckon(emulator, archive, start, last);
     expect(await compareContent(emulator, made.archiver.root)).toEqual([]);
-    const { entries } = await readLog(openSink(made.archiver.context));
+    const { entries } = await readLog(await openSink(made.archiver.context));
     expect(entries.filter(({ type }) => type === 'segment')).toHaveLength(archive.segments);
   });
 
@@ -229,7 +241,7 @@ describe('a ledger made again from the archive', () => {
     await expect(rebuild(made, failing)).rejects.toThrow('EIO');
     expect(await made.db.query('select 1 from segments limit 1')).toHaveLength(1);
     const { context } = made.archiver;
-    const sink = openSink(context);
+    const sink = await openSink(context);
     const ledger = { db: made.db, account: context.account, sink, signer: signerOf(context) };
     await expect(agreeWithPublished(ledger)).rejects.toMatchObject({ code: 'log-diverged' });
 
@@ -245,7 +257,7 @@ describe('a ledger made again from the archive', () => {
     const { emulator, folder, old } = await populated();
     await old.archiver.collect();
     await old.archiver.seal(true);
-    const { entries } = await readLog(openSink(old.archiver.context));
+    const { entries } = await readLog(await openSink(old.archiver.context));
     const [{ key = '' } = {}] = entries.filter(({ stream }) => stream === 'messages').slice(20);
     const path = join(old.archiver.root, key);
     const bytes = await readFile(path);
@@ -299,12 +311,87 @@ describe('a ledger made again from the archive', () => {
     expect([...(await made.archiver.collect()).admitted]).toEqual([]);
   });
 
+  test.each(['checkpoint', 'lock'] as const)(
+    'after a crash before the %s of entries that fill tiles',
+    async (write) => {
+      const emulator = await emulate({
+        now: NOON,
+        frozen: true,
+        source: { ...SOURCE, sessions: 3, messages: 90 },
+      });
+      const folder = await workFolder();
+      const parts = { retention: { mode: 'governance', keep: '7y' } };
+      let dying = false;
+      let dead = false;
+      const old = await open(emulator, folder, { url: (await createSchema()).url }, parts, (sink) => ({
+        ...boundSink(sink),
+        async put(request, signal) {
+          if (dying && !dead && request.key.startsWith('segments/')) {
+            dead = true;
+            await fillTiles(old.db);
+          }
+          return sink.put(request, signal);
+        },
+        async replace(key, ...rest) {
+          if (dead && write === 'checkpoint' && key === 'log/checkpoint') throw new Error('killed');
+          return sink.replace(key, ...rest);
+        },
+        async lock(...args) {
+          if (dead && write === 'lock') throw new Error('killed');
+          return sink.lock(...args);
+        },
+      }));
+      const start = beginning(emulator);
+      await old.archiver.collect();
+      await old.archiver.seal(true);
+      const saved =
+        (await (await openSink(old.archiver.context)).current('log/checkpoint'))?.bytes.toString() ?? '';
+      emulator.act(60);
+      emulator.moveClock(3 * DAY);
+      await old.archiver.collect();
+      dying = true;
+      await expect(old.archiver.seal(true)).rejects.toThrow('killed');
+
+      const made = await open(emulator, folder, { url: (await createSchema()).url }, parts);
+      const { abandoned } = await rebuild(made);
+      expect(abandoned > 0).toBe(write === 'checkpoint');
+      emulator.moveClock(20 * MINUTE);
+      const last = emulator.now();
+      expect(await made.archiver.collect()).toMatchObject({ complete: true, failed: 0, drift: 0 });
+      await fillTiles(made.db);
+      await made.archiver.seal(true);
+      const sink = await openSink(made.archiver.context);
+      const report = await verifyAll(sink, saved);
+      const left = await leftBehind(sink);
+      expect(report).toMatchObject({ findings: [], abandoned: left.length });
+      expect(left.some((key) => key.startsWith('segments/'))).toBe(write === 'checkpoint');
+      // Full ones, and no others, stand under a lock.
+      const tiles: string[] = [];
+      for await (const { key } of sink.list('log/tile/')) {
+        tiles.push(key);
+        expect([key, (await sink.current(key))?.lock?.mode]).toEqual([
+          key,
+          key.includes('.p/') ? undefined : 'governance',
+        ]);
+      }
+      expect(tiles).toContain('log/tile/0/000');
+      for (const key of left) await rm(join(made.archiver.root, key));
+      reckon(emulator, await readArchive(made.archiver.root), start, last);
+
+      // From the head of before, a log would be made that is not this one.
+      await writeFile(join(made.archiver.root, 'log/checkpoint'), saved);
+      const forked = await open(emulator, folder, { url: (await createSchema()).url }, parts);
+      await expect(rebuild(forked)).rejects.toMatchObject({
+        code: 'log-diverged',
+        detail: expect.stringContaining('log/tile/'),
+      });
+      expect(await forked.db.query('select 1 from rebuilds')).toEqual([]);
+    },
+  );
+
   test('from S3, under Object Lock', async () => {
     const prefix = 'zoom/';
-    const s3 = await startS3Fake({
-      prefix,
-      isMutable: (key) => key === `${prefix}log/checkpoint` || key.includes('.p/'),
-    });
+    const s3 = await startS3Fake({ prefix });
     onTestFinished(() => s3.close());
     const parts = {
       sink: { s3: { bucket: s3.bucket, prefix, endpoint: s3.url, forcePathStyle: true, ...s3.credentials } },
@@ -371,6 +458,39 @@ async function checkPlaces(emulator: Emulator, { archiver, db }: Ledgered): Prom
   expect([...stored].filter((name) => !known.has(name))).toEqual([]);
   // A hold on a place covers what stands there; only the pictures of emoji stand in none that people are in.
   expect(standing.filter(({ place, sender }) => !place.startsWith('emoji:') && sender === '')).toEqual([]);
+}
+
+/** Entries enough for a full tile. */
+async function fillTiles(db: Database): Promise<void> {
+  const at = new Date(NOON).toISOString();
+  const entries = Array.from({ length: 256 }, (_, number) =>
+    entryBytes({ type: 'config', at, sha256: 'ab'.repeat(32), what: `setting ${number}` }).toString(),
+  );
+  await db.query(
+    'insert into log_entries (account, entry) select account, unnest($1::text[]) from log_heads',
+    [entries],
+  );
+}
+
+/** As an auditor does who has the key and an old head, long after all was put. */
+async function verifyAll(sink: Sink, saved: string): Promise<VerifyReport> {
+  const key = parseNoteKey(PUBLIC_KEY);
+  const { signal } = new AbortController();
+  const files = await fetchedFiles(sink, signal);
+  const now = (): number => Date.now() + DAY;
+  try {
+    expect((await verify({ sink, key, files, signal, now, since: saved })).findings).toEqual([]);
+    return await verify({ sink, key, files, signal, now });
+  } finally {
+    await files.close();
+  }
+}
+
+/** What the log calls abandoned and does not name otherwise: it is not part of the archive. */
+async function leftBehind(sink: Sink): Promise<readonly string[]> {
+  const { entries } = await readLog(sink);
+  const stored = new Set(entries.filter(({ type }) => type !== 'abandoned').map(({ key }) => key));
+  return entries.filter(({ type, key }) => type === 'abandoned' && !stored.has(key)).map(({ key }) => key);
 }
 
 /** As the daemon does once a day. */

@@ -103,7 +103,7 @@ export async function openArchiver(
   const ledger = await openLedger(context);
   await migrate(ledger);
   const db = own.db?.(ledger) ?? ledger;
-  const plainSink = openSink(context);
+  const plainSink = await openSink(context);
   const sink = own.sink?.(plainSink) ?? plainSink;
   await sink.check(lockModeOf(context));
   if ((await readIdentity(sink)) === undefined) {

@@ -57,6 +57,8 @@ export interface VerifyReport {
   readonly bytes: number;
   /** Windows on record as out of reach: no finding, the archive says so itself. */
   readonly lost: number;
+  /** Objects that a lost ledger put and never logged, as the log says: not part of the archive, and no finding. */
+  readonly abandoned: number;
   /** What the witnesses asked for said: how far, and when. */
   readonly testimonies: readonly Testimony[];
   /** Whether the coverage was looked at: all of its records had to be read. */
@@ -86,6 +88,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
     records: 0,
     bytes: 0,
     lost: 0,
+    abandoned: 0,
     testimonies,
     coverage: false,
   };
@@ -96,6 +99,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   const from = older?.size ?? 0;
 
   const named = new KeySet();
+  const abandoned = new KeySet();
   const first = createHash('sha256');
   let zero: PlacedEntry | undefined;
   const sound = await checkEntries(sink, log, from, report, (placed) => {
@@ -111,6 +115,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
         found: `entry ${index}`,
       });
     }
+    if (entry.type === 'abandoned') abandoned.add(versionOf(entry));
     if (!isStored(entry)) return;
     if (named.has(entry.key)) {
       report({ check: 'log', what: 'two entries name one object', key: entry.key, found: `entry ${index}` });
@@ -166,7 +171,8 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   // Of a part of the coverage nothing can be said; what took the rest away is a finding already.
   totals.coverage = coverageIsWhole;
   if (coverageIsWhole) totals.lost = checkCoverage(times, report);
-  if (from === 0) await checkUnlogged(options, named, checkpoint.size, report);
+  if (from === 0)
+    totals.abandoned = await checkUnlogged(options, { named, abandoned }, checkpoint.size, report);
   return { checkpoint, text: note, findings, ...totals };
 }
 
@@ -185,6 +191,10 @@ class KeySet {
   has(key: string): boolean {
     return this.#hashes.has(hashOf(key));
   }
+}
+
+function versionOf({ key, version }: { readonly key: string; readonly version: string }): string {
+  return `${key} ${version}`;
 }
 
 function hashOf(key: string): string {
@@ -355,13 +365,15 @@ const UNDERWAY_MS = 3_600_000;
 /**
  * Objects that the log does not name. One that was put a moment ago has its entry in a head to come: the log is asked once
  * more about those, and what is younger than an hour is left to the next time.
+ * @returns how many the log calls abandoned
  */
 async function checkUnlogged(
   { sink, key, now = Date.now }: VerifyOptions,
-  named: KeySet,
+  { named, abandoned }: { readonly named: KeySet; readonly abandoned: KeySet },
   size: number,
   report: Report,
-): Promise<void> {
+): Promise<number> {
+  let left = 0;
   const unlogged: ListedObject[] = [];
   for (const prefix of [segmentsPrefix(), objectsPrefix()]) {
     for await (const object of sink.list(prefix)) {
@@ -369,10 +381,12 @@ async function checkUnlogged(
         const what = 'a later version or a delete marker hides the object';
         report({ check: 'object', what, key: object.key, version: object.version });
       }
-      if (!named.has(object.key)) unlogged.push(object);
+      if (named.has(object.key)) continue;
+      if (abandoned.has(versionOf(object))) left += 1;
+      else unlogged.push(object);
     }
   }
-  if (unlogged.length === 0) return;
+  if (unlogged.length === 0) return left;
   const later = new Set<string>();
   const newer = await checkHead(sink, key, [], report);
   if (newer !== undefined && newer.checkpoint.size > size) {
@@ -387,4 +401,5 @@ async function checkUnlogged(
     if (later.has(unknown) || (age >= 0 && age < UNDERWAY_MS)) continue;
     report({ check: 'unlogged', what: 'the log does not name the object', key: unknown, version });
   }
+  return left;
 }
