@@ -332,7 +332,7 @@ describe('a ledger made again from the archive', () => {
       expect(await made.archiver.collect()).toMatchObject({ complete: true, failed: 0, drift: 0 });
       await fillTiles(made.db);
       await made.archiver.seal(true);
-      const sink = openSink(made.archiver.context);
+      const sink = await openSink(made.archiver.context);
       const report = await verifyAll(sink, saved);
       const left = await leftBehind(sink);
       expect(report).toMatchObject({ findings: [], abandoned: left.length });
