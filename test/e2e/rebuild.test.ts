@@ -317,7 +317,8 @@ describe('a ledger made again from the archive', () => {
       const start = beginning(emulator);
       await old.archiver.collect();
       await old.archiver.seal(true);
-      const saved = (await openSink(old.archiver.context).current('log/checkpoint'))?.bytes.toString() ?? '';
+      const saved =
+        (await (await openSink(old.archiver.context)).current('log/checkpoint'))?.bytes.toString() ?? '';
       emulator.act(60);
       emulator.moveClock(3 * DAY);
       await old.archiver.collect();
