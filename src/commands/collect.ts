@@ -5,8 +5,8 @@ import { createMetrics, createRegistry } from '../metrics/metrics.ts';
 import { utcDay } from '../record.ts';
 import { agreeWithPublished, publish } from '../segments/publish.ts';
 import { checkIdentity, checkSigner } from './archive.ts';
+import { buildInfo } from './build-info.ts';
 import {
-  buildInfo,
   type CommandIo,
   type CommonFlags,
   type Context,
