@@ -30,8 +30,8 @@ export interface LocalFiles {
   /** Path of the file, which is fetched first where the archive is not on local disk. Fails as `sink.read`. */
   file(key: string): Promise<string>;
   /**
-   * The file of an entry, and what its bytes are, which may be others than the entry says, but never more: fails with
-   * `proof-invalid` then, with `spool-full`, and as `sink.read`.
+   * The file of an entry, and what its bytes are, which may be others than the entry says. More than it says is not
+   * fetched: fails with `proof-invalid` then, with `spool-full`, and as `sink.read`.
    */
   stated(entry: Stated): Promise<LocalFile>;
   /** Gives the disk back that a file took. */
@@ -47,7 +47,7 @@ export function filesInPlace(folder: string): LocalFiles {
     file: async (key) => join(folder, key),
     async stated(entry) {
       const path = join(folder, entry.key);
-      return { path, found: await digestOf(atMost(fileBytes(path), entry)) };
+      return { path, found: await digestOf(fileBytes(path)) };
     },
     release: async () => undefined,
     close: async () => undefined,

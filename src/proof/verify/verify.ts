@@ -154,12 +154,17 @@ async function checkLog(archive: Archive): Promise<Partial<Checked>> {
     const coverage = await Coverage.open(duckdb);
     const checks = { ...options, report, duckdb, coverage, account, now };
     const plan = planOf(options, from, recent, size);
-    const objects = await checkObjects(archive, new ObjectChecker(checks), from, entries, plan);
+    const steps = [
+      checkObjects(archive, new ObjectChecker(checks), from, entries, plan),
+      from === 0 ? checkListing({ sink, key, named, size, now: now(), report }) : undefined,
+      from === 0 && recent === 0 ? checkHiddenLog(sink, report) : undefined,
+    ] as const;
+    // Nothing may be underway any more when this ends, also by a failure.
+    await Promise.allSettled(steps);
+    const [objects] = await Promise.all(steps);
     // Of a part of the coverage nothing can be said; what took the rest away is a finding already.
     const said = objects.coverage ? await coverage.check(now(), report) : {};
     coverage.close();
-    if (from === 0) await checkListing({ sink, key, named, size, now: now(), report });
-    if (from === 0 && recent === 0) await checkHiddenLog(sink, report);
     return { entries: entries.count, ...objects, ...said };
   } finally {
     named.close();
