@@ -1,0 +1,96 @@
+/** What verification makes of objects that the log does not name, at the edges of time and of the log. */
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { parseNoteKey } from '../../src/proof/key.ts';
+import { filesInPlace } from '../../src/proof/local-files.ts';
+import { type VerifyOptions, verify } from '../../src/proof/verify/verify.ts';
+import { createDirectorySink } from '../../src/sinks/directory.ts';
+import type { SinkReader } from '../../src/sinks/sink.ts';
+import { PUBLIC_KEY } from '../support/log.ts';
+
+const VALID = join(import.meta.dirname, '../vectors/valid');
+const UNKNOWN = `objects/sha256/2c/2c${'0'.repeat(62)}`;
+const DAY = 86_400_000;
+
+async function copy(): Promise<string> {
+  const root = await mkdtemp(join(tmpdir(), 'verify-'));
+  onTestFinished(() => rm(root, { recursive: true, force: true }));
+  await cp(join(VALID, 'archive'), root, { recursive: true });
+  return root;
+}
+
+async function found(
+  root: string,
+  now: number,
+  more: Partial<VerifyOptions> = {},
+): Promise<readonly string[]> {
+  const { findings } = await verify({
+    sink: createDirectorySink({ root }),
+    files: filesInPlace(root),
+    key: parseNoteKey(PUBLIC_KEY),
+    now: () => now,
+    signal: new AbortController().signal,
+    ...more,
+  });
+  return findings.map(({ check, key }) => `${check} ${key}`);
+}
+
+test.each([
+  ['a moment ago may be on its way into the log', 1_000, []],
+  ['an hour ago is not', 3_700_000, [`unlogged ${UNKNOWN}`]],
+  ['in the future is no younger for that', -7_200_000, [`unlogged ${UNKNOWN}`]],
+])('an object that was stored %s', async (_name, age, expected) => {
+  const root = await copy();
+  await mkdir(dirname(join(root, UNKNOWN)), { recursive: true });
+  await writeFile(join(root, UNKNOWN), 'unknown');
+  expect(await found(root, Date.now() + age)).toEqual(expected);
+});
+
+/** The archive while it grows: whoever reads the head first sees the one before. */
+async function growing(root: string): Promise<SinkReader> {
+  const sink = createDirectorySink({ root });
+  const older = await readFile(join(VALID, 'checkpoint-2'));
+  let reads = 0;
+  sink.current = async (key) => {
+    if (key !== 'log/checkpoint') return null;
+    reads += 1;
+    return { bytes: reads === 1 ? older : await readFile(join(root, key)), tag: '' };
+  };
+  return sink;
+}
+
+test('what a newer head names is asked for once more', async () => {
+  const root = await copy();
+  expect(await found(root, Date.now() + DAY, { sink: await growing(root) })).toEqual([]);
+});
+
+test('entries that the newer head does not prove excuse nothing', async () => {
+  const root = await copy();
+  const bundle = join(root, 'log/tile/entries/001.p/11');
+  const bytes = (await readFile(bundle)).toString('latin1');
+  await rm(bundle);
+  await writeFile(bundle, bytes.replace(/"class":"default"/, '"class":"forged1"'), 'latin1');
+  const findings = await found(root, Date.now() + DAY, { sink: await growing(root) });
+  const objects = [...bytes.matchAll(/"key":"(objects[^"]+)"/g)].map(([, key]) => `unlogged ${key}`);
+  expect(objects.length).toBeGreaterThan(0);
+  expect(findings).toEqual(expect.arrayContaining(objects));
+});
+
+test('a saved head and a sample of the past: all coverage, all that is new, so many of the rest', async () => {
+  const root = await copy();
+  const since = await readFile(join(VALID, 'checkpoint-1'), 'utf8');
+  const sink = createDirectorySink({ root });
+  const files = filesInPlace(root);
+  const options = { sink, files, key: parseNoteKey(PUBLIC_KEY), signal: new AbortController().signal };
+  const whole = await verify(options);
+  const some = await verify({ ...options, since, past: 1, random: () => 0 });
+  expect(some).toMatchObject({ findings: [], coverage: true, covered: whole.covered });
+  expect(some.entries).toBe(whole.entries);
+  expect(some.objects).toBeLessThan(whole.objects);
+  const recent = await verify({ ...options, since });
+  // The coverage of the heads before, and entry 1.
+  expect(some.objects - recent.objects).toBeLessThanOrEqual(3);
+  expect(recent).toMatchObject({ coverage: false, covered: [] });
+});
