@@ -41,7 +41,7 @@ export function verifyCommand(io: CommandIo): Command {
       'after',
       `
 Exit code 0: everything holds. 19: something was altered or is missing. 18: all holds, but there is time that nobody
-looked at. 6: there is no archive. 7: the store does not answer.
+looked at, or that could not be collected. 6: there is no archive. 7: the store does not answer.
 
 Examples:
   $ zoom-chat-archiver verify --config archiver.yaml --save last.checkpoint

@@ -132,6 +132,10 @@ async function withDuckDB(
     } finally {
       duckdb.closeSync();
     }
+  } catch (error) {
+    // Also what was being fetched ends then, with an error of its own.
+    if (!options.signal.aborted) throw error;
+    throw new ArchiverError('interrupted', 'verification was interrupted', { cause: error });
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
@@ -256,7 +260,7 @@ async function checkObjects(
   };
   const work = async (): Promise<void> => {
     for (;;) {
-      if (signal.aborted) throw new ArchiverError('interrupted', 'verification was interrupted');
+      signal.throwIfAborted();
       const { value } = await entries.next();
       if (value === undefined) return;
       again.update(value.bytes);
