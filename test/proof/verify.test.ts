@@ -3,12 +3,17 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { parseNoteKey } from '../../src/proof/key.ts';
+import { signCheckpoint } from '../../src/proof/checkpoint.ts';
+import { entryBytes, type LogEntry } from '../../src/proof/entry.ts';
+import { encodeBundle } from '../../src/proof/entry-bundle.ts';
+import { EMPTY_FRONTIER, frontierRoot, grow } from '../../src/proof/frontier.ts';
+import { parseNoteKey, parseSignerKey } from '../../src/proof/key.ts';
 import { filesInPlace } from '../../src/proof/local-files.ts';
+import { entryHash } from '../../src/proof/tree.ts';
 import { type VerifyOptions, verify } from '../../src/proof/verify/verify.ts';
 import { createDirectorySink } from '../../src/sinks/directory.ts';
 import type { SinkReader } from '../../src/sinks/sink.ts';
-import { PUBLIC_KEY } from '../support/log.ts';
+import { PUBLIC_KEY, SIGNING_KEY } from '../support/log.ts';
 
 const VALID = join(import.meta.dirname, '../vectors/valid');
 const UNKNOWN = `objects/sha256/2c/2c${'0'.repeat(62)}`;
@@ -93,4 +98,28 @@ test('a saved head and a sample of the past: all coverage, all that is new, so m
   // The coverage of the heads before, and entry 1.
   expect(some.objects - recent.objects).toBeLessThanOrEqual(3);
   expect(recent).toMatchObject({ coverage: false, covered: [] });
+});
+
+test('a log that names one object twice says so of the later entry', async () => {
+  const root = await copy();
+  const signer = parseSignerKey(SIGNING_KEY);
+  const at = new Date(0).toISOString();
+  const sha256 = UNKNOWN.slice(-64);
+  const object = (version: string): LogEntry => {
+    return { type: 'object', at, key: UNKNOWN, version, sha256, bytes: 1, class: 'default', lock: null };
+  };
+  const { account, created_at } = JSON.parse(await readFile(join(root, 'archive.json'), 'utf8'));
+  const identity = { format: 1, account, origin: signer.name, key: PUBLIC_KEY, created_at };
+  const config: LogEntry = { type: 'config', at, sha256, what: 'schedule' };
+  const entries = [{ type: 'archive', at, ...identity } as const, object('1'), config, object('2'), config];
+  const bytes = entries.map((entry) => entryBytes(entry));
+  const { frontier, tiles } = grow(EMPTY_FRONTIER, bytes.map(entryHash));
+  await rm(join(root, 'log'), { recursive: true });
+  await mkdir(join(root, 'log/tile/entries/000.p'), { recursive: true });
+  await mkdir(join(root, 'log/tile/0/000.p'), { recursive: true });
+  await writeFile(join(root, 'log/tile/entries/000.p/5'), encodeBundle(bytes));
+  await writeFile(join(root, 'log/tile/0/000.p/5'), tiles[0]?.bytes ?? '');
+  const head = { origin: signer.name, size: 5, root: frontierRoot(frontier), extensions: [] };
+  await writeFile(join(root, 'log/checkpoint'), signCheckpoint(head, signer));
+  expect(await found(root, Date.now())).toContain(`log ${UNKNOWN}`);
 });

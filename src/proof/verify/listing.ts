@@ -35,13 +35,10 @@ const UNDERWAY_MS = 3_600_000;
  * to come: the log is asked once more about it, and what is younger than an hour is left to the next time.
  */
 export async function checkListing({ sink, key, named, size, now, report }: Listing): Promise<void> {
+  const unnamed: ListedObject[] = [];
   for (const prefix of [segmentsPrefix(), objectsPrefix()]) {
-    for await (const object of sink.list(prefix)) {
-      if (object.hidden && !(await isSameAsCurrent(sink, object))) reportHidden(object, report);
-      named.list(object);
-    }
+    for await (const object of named.without(reportingHidden(sink, prefix, report))) unnamed.push(object);
   }
-  const unnamed = await named.unnamed();
   if (unnamed.length === 0) return;
   const later = await namedLater(sink, key, size, report);
   for (const { key: unknown, version, storedAt } of unnamed) {
@@ -49,6 +46,17 @@ export async function checkListing({ sink, key, named, size, now, report }: List
     // What claims to be of the future is no younger for that.
     if (later.has(unknown) || (age >= 0 && age < UNDERWAY_MS)) continue;
     report({ check: 'unlogged', what: 'the log does not name the object', key: unknown, version });
+  }
+}
+
+async function* reportingHidden(
+  sink: SinkReader,
+  prefix: string,
+  report: Report,
+): AsyncGenerator<ListedObject> {
+  for await (const object of sink.list(prefix)) {
+    if (object.hidden && !(await isSameAsCurrent(sink, object))) reportHidden(object, report);
+    yield object;
   }
 }
 

@@ -1,78 +1,83 @@
 /** What the log names against what the store lists. */
+import { hash } from 'node:crypto';
 import type { DuckDBAppender, DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { ListedObject } from '../../sinks/sink.ts';
-import type { Report } from './finding.ts';
+
+/** A scan of all names a batch: rarely enough not to count, and a few megabytes each. */
+const BATCH = 20_000;
 
 /**
- * Keys of the log and keys of the store, in tables of DuckDB: about 150 bytes each in its memory, and on disk beyond what
- * it may take.
+ * The keys that the log names, as 16 bytes of their SHA-256 and their place in a table of DuckDB: 24 bytes each, and on
+ * disk beyond what its memory takes.
  */
 export class Named {
   readonly #connection: DuckDBConnection;
   readonly #named: DuckDBAppender;
-  readonly #listed: DuckDBAppender;
+  readonly #asked: DuckDBAppender;
 
-  private constructor(connection: DuckDBConnection, named: DuckDBAppender, listed: DuckDBAppender) {
+  private constructor(connection: DuckDBConnection, named: DuckDBAppender, asked: DuckDBAppender) {
     this.#connection = connection;
     this.#named = named;
-    this.#listed = listed;
+    this.#asked = asked;
   }
 
   /** @param duckdb keeps them until it is closed */
   static async open(duckdb: DuckDBInstance): Promise<Named> {
     const connection = await duckdb.connect();
-    await connection.run('create table named (key varchar, place bigint)');
-    await connection.run('create table listed (key varchar, version varchar, stored_at bigint)');
-    return new Named(
-      connection,
+    await connection.run('create table named (key uhugeint, place bigint)');
+    await connection.run('create table asked (key uhugeint, place bigint)');
+    const [named, asked] = [
       await connection.createAppender('named'),
-      await connection.createAppender('listed'),
-    );
+      await connection.createAppender('asked'),
+    ];
+    return new Named(connection, named, asked);
   }
 
   /** An entry of the log names `key`. @param place of the entry, from 0 */
-  name(key: string, place: number): void {
-    this.#named.appendVarchar(key);
-    this.#named.appendBigInt(BigInt(place));
-    this.#named.endRow();
+  add(key: string, place: number): void {
+    append(this.#named, key, place);
   }
 
-  list({ key, version, storedAt }: ListedObject): void {
-    this.#listed.appendVarchar(key);
-    this.#listed.appendVarchar(version);
-    this.#listed.appendBigInt(BigInt(storedAt.getTime()));
-    this.#listed.endRow();
-  }
-
-  /** Reports keys that two entries name. */
-  async checkTwice(report: Report): Promise<void> {
+  /** Places of entries that name a key once more. */
+  async repeated(): Promise<readonly number[]> {
     this.#named.flushSync();
     const reader = await this.#connection.runAndReadAll(
-      'select key, max(place)::double from named group by key having count(*) > 1 order by key',
+      'select max(place)::double from named group by key having count(*) > 1 order by all',
     );
-    for (const [key, place] of reader.getRows()) {
-      const found = `entry ${String(place)}`;
-      report({ check: 'log', what: 'two entries name one object', key: String(key), found });
+    return reader.getRows().map(([place]) => Number(place));
+  }
+
+  /** Those of `objects` that no entry names, in their order. */
+  async *without(objects: AsyncIterable<ListedObject>): AsyncGenerator<ListedObject> {
+    let batch: ListedObject[] = [];
+    for await (const object of objects) {
+      if (batch.push(object) < BATCH) continue;
+      yield* await this.#unnamed(batch);
+      batch = [];
     }
+    yield* await this.#unnamed(batch);
   }
 
-  /** What is listed and not named. */
-  async unnamed(): Promise<readonly Omit<ListedObject, 'hidden'>[]> {
+  async #unnamed(objects: readonly ListedObject[]): Promise<readonly ListedObject[]> {
     this.#named.flushSync();
-    this.#listed.flushSync();
+    await this.#connection.run('delete from asked');
+    for (const [place, { key }] of objects.entries()) append(this.#asked, key, place);
+    this.#asked.flushSync();
     const reader = await this.#connection.runAndReadAll(
-      'select key, version, stored_at::double from listed anti join named using (key) order by key',
+      'select place::double from asked anti join named using (key) order by place',
     );
-    return reader.getRows().map(([key, version, storedAt]) => ({
-      key: String(key),
-      version: String(version),
-      storedAt: new Date(Number(storedAt)),
-    }));
+    return reader.getRows().flatMap(([place]) => objects[Number(place)] ?? []);
   }
 
   close(): void {
     this.#named.closeSync();
-    this.#listed.closeSync();
+    this.#asked.closeSync();
     this.#connection.closeSync();
   }
+}
+
+function append(to: DuckDBAppender, key: string, place: number): void {
+  to.appendUHugeInt(BigInt(`0x${hash('sha256', key).slice(0, 32)}`));
+  to.appendBigInt(BigInt(place));
+  to.endRow();
 }

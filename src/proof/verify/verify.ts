@@ -192,7 +192,7 @@ async function readLog({ options, log, report }: Archive, from: number, named: N
     if (index === 0) zero = placed;
     count += 1;
     all.update(bytes);
-    if (isStored(entry)) named.name(entry.key, index);
+    if (isStored(entry)) named.add(entry.key, index);
     if (entry.type === 'archive' && index > 0) {
       const what = 'a second entry says whose archive it is';
       report({ check: 'identity', what, key: 'log', found: `entry ${index}` });
@@ -201,7 +201,12 @@ async function readLog({ options, log, report }: Archive, from: number, named: N
   const sha256 = all.digest('hex');
   // Entries that are not the log's would blame objects that are right.
   if (!sound) return { count, sha256, zero: undefined };
-  await named.checkTwice(report);
+  for (const place of await named.repeated()) {
+    const { value } = await readEntries(options.sink, place, log.checkpoint.size).next();
+    if (value === undefined || !isStored(value.entry)) continue;
+    const { key } = value.entry;
+    report({ check: 'log', what: 'two entries name one object', key, found: `entry ${place}` });
+  }
   return { count, sha256, zero: (zero ?? (await provenFirst(options.sink, log, report)))?.entry };
 }
 
