@@ -1,9 +1,22 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { chmod, link, lstat, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
+import {
+  chmod,
+  type FileHandle,
+  link,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  stat,
+  unlink,
+} from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
+import { type Digest, digestOf } from '../digest.ts';
 import { ArchiverError, type ErrorCode } from '../errors.ts';
-import { bodyChunks, interrupted, type Measure, measure, requireStated } from './body.ts';
+import { bodyChunks, interrupted, requireStated } from './body.ts';
 import { appendNote, readNotes } from './directory-lock.ts';
 import { checkedKey, compareKeys } from './key.ts';
 import { isAtLeast } from './lock.ts';
@@ -94,7 +107,7 @@ class DirectorySink implements Sink {
     if (facts === null) return null;
     if (facts.isFile() && facts.size === request.size) {
       const file = await open(path);
-      const found = await measure(file.createReadStream());
+      const found = await digestOf(file.createReadStream());
       if (found.sha256 === request.sha256) return 'identical';
     }
     throw conflict(path);
@@ -141,6 +154,10 @@ class DirectorySink implements Sink {
       const object = await this.#describe(key);
       return object !== null && (version === undefined || version === object.version) ? object : null;
     });
+  }
+
+  async seesLocks(): Promise<boolean> {
+    return true;
   }
 
   async read(key: string, version?: string): Promise<Readable> {
@@ -240,7 +257,7 @@ class DirectorySink implements Sink {
     if (facts === null) await stat(this.#root);
     if (facts === null || !facts.isFile()) return null;
     const noted = await readNotes(this.#notes(key));
-    const version = noted?.sha256 ?? (await measure((await open(path)).createReadStream())).sha256;
+    const version = noted?.sha256 ?? (await digestOf((await open(path)).createReadStream())).sha256;
     return { key, version, size: facts.size, lock: noted?.lock ?? null };
   }
 
@@ -296,23 +313,28 @@ async function writeDurably(
   path: string,
   request: PutRequest,
   signal: AbortSignal | undefined,
-): Promise<Measure> {
-  const hash = createHash('sha256');
-  let size = 0;
+): Promise<Digest> {
   const file = await open(path, 'wx', 0o600);
   try {
-    for await (const chunk of bodyChunks(request.body)) {
-      if (signal?.aborted) throw interrupted(request.key);
-      hash.update(chunk);
-      size += chunk.length;
-      await file.writeFile(chunk);
-    }
+    const written = await digestOf(writing(file, request, signal));
     await file.chmod(0o444);
     await file.sync();
+    return written;
   } finally {
     await file.close();
   }
-  return { size, sha256: hash.digest('hex') };
+}
+
+async function* writing(
+  file: FileHandle,
+  { key, body }: PutRequest,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of bodyChunks(body)) {
+    if (signal?.aborted) throw interrupted(key);
+    await file.writeFile(chunk);
+    yield chunk;
+  }
 }
 
 /** Creates one folder whose parent must exist, so that a missing mount is never papered over. */

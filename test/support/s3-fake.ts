@@ -2,7 +2,14 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { listObjects, listVersions } from './s3-fake-listing.ts';
 import { FakeUploads } from './s3-fake-multipart.ts';
-import { type FakeLock, FakeStore, Refused, type StoreRules, type Violation } from './s3-fake-store.ts';
+import {
+  type FakeLock,
+  FakeStore,
+  type FakeVersion,
+  Refused,
+  type StoreRules,
+  type Violation,
+} from './s3-fake-store.ts';
 import {
   header,
   headersOf,
@@ -257,7 +264,10 @@ function respond(
       return {
         status: 200,
         bytes: found.bytes,
-        headers: { ...headersOf(found, store.versioned), 'content-length': String(found.bytes.length) },
+        headers: {
+          ...headersOf(visible(found, options), store.versioned),
+          'content-length': String(found.bytes.length),
+        },
       };
     }
     case 'GET object?retention': {
@@ -301,6 +311,11 @@ function respond(
     default:
       throw new Refused(501, 'NotImplemented');
   }
+}
+
+/** Without the right to read retention, HEAD and GET leave the lock out. */
+function visible<T extends FakeVersion>(found: T, { forbidden }: S3FakeOptions): T {
+  return forbidden?.includes('GET object?retention') ? { ...found, lock: null } : found;
 }
 
 function putObject(
