@@ -1,7 +1,8 @@
 #!/usr/bin/env -S node --max-semi-space-size=32
 import { setFlagsFromString } from 'node:v8';
 import { Command, CommanderError } from 'commander';
-import { buildInfo, type CommandIo, DEFAULT_CONFIG_PATH } from './commands/context.ts';
+import { buildInfo } from './commands/build-info.ts';
+import type { CommandIo } from './commands/context.ts';
 import { ArchiverError, asArchiverError } from './errors.ts';
 import { redactSecrets } from './log.ts';
 import { installStopSignals } from './scheduler/stop.ts';
@@ -33,6 +34,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(io: CommandIo) => Command
 };
 
 const DEFAULT_DRAIN_MS = 25_000;
+const DEFAULT_CONFIG_PATH = 'zoom-chat-archiver.yaml';
 
 // A reader that has seen enough (`| head`) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -2,12 +2,11 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { ArchiverError } from '../errors.ts';
-import { createLog } from '../log.ts';
-import { type NoteKey, noteKeyOf } from '../proof/key.ts';
-import { fetchedFiles, filesInPlace, type SegmentFiles } from '../query/segment-files.ts';
+import type { NoteKey } from '../proof/key.ts';
+import { fetchedFiles, filesInPlace, type LocalFiles } from '../proof/local-files.ts';
 import { createDirectorySink } from '../sinks/directory.ts';
 import type { Sink } from '../sinks/sink.ts';
-import { type CommandIo, type CommonFlags, openContext, openSink, signerOf } from './context.ts';
+import type { CommandIo, CommonFlags } from './context.ts';
 import { readNoteKey } from './public-keys.ts';
 
 export interface ReadingFlags extends CommonFlags {
@@ -29,7 +28,7 @@ export function withReadingOptions(command: Command): Command {
 export interface Reading {
   readonly sink: Sink;
   readonly key: NoteKey;
-  readonly files: SegmentFiles;
+  readonly files: LocalFiles;
   close(): Promise<void>;
 }
 
@@ -63,6 +62,11 @@ interface Place {
 }
 
 async function byConfiguration(flags: ReadingFlags, given: NoteKey | undefined): Promise<Place> {
+  // The whole archiver, which whoever has the place and the key need not load.
+  const [{ openContext, openSink, signerOf }, { noteKeyOf }] = await Promise.all([
+    import('./context.ts'),
+    import('../proof/key.ts'),
+  ]);
   const context = openContext(flags, 'warn');
   const { sink } = context.config;
   return {
@@ -87,7 +91,10 @@ async function byPlace(
     const root = resolve(archive);
     return { sink: createDirectorySink({ root }), root, key };
   }
-  const { createS3Sink } = await import('../sinks/s3.ts');
+  const [{ createS3Sink }, { createLog }] = await Promise.all([
+    import('../sinks/s3.ts'),
+    import('../log.ts'),
+  ]);
   const store = endpoint === undefined ? {} : { endpoint, forcePathStyle: true };
   const sink = createS3Sink({ bucket, prefix, region, ...store, log: createLog({ level: logLevel }) });
   return { sink, root: undefined, key };

@@ -260,7 +260,7 @@ const verification = z
       .min(0)
       .default(50)
       .describe(
-        'Objects of the past that the daemon reads anew each time, beside everything since the last time.',
+        'Objects of the past that the daemon reads anew each time, beside all of the coverage and everything since the last time.',
       ),
   })
   .prefault({});

@@ -1,16 +1,17 @@
 /**
  * What zips and archive hold, side by side in a DuckDB of its own on disk, and what differs. Memory is bounded by
- * {@link MEMORY}, whatever the zips hold.
+ * {@link MEMORY_MB}, whatever the zips hold.
  */
 
 import { hash } from 'node:crypto';
 import { join } from 'node:path';
-import { type DuckDBAppender, type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import type { DuckDBAppender, DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { openDuckDB } from '../duckdb.ts';
 import type { Stream } from '../record.ts';
 import type { HeldFile } from './hold-contents.ts';
 import type { ListedMessage } from './hold-listing.ts';
 
-const MEMORY = '512MB';
+const MEMORY_MB = 512;
 /** Findings of a kind that are listed of each zip; all are counted. */
 export const MOST_LISTED = 1000;
 
@@ -101,13 +102,11 @@ export class DriftTables {
 
   /** @param folder an empty one on a disk with room for the zips' messages unpacked */
   static async create(folder: string): Promise<DriftTables> {
-    const instance = await DuckDBInstance.create(join(folder, 'drift.duckdb'), {
-      // The program never downloads code.
-      autoinstall_known_extensions: 'false',
-      autoload_known_extensions: 'false',
-      memory_limit: MEMORY,
-      temp_directory: join(folder, 'spill'),
-      preserve_insertion_order: 'false',
+    const instance = await openDuckDB({
+      file: join(folder, 'drift.duckdb'),
+      memory: MEMORY_MB,
+      temporary: join(folder, 'spill'),
+      unordered: true,
     });
     const connection = await instance.connect();
     await connection.run(SCHEMA);

@@ -4,9 +4,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { DuckDBInstance } from '@duckdb/node-api';
+import { openDuckDB } from '../duckdb.ts';
 import { ArchiverError } from '../errors.ts';
 import type { SegmentEntry } from '../proof/entry.ts';
+import { type LocalFiles, requireIntact } from '../proof/local-files.ts';
 import type { PublishedLog } from '../proof/published.ts';
 import { utcDay } from '../record.ts';
 import type { SinkReader } from '../sinks/sink.ts';
@@ -15,12 +16,11 @@ import { type ContentsReader, readContents, type UnreadablePart } from './hold-c
 import { type HeldZip, heldZip, type WholeZip, zipsOfMatter } from './hold-zips.ts';
 import { loggedObjects, type ObjectEntry } from './logged-objects.ts';
 import { loggedSegments } from './logged-segments.ts';
-import { checkFile, type SegmentFiles } from './segment-files.ts';
 
 export interface DriftContext {
   readonly sink: SinkReader;
   readonly log: PublishedLog;
-  readonly files: SegmentFiles;
+  readonly files: LocalFiles;
   readonly signal: AbortSignal;
   /** Does the work for each item, as `sideBySide` does; `what` says what it is. */
   readonly each: <T, R>(
@@ -198,10 +198,7 @@ async function addSegment(
 
 async function zipRecords({ sink, files }: DriftContext, entry: SegmentEntry): Promise<readonly HeldZip[]> {
   return await withObject(sink, files, entry, async (path) => {
-    const instance = await DuckDBInstance.create(':memory:', {
-      autoinstall_known_extensions: 'false',
-      autoload_known_extensions: 'false',
-    });
+    const instance = await openDuckDB();
     const connection = await instance.connect();
     try {
       const rows = await connection.stream(
@@ -223,19 +220,14 @@ async function zipRecords({ sink, files }: DriftContext, entry: SegmentEntry): P
 /** The bytes of an object of the log on local disk for as long as `use` takes, after they were compared with its entry. */
 async function withObject<R>(
   sink: SinkReader,
-  files: SegmentFiles,
+  files: LocalFiles,
   entry: Pick<ObjectEntry, 'key' | 'version' | 'bytes' | 'sha256'>,
   use: (path: string) => Promise<R>,
 ): Promise<R> {
-  const { key, version } = entry;
-  if ((await sink.head(key, version)) === null)
-    throw new ArchiverError('proof-invalid', 'an object of the log is missing', { detail: key });
-  const path = await files.file(key, version);
   try {
-    await checkFile(path, entry);
-    return await use(path);
+    return await use(await requireIntact(sink, entry, () => files.stated(entry)));
   } finally {
-    await files.release(key);
+    await files.release(entry.key);
   }
 }
 

@@ -2,8 +2,9 @@ import { createHash, randomUUID } from 'node:crypto';
 import { chmod, link, lstat, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
+import { digestOf } from '../digest.ts';
 import { ArchiverError } from '../errors.ts';
-import { interrupted, measure, requireStated } from './body.ts';
+import { interrupted, requireStated } from './body.ts';
 import {
   errno,
   ifPresent,
@@ -108,7 +109,7 @@ class DirectorySink implements Sink {
     if (facts === null) return null;
     if (facts.isFile() && facts.size === request.size) {
       const file = await open(path);
-      const found = await measure(file.createReadStream());
+      const found = await digestOf(file.createReadStream());
       if (found.sha256 === request.sha256) return 'identical';
     }
     throw conflict(path);
@@ -135,8 +136,8 @@ class DirectorySink implements Sink {
   }
 
   async #secure(request: Pick<PutRequest, 'key' | 'size' | 'sha256' | 'lock'>): Promise<StoredObject> {
-    const noted = await readNotes(this.#notes(request.key));
     const { key, sha256, lock } = request;
+    const noted = await readNotes(this.#notes(key));
     // A destruction that a crash cut short leaves the notes of other bytes.
     const isNoted = noted?.sha256 === sha256 && isAtLeast(noted.lock, lock);
     await this.#note(key, isNoted ? null : { sha256, lock });
@@ -220,6 +221,10 @@ class DirectorySink implements Sink {
       const object = await this.#describe(key);
       return object !== null && (version === undefined || version === object.version) ? object : null;
     });
+  }
+
+  async seesLocks(): Promise<boolean> {
+    return true;
   }
 
   async read(key: string, version?: string): Promise<Readable> {
@@ -319,7 +324,7 @@ class DirectorySink implements Sink {
     if (facts === null) await stat(this.#root);
     if (facts === null || !facts.isFile()) return null;
     const noted = await readNotes(this.#notes(key));
-    const version = noted?.sha256 ?? (await measure((await open(path)).createReadStream())).sha256;
+    const version = noted?.sha256 ?? (await digestOf((await open(path)).createReadStream())).sha256;
     return { key, version, size: facts.size, lock: noted?.lock ?? null, held: noted?.held ?? false };
   }
 

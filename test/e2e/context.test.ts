@@ -41,8 +41,11 @@ async function scene(
 
 async function look({ emulator, archiver }: Scene): Promise<readonly StreamRow[]> {
   emulator.moveClock(DAY + HOUR);
-  const { complete, failed } = await archiver.collect();
-  expect({ complete, failed }).toEqual({ complete: true, failed: 0 });
+  // A channel that only the list of sessions tells of may be known too late for the pass that lists it.
+  for (const _pass of ['lists', 'what they tell of']) {
+    const { complete, failed } = await archiver.collect();
+    expect({ complete, failed }).toEqual({ complete: true, failed: 0 });
+  }
   await archiver.seal(true);
   return readStream(archiver.root, 'context');
 }

@@ -14,8 +14,8 @@ import { dropOldLinks } from '../../src/ledger/links.ts';
 import { dropOldUnits, startUnit } from '../../src/ledger/units.ts';
 import { entryBytes } from '../../src/proof/entry.ts';
 import { parseNoteKey } from '../../src/proof/key.ts';
+import { fetchedFiles } from '../../src/proof/local-files.ts';
 import { type VerifyReport, verify } from '../../src/proof/verify/verify.ts';
-import { fetchedFiles } from '../../src/query/segment-files.ts';
 import { instant, scopeTag } from '../../src/record.ts';
 import { indexSegments } from '../../src/segments/index-contents.ts';
 import { agreeWithPublished } from '../../src/segments/publish.ts';
@@ -229,6 +229,7 @@ describe('a ledger made again from the archive', () => {
     let reads = 0;
     const failing = (sink: SinkReader): SinkReader => ({
       head: (key, version) => sink.head(key, version),
+      seesLocks: (key, version) => sink.seesLocks(key, version),
       current: (key) => sink.current(key),
       list: (prefix) => sink.list(prefix),
       close: () => sink.close(),

@@ -12,9 +12,9 @@ import { endUnit } from '../../src/ledger/units.ts';
 import { silentLog } from '../../src/log.ts';
 import { entryBytes } from '../../src/proof/entry.ts';
 import { parseNoteKey, parseSignerKey } from '../../src/proof/key.ts';
+import { fetchedFiles } from '../../src/proof/local-files.ts';
 import { TILE_WIDTH } from '../../src/proof/tiles.ts';
 import { verify } from '../../src/proof/verify/verify.ts';
-import { fetchedFiles } from '../../src/query/segment-files.ts';
 import { type Candidate, instant } from '../../src/record.ts';
 import { parseBundleKey, parseSegmentKey, parseTileKey } from '../../src/segments/layout.ts';
 import { startLog } from '../../src/segments/publish.ts';
@@ -119,6 +119,7 @@ export function boundSink(sink: Sink): Sink {
     replace: (...args) => sink.replace(...args),
     lock: (...args) => sink.lock(...args),
     head: (key, version) => sink.head(key, version),
+    seesLocks: (key, version) => sink.seesLocks(key, version),
     read: (key, version) => sink.read(key, version),
     current: (key) => sink.current(key),
     list: (prefix) => sink.list(prefix),
