@@ -25,7 +25,7 @@ test.each(['messages', 'coverage'] as const)('rows of %s, over several row group
   // Facts that change from row to row, that stay for long, and that only share their length; records of all sizes.
   await connection.run(`copy (
       select *, unhex(${leaf}) as record_hash from (
-        select 'account-1' as account, case when i % 7 = 0 then 'edited' else 'sent' || chr(160 + i % 3) end as kind,
+        select 'account-1' as account, case when i % 7 = 0 then 'edited' else 'sent' || chr((160 + i % 3)::int) end as kind,
           make_timestamptz((1700000000000 + i // 5) * 1000) as observed_at,
           'ses"sion-' || (i // 1000 % 10) as session_id,
           case when i % 11 = 0 then '' when i = 30000 then repeat('ü', 100000)
