@@ -3,8 +3,8 @@ import { ArchiverError } from '../errors.ts';
 import type { Database } from '../ledger/database.ts';
 import {
   type KeptVersion,
-  keptVersions,
   type KnownPlace,
+  keptVersions,
   outrankedObjects,
   outrankedSegments,
   type RankedGroup,
@@ -92,7 +92,8 @@ async function outranked(
 
 type Facts = PlaceFacts & Pick<RecordFacts, 'session' | 'channel'>;
 
-async function factsOf(
+/** What is known of places that a schedule may ask for. */
+export async function factsOf(
   db: Database,
   account: string,
   places: readonly KnownPlace[],

@@ -61,7 +61,8 @@ export function createClasses(db: Database, account: string, schedule: Schedule)
       if (schedule.rules.length === 0) return () => schedule.default.class;
       const isKnown = session !== undefined && (needs.members || needs.external);
       const people = isKnown ? await factsOf(session) : {};
-      return ({ stream, about = {} }) => judge({ ...sessionFacts(session), ...people, ...about, stream }).class;
+      return ({ stream, about = {} }) =>
+        judge({ ...sessionFacts(session), ...people, ...about, stream }).class;
     },
   };
 }

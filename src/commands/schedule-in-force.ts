@@ -47,6 +47,12 @@ export function lockModeOf({ config }: Pick<Context, 'config'>): LockMode {
   return strongestMode(termsByClass(config.retention.schedule));
 }
 
+/** The terms that hold now, of every class that any schedule ever named. */
+export async function classesInForce(db: Database, account: string): Promise<ClassTerms> {
+  const stored = await readClasses(db, account);
+  return new Map(stored.map((each): [string, Terms] => [each.class, termsOf(each)]));
+}
+
 /**
  * The terms that would hold with this schedule. Fails with `retention-weaker` where it takes back what `compliance` data
  * was promised.
@@ -61,7 +67,7 @@ export async function classesWith(
   const taken: string[] = [];
   for (const before of stored) {
     const [next, then] = [named.get(before.class), termsOf(before)];
-    if (next === undefined || !isWeaker(next, then)) continue;
+    if (next === undefined || then.mode !== 'compliance' || !isWeaker(next, then)) continue;
     const promised = await promisedUnder(db, account, before.class, now());
     if (promised === 0) continue;
     taken.push(

@@ -32,17 +32,17 @@ export async function* sealedGroups(
 ): AsyncGenerator<{ readonly places: readonly KnownPlace[]; readonly groups: readonly RecordGroup[] }> {
   for (let after = ''; ; ) {
     const groups = await db.query<RecordGroup & Record<string, unknown>>(
-      `with some as materialized (
+      `with chunk as materialized (
          select distinct place from segment_contents where place > $2 order by place limit $3
        )
        select distinct s.stream, c.place, ${bySender ? 'c.sender' : "'' as sender"}
-       from some join segment_contents c using (place) join segments s on s.id = c.segment_id
+       from chunk join segment_contents c using (place) join segments s on s.id = c.segment_id
        where s.account = $1 and s.disposed_at is null order by place`,
       [account, after, PLACES_AT_A_TIME],
     );
     const [range] = await db.query<{ last: string | null }>(
       `select max(place) as last from
-         (select distinct place from segment_contents where place > $1 order by place limit $2) as some`,
+         (select distinct place from segment_contents where place > $1 order by place limit $2) as chunk`,
       [after, PLACES_AT_A_TIME],
     );
     if (range === undefined || range.last === null) return;
@@ -188,10 +188,12 @@ export async function* keptVersions(db: Database, account: string): AsyncGenerat
   }
   for (let after = ''; ; ) {
     const rows = await db.query<KeptRow>(
-      `select null::bigint as id, sha256, key, version, (planned_at at time zone 'UTC')::date::text as day, governed_by,
-         0 as records, size as bytes, lock_mode, retain_until
-       from objects where account = $1 and state = 'committed' and disposed_at is null and sha256 > $2
-       order by sha256 limit $3`,
+      // A file that is sent on is archived once: its period counts from the last record that points to it.
+      `select null::bigint as id, o.sha256, o.key, o.version, greatest((o.planned_at at time zone 'UTC')::date,
+           (select max(c.day) from object_contents c where c.account = $1 and c.sha256 = o.sha256))::text as day,
+         o.governed_by, 0 as records, o.size as bytes, o.lock_mode, o.retain_until
+       from objects o where o.account = $1 and o.state = 'committed' and o.disposed_at is null and o.sha256 > $2
+       order by o.sha256 limit $3`,
       [account, after, VERSIONS_AT_A_TIME],
     );
     if (rows.length > 0) yield rows.map(versionOf);

@@ -54,7 +54,8 @@ export function isWeaker(now: Terms, before: Terms): boolean {
 /** Classes by how long and how firmly they keep: of two, the one with the greater rank keeps at least what the other keeps. */
 export function rankClasses(classes: ClassTerms): ReadonlyMap<string, number> {
   const names = [...classes].sort(([, one], [, other]) => {
-    const order = comparePeriods(one.keep, other.keep) ?? keptUntil(one, SOME_DAY) - keptUntil(other, SOME_DAY);
+    const order =
+      comparePeriods(one.keep, other.keep) ?? keptUntil(one, SOME_DAY) - keptUntil(other, SOME_DAY);
     return order !== 0 ? order : LOCK_MODES.indexOf(other.mode) - LOCK_MODES.indexOf(one.mode);
   });
   return new Map(names.map(([name], rank) => [name, rank]));
