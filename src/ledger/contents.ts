@@ -125,8 +125,9 @@ export async function coveredSegments(
       values,
     );
   }
-  return db.query<CoveredSegment & Record<string, unknown>>(
-    `select s.id, c.records, s.records as total, s.size as bytes
+  return inBulk(db, (tx) =>
+    tx.query<CoveredSegment & Record<string, unknown>>(
+      `select s.id, c.records, s.records as total, s.size as bytes
      from (
        select c.segment_id, sum(c.records) as records
        from (select distinct unnest($5::text[]) as place) p
@@ -134,7 +135,8 @@ export async function coveredSegments(
        group by c.segment_id
      ) c join segments s on s.id = c.segment_id
      where ${standing} order by s.id`,
-    [...values, places],
+      [...values, places],
+    ),
   );
 }
 
@@ -163,15 +165,17 @@ export async function coveredObjects(
       [account, afterSha256],
     );
   }
-  return db.query<CoveredObject & Record<string, unknown>>(
-    `select o.sha256, o.size as bytes
+  return inBulk(db, (tx) =>
+    tx.query<CoveredObject & Record<string, unknown>>(
+      `select o.sha256, o.size as bytes
      from (
        select distinct c.sha256 from object_contents c
        where c.account = $1 and ($5::text[] is null or c.place = any($5::text[]))
          and c.day between $3::date and $4::date
      ) c join objects o on o.sha256 = c.sha256
      where ${standing} order by o.sha256`,
-    [account, afterSha256, fromDay, toDay, places],
+      [account, afterSha256, fromDay, toDay, places],
+    ),
   );
 }
 
@@ -198,43 +202,55 @@ export async function contentGroups(db: Database, account: string): Promise<read
   );
 }
 
-/** What one segment holds of one place and sender. */
-export interface SegmentContent {
-  readonly segmentId: number;
-  readonly place: string;
-  readonly sender: string;
-  readonly records: number;
+/** A group, and how strongly what is in it is to be kept. */
+export interface RankedGroup extends Pick<ContentGroup, 'stream' | 'place' | 'sender'> {
+  readonly rank: number;
 }
 
-const SEGMENTS_AT_A_TIME = 1_000;
+/** A segment, and the highest rank of what it holds. */
+export interface RankedSegment {
+  readonly id: number;
+  /** UTC day of its records. */
+  readonly day: string;
+  /** Class by which it is kept. */
+  readonly governedBy: string;
+  readonly rank: number;
+}
 
-/** All of it, in order of segment, all of a segment together; of segments that were not destroyed. */
-export async function* eachSegmentContent(
+/**
+ * Judges all segments by what they hold, in order of id; groups are judged once, however many segments hold them. A
+ * segment without any of the groups is left out, and so is what was destroyed.
+ */
+export async function rankSegments(
   db: Database,
   account: string,
-): AsyncGenerator<readonly SegmentContent[]> {
-  for (let after = 0; ; ) {
-    const segments = await db.query<{ id: number }>(
-      `select id from segments where account = $1 and id > $2 and indexed and disposed_at is null order by id limit $3`,
-      [account, after, SEGMENTS_AT_A_TIME],
-    );
-    const last = segments.at(-1);
-    if (last === undefined) return;
-    yield await db.query<SegmentContent & Record<string, unknown>>(
-      `select c.segment_id as "segmentId", c.place, c.sender, c.records
-       from unnest($1::bigint[]) as s (id) join segment_contents c on c.segment_id = s.id
-       order by c.segment_id`,
-      [segments.map(({ id }) => id)],
-    );
-    after = last.id;
-  }
+  groups: readonly RankedGroup[],
+): Promise<readonly RankedSegment[]> {
+  return inBulk(db, (tx) =>
+    tx.query<RankedSegment & Record<string, unknown>>(
+      `select s.id, s.day::text as day, s.governed_by as "governedBy", max(g.rank) as rank
+       from segment_contents c join segments s on s.id = c.segment_id
+       join unnest($2::text[], $3::text[], $4::text[], $5::integer[]) as g (stream, place, sender, rank)
+         on (g.place, g.sender, g.stream) = (c.place, c.sender, s.stream)
+       where s.account = $1 and s.disposed_at is null
+       group by s.id order by s.id`,
+      [
+        account,
+        groups.map(({ stream }) => stream),
+        groups.map(({ place }) => place),
+        groups.map(({ sender }) => sender),
+        groups.map(({ rank }) => rank),
+      ],
+    ),
+  );
 }
 
-/** Runs what reads whole tables, for which the plans of the ledger's other statements are wrong. */
+/** Runs what reads much of the index at once, for which the plans of the ledger's other statements are wrong. */
 async function inBulk<T>(db: Database, work: (tx: Queryable) => Promise<T>): Promise<T> {
   return db.transaction(async (tx) => {
     await tx.query('set local enable_seqscan = on');
     await tx.query('set local enable_hashjoin = on');
+    await tx.query('set local plan_cache_mode = force_custom_plan');
     await tx.query(`set local work_mem = '64MB'`);
     return work(tx);
   });
