@@ -61,6 +61,8 @@ export interface VerifyReport {
   readonly testimonies: readonly Testimony[];
   /** Whether the coverage was looked at: all of its records had to be read. */
   readonly coverage: boolean;
+  /** Legal holds in force, as far as the entries that were looked at say. */
+  readonly holds: number;
 }
 
 type StoredEntry = Extract<LogEntry, { type: 'segment' | 'object' }>;
@@ -88,6 +90,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
     lost: 0,
     testimonies,
     coverage: false,
+    holds: 0,
   };
   const log = await checkHead(sink, key, options.witnesses ?? [], report, (said) => testimonies.push(said));
   if (log === undefined) return { checkpoint: undefined, text: '', findings, ...totals };
@@ -96,6 +99,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   const from = older?.size ?? 0;
 
   const named = new KeySet();
+  const holds = new Set<string>();
   const first = createHash('sha256');
   let zero: PlacedEntry | undefined;
   const sound = await checkEntries(sink, log, from, report, (placed) => {
@@ -111,12 +115,15 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
         found: `entry ${index}`,
       });
     }
+    if (entry.type === 'hold' && entry.action === 'place') holds.add(entry.hold);
+    if (entry.type === 'hold' && entry.action === 'end') holds.delete(entry.hold);
     if (!isStored(entry)) return;
     if (named.has(entry.key)) {
       report({ check: 'log', what: 'two entries name one object', key: entry.key, found: `entry ${index}` });
     }
     named.add(entry.key);
   });
+  totals.holds = holds.size;
   // Entries that are not the log's would blame objects that are right.
   if (!sound) return { checkpoint, text: note, findings, ...totals };
   const identity = zero ?? (await provenFirst(sink, log, report));
