@@ -6,6 +6,7 @@ import { collectCommand } from './commands/collect.ts';
 import { buildInfo, type CommandIo, DEFAULT_CONFIG_PATH } from './commands/context.ts';
 import { cosignCommand } from './commands/cosign.ts';
 import { coverageCommand } from './commands/coverage.ts';
+import { holdCommand } from './commands/hold.ts';
 import { initCommand } from './commands/init.ts';
 import { keygenCommand } from './commands/keygen.ts';
 import { migrateCommand } from './commands/migrate.ts';
@@ -77,6 +78,7 @@ async function main(argv: readonly string[]): Promise<number> {
     cosignCommand(io),
     coverageCommand(io),
     repairCommand(io),
+    holdCommand(io),
     rebuildLedgerCommand(io),
     retentionCommand(io),
     queryCommand(io),
