@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/support/built.ts', 'test/support/postgres-server.ts'],
+    globalSetup: ['test/support/memory.ts', 'test/support/built.ts', 'test/support/postgres-server.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     pool: 'forks',

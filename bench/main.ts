@@ -7,6 +7,7 @@ import { cpus, totalmem } from 'node:os';
 import { activities } from './activities.ts';
 import { budget } from './budget.ts';
 import { downloads } from './downloads.ts';
+import { holds } from './holds.ts';
 import { memory } from './memory.ts';
 import { proof } from './proof.ts';
 import { retention } from './retention.ts';
@@ -25,6 +26,7 @@ const scenarios: Record<string, () => Promise<string>> = {
   downloads,
   steady,
   proof,
+  holds,
   retention,
 };
 

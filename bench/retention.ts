@@ -1,18 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  contentGroups,
-  coveredObjects,
-  coveredSegments,
-  membersOf,
-  placesOf,
-  rankSegments,
-} from '../src/ledger/contents.ts';
+import { planRetention } from '../src/commands/retention-plan.ts';
+import { coveredObjects, coveredSegments, membersOf, placesOf } from '../src/ledger/contents.ts';
 import { type Database, openPostgres } from '../src/ledger/database.ts';
 import { migrate } from '../src/ledger/migrate.ts';
 import { openPglite } from '../src/ledger/pglite.ts';
 import { silentLog } from '../src/log.ts';
+import { parsePeriod } from '../src/retention/period.ts';
+import { readSchedule, type Schedule, scheduleSchema } from '../src/retention/schedule.ts';
 import { startPostgres } from '../test/support/postgres-server.ts';
 import { markdown, whole } from './table.ts';
 
@@ -48,6 +44,19 @@ export async function retention(): Promise<string> {
     await server.stop();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** From what needs the least to what needs all that the ledger knows. */
+const SCHEDULES = {
+  'by session': { rules: [{ class: 'long', match: { channel: ['channel-7'] }, keep: '8y' }] },
+  'by member': { rules: [{ class: 'long', match: { member: 'person7@*' }, keep: '8y' }] },
+  'by sender': { rules: [{ class: 'long', match: { sender: 'person7@*' }, keep: '8y' }] },
+} as const;
+
+function scheduleOf(written: object): Schedule {
+  const longest = parsePeriod('10y');
+  if (longest === undefined) throw new Error('no period');
+  return readSchedule(scheduleSchema.parse(written), longest).schedule;
 }
 
 type Answer = readonly [question: string, answer: string, seconds: number];
@@ -95,9 +104,15 @@ async function ask(db: Database): Promise<readonly Answer[]> {
     () => membersOf(db, ACCOUNT, sessions),
     (members) => whole([...members.values()].reduce((sum, { size }) => sum + size, 0)),
   );
-  const groups = await measure('groups of records', () => contentGroups(db, ACCOUNT), counted);
-  const ranked = groups.map((group, index) => ({ ...group, rank: index % 3 }));
-  await measure('the strongest of each segment', () => rankSegments(db, ACCOUNT, ranked), counted);
+  const context = { account: ACCOUNT };
+  for (const [name, schedule] of Object.entries(SCHEDULES)) {
+    const plan = await measure(
+      `retention plan, ${name}`,
+      () => planRetention(context, db, scheduleOf(schedule)),
+      ({ versions, changed }) => `${whole(changed)} of ${whole(versions)} versions`,
+    );
+    if (plan.versions === 0) throw new Error('nothing is kept');
+  }
   return answers;
 }
 

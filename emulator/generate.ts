@@ -77,7 +77,7 @@ const HOURS = [
   14, 15, 15, 15, 15, 15, 16, 16, 16, 16, 17, 17, 17, 18, 18, 19, 20, 21, 22, 23,
 ];
 
-const OLDEST_DAYS = 180;
+const DEFAULT_DAYS = 180;
 
 export interface GeneratedSource {
   readonly kind: 'generated';
@@ -86,6 +86,8 @@ export interface GeneratedSource {
   readonly messages: number;
   /** People who come into a channel and leave it again, beside those that are made up anyway; default 0. */
   readonly visits?: number | undefined;
+  /** How far back most messages lie; default 180, a little less than what Zoom serves. */
+  readonly days?: number | undefined;
 }
 
 /** Builds the account. `now` in milliseconds: everything in it happened before. */
@@ -98,7 +100,13 @@ export function generateAccount(source: GeneratedSource, now: number): Account {
   const largest = sizes.indexOf(Math.max(...sizes));
   for (const [index, size] of sizes.entries()) {
     const session = addGeneratedSession(account, random, index, now);
-    fillSession(session, random, { size, silent: index % 20 === 11, special: index === largest, now });
+    fillSession(session, random, {
+      size,
+      silent: index % 20 === 11,
+      special: index === largest,
+      days: source.days ?? DEFAULT_DAYS,
+      now,
+    });
   }
   addUsers(account, now);
   addCustomEmoji(account, now);
@@ -180,6 +188,7 @@ interface Filling {
   readonly silent: boolean;
   /** Gets the messages that are hard to store. */
   readonly special: boolean;
+  readonly days: number;
   readonly now: number;
 }
 
@@ -201,11 +210,11 @@ function fillSession(session: Session, random: Random, filling: Filling): void {
 }
 
 /** Send times in order, each later than the one before; one in a hundred lies further back than reports reach. */
-function sendTimes(random: Random, { size, silent, now }: Filling): Float64Array {
+function sendTimes(random: Random, { size, silent, days, now }: Filling): Float64Array {
   const times = new Float64Array(size);
   for (let index = 0; index < size; index += 1) {
     if (random.chance(0.01)) times[index] = workingTime(random, now, 190, 260);
-    else times[index] = silent ? workingTime(random, now, 60, 170) : workingTime(random, now, 0, OLDEST_DAYS);
+    else times[index] = silent ? workingTime(random, now, 60, 170) : workingTime(random, now, 0, days);
   }
   times.sort();
   for (let index = 1; index < size; index += 1) {

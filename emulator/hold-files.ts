@@ -1,33 +1,30 @@
-/** The zips of legal holds: a custodian's messages of some days as CSV, with the files they sent. */
+/** The zips of legal holds, and what may be wrong with one. */
+import { constants, deflateRawSync } from 'node:zlib';
 import { z } from 'zod';
-import {
-  type Account,
-  firstAtOrAfter,
-  firstTextJson,
-  type Message,
-  type Person,
-  type Session,
-} from './account.ts';
+import type { Account, Person } from './account.ts';
 import { type ByteStream, shortened, streamOf } from './byte-stream.ts';
 import { SIGN_IN_PAGE } from './deliver.ts';
-import { fileBytes } from './file-bytes.ts';
+import { exportEntries, fileEntry } from './hold-export.ts';
+import { exportFlaws, isExportFlaw } from './hold-flaws.ts';
 import type { Matter, Period } from './matters.ts';
-import { idInMessages } from './row-core.ts';
 import { type ZipEntry, zipPieces, zipSize } from './zip.ts';
 
 /**
  * `empty`: no bytes at all. `truncated`: the connection closes after half of them. `short`: half of them as a complete
  * answer, so that the zip lacks its directory. `wrong-size`: the list names another size. `many`: 100,000 entries.
  * `escaping`: entries that would leave the folder they are unpacked into. `huge`: one entry of so many bytes.
- * `not-a-zip`: 200 with a sign-in page. `never-ready`: as it says.
+ * `not-a-zip`: 200 with a sign-in page. `never-ready`: as it says. `bomb`: two entries that unpack to so many bytes, of
+ * which one says so and the other says that it is small. The others are what an export may have: `hold-flaws.ts`.
  */
 export const zipConditionSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.enum([
       ...(['normal', 'empty', 'truncated', 'short', 'wrong-size'] as const),
       ...(['many', 'escaping', 'not-a-zip', 'never-ready'] as const),
+      ...exportFlaws,
     ]),
   }),
+  z.strictObject({ kind: z.literal('bomb'), bytes: z.number().int().positive() }),
   z.strictObject({ kind: z.literal('huge'), bytes: z.number().int().nonnegative() }),
 ]);
 export type ZipCondition = z.infer<typeof zipConditionSchema>;
@@ -38,11 +35,6 @@ export interface HoldFile {
   readonly matter: Matter;
   readonly custodian: Person;
   readonly period: Period;
-}
-
-interface SentMessage {
-  readonly session: Session;
-  readonly message: Message;
 }
 
 const MANY = 100_000;
@@ -57,8 +49,7 @@ const ESCAPING_NAMES = [
 
 /** What the zip holds when it comes whole. */
 export function zipEntries(account: Account, file: HoldFile, condition: ZipCondition): readonly ZipEntry[] {
-  const sent = messagesOf(account, file);
-  const entries = [messagesCsv(sent, file.period.end), ...sent.flatMap(attachments)];
+  const entries = exportEntries(account, file, isExportFlaw(condition.kind) ? condition.kind : undefined);
   switch (condition.kind) {
     case 'many':
       for (let index = entries.length; index < MANY; index += 1) {
@@ -69,9 +60,27 @@ export function zipEntries(account: Account, file: HoldFile, condition: ZipCondi
       return [...entries, ...ESCAPING_NAMES.map(smallEntry)];
     case 'huge':
       return [...entries, fileEntry('attachments/huge.bin', `huge ${file.key}`, condition.bytes)];
+    case 'bomb':
+      return [...entries, ...bombs(condition.bytes)];
     default:
       return entries;
   }
+}
+
+/** Zeros, a thousand to a byte. What they unpack to is at least so many; nobody gets to see the checksum. */
+function bombs(bytes: number): ZipEntry[] {
+  const block = deflateRawSync(Buffer.alloc(1 << 20), { finishFlush: constants.Z_FULL_FLUSH });
+  const end = deflateRawSync(Buffer.alloc(0));
+  const blocks = Math.ceil(bytes / (1 << 20));
+  const deflated = { size: blocks * block.length + end.length, crc32: 0 };
+  function* pieces(): Generator<Buffer> {
+    for (let index = 0; index < blocks; index += 1) yield block;
+    yield end;
+  }
+  return [
+    { name: 'attachments/bomb/honest.bin', size: bytes, deflated, pieces },
+    { name: 'attachments/bomb/lying.bin', size: 1000, deflated, pieces },
+  ];
 }
 
 /** The body of the download. Its `length` is also what the list says, unless that lies. */
@@ -82,56 +91,6 @@ export function zipStream(entries: readonly ZipEntry[], condition: ZipCondition)
   const half = Math.floor(whole.length / 2);
   if (condition.kind === 'short') return shortened(whole, half);
   return { ...whole, cutAt: condition.kind === 'truncated' ? half : undefined };
-}
-
-/**
- * Every version of the messages that the custodian sent in the period, as it stood when the period was over: so the
- * zip is the same whenever it is asked for.
- */
-function messagesCsv(sent: readonly SentMessage[], before: number): ZipEntry {
-  function* pieces(): Generator<Buffer> {
-    yield Buffer.from('session_id,message_id,date_time,action,action_date_time,sender,message,files\r\n');
-    for (const message of sent) yield Buffer.from([...csvLines(message, before)].join(''));
-  }
-  let size = 0;
-  for (const piece of pieces()) size += piece.length;
-  return { name: 'messages.csv', size, pieces };
-}
-
-function* csvLines({ session, message }: SentMessage, before: number): Generator<string> {
-  const { sender, sentAt, extras } = message;
-  const sent = { kind: 'sent', at: sentAt, textJson: firstTextJson(message) } as const;
-  const files = (extras?.files ?? []).map((file) => `${file.fileId} ${file.fileName}`).join(' ');
-  for (const { kind, at, textJson } of [sent, ...(extras?.revisions ?? [])]) {
-    if (at >= before) return;
-    const ids = [session.id, idInMessages(message.id), new Date(sentAt).toISOString()];
-    const action = [kind, new Date(at).toISOString(), sender.email, JSON.parse(textJson) as string, files];
-    yield `${[...ids, ...action].map(csvField).join()}\r\n`;
-  }
-}
-
-function csvField(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
-function attachments({ message }: SentMessage): ZipEntry[] {
-  return (message.extras?.files ?? []).map(({ fileId, fileName, fileSize }) =>
-    fileEntry(`attachments/${fileId}/${fileName}`, fileId, fileSize),
-  );
-}
-
-/** Asks every session and not only those of the custodian, who may have left one since. */
-function messagesOf(account: Account, { custodian, period }: HoldFile): SentMessage[] {
-  return account.sessions.flatMap((session) => {
-    const from = firstAtOrAfter(session.messages, period.start, ({ sentAt }) => sentAt);
-    const to = firstAtOrAfter(session.messages, period.end, ({ sentAt }) => sentAt);
-    const sent = session.messages.slice(from, to).filter(({ sender }) => sender === custodian);
-    return sent.map((message) => ({ session, message }));
-  });
-}
-
-function fileEntry(name: string, fileId: string, size: number): ZipEntry {
-  return { name, size, pieces: () => fileBytes(fileId, size) };
 }
 
 function smallEntry(name: string): ZipEntry {

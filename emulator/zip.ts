@@ -1,15 +1,17 @@
 /**
- * Zip archives written as they are read, in memory that does not grow with them. Stored without compression, so that
- * the length is known beforehand; dated 1980 and without attributes of a machine, so that the bytes are always the same.
+ * Zip archives written as they are read, in memory that does not grow with them. Stored without compression, unless an
+ * entry brings packed bytes of its own, so that the length is known beforehand; dated 1980 and without attributes of a machine, so that the bytes are always the same.
  */
 import { crc32 } from 'node:zlib';
 
 /** One file of an archive. Its name is written as it is, whatever it may do to those who unpack it. */
 export interface ZipEntry {
   readonly name: string;
-  /** In bytes. */
+  /** In bytes, unpacked. */
   readonly size: number;
-  /** The content anew, together `size` bytes. */
+  /** `pieces` are deflated: their length, and the checksum of what they unpack to. Undefined: they are the content. */
+  readonly deflated?: { readonly size: number; readonly crc32: number };
+  /** What is written, anew. */
   pieces(): Iterable<Buffer>;
 }
 
@@ -20,6 +22,7 @@ const LIMIT_16 = 0xffff;
 const FLAGS = 0x0808;
 /** 1 January 1980, midnight. */
 const DATE = 0x0021;
+const DEFLATED = 8;
 const UNIX_FILE = 0o100644 * 0x10000;
 const VERSION = 20;
 const VERSION_64 = 45;
@@ -30,9 +33,9 @@ export function zipSize(entries: Iterable<ZipEntry>): number {
   let offset = 0;
   let directory = 0;
   let count = 0;
-  for (const { name, size } of entries) {
-    directory += 46 + Buffer.byteLength(name) + centralExtra(size, offset).length;
-    offset += storedLength(name, size);
+  for (const entry of entries) {
+    directory += 46 + Buffer.byteLength(entry.name) + centralExtra(entry, offset).length;
+    offset += storedLength(entry);
     count += 1;
   }
   return offset + directory + endOfArchive(count, directory, offset).length;
@@ -53,7 +56,8 @@ function* allPieces(entries: Iterable<ZipEntry>): Generator<Buffer> {
       checksum = crc32(piece, checksum);
       yield piece;
     }
-    yield dataDescriptor(checksum, entry.size);
+    if (entry.deflated !== undefined) checksum = entry.deflated.crc32;
+    yield dataDescriptor(checksum, entry);
     checksums.push(checksum);
   }
   let directory = 0;
@@ -62,7 +66,7 @@ function* allPieces(entries: Iterable<ZipEntry>): Generator<Buffer> {
     const header = centralHeader(entry, checksums[count] ?? 0, offset);
     yield header;
     directory += header.length;
-    offset += storedLength(entry.name, entry.size);
+    offset += storedLength(entry);
     count += 1;
   }
   yield endOfArchive(count, directory, offset);
@@ -83,17 +87,29 @@ function* inBatches(pieces: Iterable<Buffer>): Generator<Buffer> {
 }
 
 /** What an entry takes before the directory: header, content and what follows it. */
-function storedLength(name: string, size: number): number {
-  return 30 + Buffer.byteLength(name) + localExtra(size).length + size + (size >= LIMIT_32 ? 24 : 16);
+function storedLength(entry: ZipEntry): number {
+  const { name, size } = entry;
+  const header = 30 + Buffer.byteLength(name) + localExtra(size).length;
+  return header + packedSize(entry) + (size >= LIMIT_32 ? 24 : 16);
 }
 
-function localHeader({ name, size }: ZipEntry): Buffer {
+function packedSize({ size, deflated }: ZipEntry): number {
+  return deflated?.size ?? size;
+}
+
+function methodOf({ deflated }: ZipEntry): number {
+  return deflated === undefined ? 0 : DEFLATED;
+}
+
+function localHeader(entry: ZipEntry): Buffer {
+  const { name, size } = entry;
   const extra = localExtra(size);
   const nameBytes = Buffer.from(name);
   const header = Buffer.alloc(30);
   header.writeUInt32LE(0x04034b50, 0);
   header.writeUInt16LE(size >= LIMIT_32 ? VERSION_64 : VERSION, 4);
   header.writeUInt16LE(FLAGS, 6);
+  header.writeUInt16LE(methodOf(entry), 8);
   header.writeUInt16LE(DATE, 12);
   if (size >= LIMIT_32) header.fill(0xff, 18, 26);
   header.writeUInt16LE(nameBytes.length, 26);
@@ -106,32 +122,36 @@ function localExtra(size: number): Buffer {
   return size >= LIMIT_32 ? zip64Extra([0, 0]) : Buffer.alloc(0);
 }
 
-function dataDescriptor(checksum: number, size: number): Buffer {
+function dataDescriptor(checksum: number, entry: ZipEntry): Buffer {
+  const { size } = entry;
+  const packed = packedSize(entry);
   const large = size >= LIMIT_32;
   const descriptor = Buffer.alloc(large ? 24 : 16);
   descriptor.writeUInt32LE(0x08074b50, 0);
   descriptor.writeUInt32LE(checksum, 4);
   if (large) {
-    descriptor.writeBigUInt64LE(BigInt(size), 8);
+    descriptor.writeBigUInt64LE(BigInt(packed), 8);
     descriptor.writeBigUInt64LE(BigInt(size), 16);
   } else {
-    descriptor.writeUInt32LE(size, 8);
+    descriptor.writeUInt32LE(packed, 8);
     descriptor.writeUInt32LE(size, 12);
   }
   return descriptor;
 }
 
-function centralHeader({ name, size }: ZipEntry, checksum: number, offset: number): Buffer {
-  const extra = centralExtra(size, offset);
+function centralHeader(entry: ZipEntry, checksum: number, offset: number): Buffer {
+  const { name, size } = entry;
+  const extra = centralExtra(entry, offset);
   const nameBytes = Buffer.from(name);
   const header = Buffer.alloc(46);
   header.writeUInt32LE(0x02014b50, 0);
   header.writeUInt16LE(0x0300 | VERSION_64, 4);
   header.writeUInt16LE(extra.length > 0 ? VERSION_64 : VERSION, 6);
   header.writeUInt16LE(FLAGS, 8);
+  header.writeUInt16LE(methodOf(entry), 10);
   header.writeUInt16LE(DATE, 14);
   header.writeUInt32LE(checksum, 16);
-  header.writeUInt32LE(Math.min(size, LIMIT_32), 20);
+  header.writeUInt32LE(size >= LIMIT_32 ? LIMIT_32 : packedSize(entry), 20);
   header.writeUInt32LE(Math.min(size, LIMIT_32), 24);
   header.writeUInt16LE(nameBytes.length, 28);
   header.writeUInt16LE(extra.length, 30);
@@ -140,8 +160,13 @@ function centralHeader({ name, size }: ZipEntry, checksum: number, offset: numbe
   return Buffer.concat([header, nameBytes, extra]);
 }
 
-function centralExtra(size: number, offset: number): Buffer {
-  const large = [...(size >= LIMIT_32 ? [size, size] : []), ...(offset >= LIMIT_32 ? [offset] : [])];
+/** An entry of 4 GB unpacked has both sizes here, however small it is packed; no packed one is larger than that. */
+function centralExtra(entry: ZipEntry, offset: number): Buffer {
+  const { size } = entry;
+  const large = [
+    ...(size >= LIMIT_32 ? [size, packedSize(entry)] : []),
+    ...(offset >= LIMIT_32 ? [offset] : []),
+  ];
   return large.length === 0 ? Buffer.alloc(0) : zip64Extra(large);
 }
 

@@ -1,8 +1,11 @@
 /** The configuration's schema as the files that describe it to editors and to people. */
-import { configJsonSchema } from '../src/config/schema.ts';
+import { configJsonSchema, scheduleJsonSchema } from '../src/config/schema.ts';
+import { PRESETS } from '../src/retention/presets.ts';
 
 export const SCHEMA_FILE = 'config.schema.json';
 export const MANUAL_FILE = 'docs/configuration.md';
+export const SCHEDULE_SCHEMA_FILE = 'retention.schema.json';
+export const RETENTION_FILE = 'docs/retention.md';
 
 const BEGIN = '<!-- settings: made by `npm run schema`, do not edit -->';
 const END = '<!-- end of settings -->';
@@ -28,12 +31,34 @@ export function schemaText(): string {
   return `${JSON.stringify(configJsonSchema(), null, 2)}\n`;
 }
 
+/** Text of {@link SCHEDULE_SCHEMA_FILE}. */
+export function scheduleSchemaText(): string {
+  return `${JSON.stringify(scheduleJsonSchema(), null, 2)}\n`;
+}
+
 /** The manual with its settings made anew, not formatted; what stands outside the two marks is kept. */
 export function manualText(manual: string): string {
-  const begin = manual.indexOf(BEGIN);
-  const end = manual.indexOf(END);
-  if (begin < 0 || end < begin) throw new Error(`${MANUAL_FILE} lacks the marks around its settings`);
-  return `${manual.slice(0, begin + BEGIN.length)}\n\n${settings()}\n${manual.slice(end)}`;
+  return between(manual, BEGIN, END, settings());
+}
+
+const PRESETS_BEGIN = '<!-- presets: made by `npm run schema`, do not edit -->';
+const PRESETS_END = '<!-- end of presets -->';
+
+/** {@link RETENTION_FILE} with its table of presets made anew, as {@link manualText} does. */
+export function retentionText(document: string): string {
+  const head = '| preset | period | mode | where it is written | what it says |\n|---|---|---|---|---|';
+  const rows = Object.entries(PRESETS).map(
+    ([name, { keep, mode, citation, says }]) =>
+      `| \`${name}\` | \`${keep}\` | \`${mode}\` | ${citation} | ${says} |`,
+  );
+  return between(document, PRESETS_BEGIN, PRESETS_END, `${[head, ...rows].join('\n')}\n`);
+}
+
+function between(document: string, beginMark: string, endMark: string, made: string): string {
+  const begin = document.indexOf(beginMark);
+  const end = document.indexOf(endMark);
+  if (begin < 0 || end < begin) throw new Error(`a document lacks the mark ${beginMark}`);
+  return `${document.slice(0, begin + beginMark.length)}\n\n${made}\n${document.slice(end)}`;
 }
 
 function settings(): string {

@@ -137,6 +137,10 @@ const TABLE = {
     exit: 25,
     hint: 'Check the id with `zoom-chat-archiver query`. What is not sealed and published yet cannot be proven: `zoom-chat-archiver seal --all`.',
   },
+  'hold-drift': {
+    exit: 27,
+    hint: 'Look at what is named above. What is only in a zip was not collected, or is gone from Zoom: the zip in the archive is the evidence. docs/retention.md says what each finding means.',
+  },
   'bad-key': {
     exit: 20,
     hint: 'Give the key as one line, as it was made: name, id and key with `+` between them.',

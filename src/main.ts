@@ -1,26 +1,8 @@
 #!/usr/bin/env -S node --max-semi-space-size=32
 import { setFlagsFromString } from 'node:v8';
 import { Command, CommanderError } from 'commander';
-import { checkConfigCommand } from './commands/check-config.ts';
-import { collectCommand } from './commands/collect.ts';
-import { buildInfo, type CommandIo, DEFAULT_CONFIG_PATH } from './commands/context.ts';
-import { cosignCommand } from './commands/cosign.ts';
-import { coverageCommand } from './commands/coverage.ts';
-import { holdCommand } from './commands/hold.ts';
-import { initCommand } from './commands/init.ts';
-import { keygenCommand } from './commands/keygen.ts';
-import { migrateCommand } from './commands/migrate.ts';
-import { probeCommand } from './commands/probe.ts';
-import { proveCommand } from './commands/prove.ts';
-import { queryCommand } from './commands/query.ts';
-import { rebuildLedgerCommand } from './commands/rebuild-ledger.ts';
-import { repairCommand } from './commands/repair.ts';
-import { retentionCommand } from './commands/retention.ts';
-import { runCommand } from './commands/run.ts';
-import { sealCommand } from './commands/seal.ts';
-import { statusCommand } from './commands/status.ts';
-import { verifyCommand } from './commands/verify.ts';
-import { verifyProofCommand } from './commands/verify-proof.ts';
+import { buildInfo } from './commands/build-info.ts';
+import type { CommandIo } from './commands/context.ts';
 import { ArchiverError, asArchiverError } from './errors.ts';
 import { redactSecrets } from './log.ts';
 import { installStopSignals } from './scheduler/stop.ts';
@@ -28,7 +10,31 @@ import { installStopSignals } from './scheduler/stop.ts';
 // Left to itself V8 lets garbage lie for as long as the machine has memory.
 setFlagsFromString('--heap-growing-percent=50');
 
+/** By name, in the order of the help. What a command needs is read only when it runs: half of all start-up. */
+const COMMANDS: Readonly<Record<string, () => Promise<(io: CommandIo) => Command>>> = {
+  keygen: async () => (await import('./commands/keygen.ts')).keygenCommand,
+  init: async () => (await import('./commands/init.ts')).initCommand,
+  migrate: async () => (await import('./commands/migrate.ts')).migrateCommand,
+  'check-config': async () => (await import('./commands/check-config.ts')).checkConfigCommand,
+  probe: async () => (await import('./commands/probe.ts')).probeCommand,
+  run: async () => (await import('./commands/run.ts')).runCommand,
+  collect: async () => (await import('./commands/collect.ts')).collectCommand,
+  seal: async () => (await import('./commands/seal.ts')).sealCommand,
+  status: async () => (await import('./commands/status.ts')).statusCommand,
+  verify: async () => (await import('./commands/verify.ts')).verifyCommand,
+  cosign: async () => (await import('./commands/cosign.ts')).cosignCommand,
+  coverage: async () => (await import('./commands/coverage.ts')).coverageCommand,
+  repair: async () => (await import('./commands/repair.ts')).repairCommand,
+  'rebuild-ledger': async () => (await import('./commands/rebuild-ledger.ts')).rebuildLedgerCommand,
+  retention: async () => (await import('./commands/retention.ts')).retentionCommand,
+  hold: async () => (await import('./commands/hold.ts')).holdCommand,
+  query: async () => (await import('./commands/query.ts')).queryCommand,
+  prove: async () => (await import('./commands/prove.ts')).proveCommand,
+  'verify-proof': async () => (await import('./commands/verify-proof.ts')).verifyProofCommand,
+};
+
 const DEFAULT_DRAIN_MS = 25_000;
+const DEFAULT_CONFIG_PATH = 'zoom-chat-archiver.yaml';
 
 // A reader that has seen enough (`| head`) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -64,29 +70,10 @@ async function main(argv: readonly string[]): Promise<number> {
     // Its errors are reported below, as all others are.
     .configureOutput({ outputError: () => undefined })
     .configureHelp({ showGlobalOptions: true });
-  for (const command of [
-    keygenCommand(io),
-    initCommand(io),
-    migrateCommand(io),
-    checkConfigCommand(io),
-    probeCommand(io),
-    runCommand(io),
-    collectCommand(io),
-    sealCommand(io),
-    statusCommand(io),
-    verifyCommand(io),
-    cosignCommand(io),
-    coverageCommand(io),
-    repairCommand(io),
-    holdCommand(io),
-    rebuildLedgerCommand(io),
-    retentionCommand(io),
-    queryCommand(io),
-    proveCommand(io),
-    verifyProofCommand(io),
-  ]) {
-    program.addCommand(command.copyInheritedSettings(program));
-    for (const child of command.commands) child.copyInheritedSettings(command);
+  for (const load of named(argv)) {
+    const command = (await load())(io);
+    inheritSettings(command, program);
+    program.addCommand(command);
   }
   try {
     await program.parseAsync(argv);
@@ -97,6 +84,20 @@ async function main(argv: readonly string[]): Promise<number> {
   } finally {
     stop.dispose();
   }
+}
+
+/** Commander hands them to commands that are made by their parents, and to no others. */
+function inheritSettings(command: Command, parent: Command): void {
+  command.copyInheritedSettings(parent);
+  for (const sub of command.commands) inheritSettings(sub, command);
+}
+
+/** The commands whose names are among the arguments, of which one will run; all of them for help and typing errors. */
+function named(argv: readonly string[]): readonly (typeof COMMANDS)[string][] {
+  const all = Object.entries(COMMANDS);
+  const asksHelp = ['help', '-h', '--help'].includes(argv[2] ?? '');
+  const some = asksHelp ? [] : all.filter(([name]) => argv.includes(name));
+  return (some.length > 0 ? some : all).map(([, load]) => load);
 }
 
 /** A command line that commander refused; undefined for any other error. */

@@ -4,8 +4,8 @@ import type { Database } from '../ledger/database.ts';
 import { createMetrics, createRegistry } from '../metrics/metrics.ts';
 import { agreeWithPublished, publish } from '../segments/publish.ts';
 import { checkIdentity, checkSigner } from './archive.ts';
+import { buildInfo } from './build-info.ts';
 import {
-  buildInfo,
   type CommandIo,
   type CommonFlags,
   type Context,
@@ -96,7 +96,7 @@ export async function collectOnce(
   db: Database,
   { before, also }: CollectMore = {},
 ): Promise<Awaited<ReturnType<typeof runCollect>> & { readonly seconds: number }> {
-  const sink = openSink(context);
+  const sink = await openSink(context);
   const metrics = createMetrics(createRegistry(), buildInfo());
   const client = openZoom(context, metrics);
   try {
@@ -128,7 +128,8 @@ export async function collectOnce(
         lease: leadership.lease,
         sink,
         signer,
-        lock: locksOf(await classesWith(context, db, context.config.retention.schedule), context.now).logLock,
+        logLock: locksOf(await classesWith(context, db, context.config.retention.schedule), context.now)
+          .logLock,
         interrupt: AbortSignal.any([io.interrupt, leadership.lost]),
         log: context.log,
       });

@@ -1,8 +1,7 @@
 /** What commands share: the configuration turned into the stages' parts. */
-import { readFileSync } from 'node:fs';
 import type { CollectionPolicy } from '../collectors/planner.ts';
 import { type Config, loadConfig, processName } from '../config.ts';
-import { ArchiverError } from '../errors.ts';
+import type { ArchiverError } from '../errors.ts';
 import { type Database, openPostgres } from '../ledger/database.ts';
 import { checkVersion } from '../ledger/migrate.ts';
 import { openPglite } from '../ledger/pglite.ts';
@@ -12,7 +11,6 @@ import type { Metrics } from '../metrics/metrics.ts';
 import { parseSignerKey, type SignerKey } from '../proof/key.ts';
 import { type Leadership, takeLeadership } from '../scheduler/leadership.ts';
 import { createDirectorySink } from '../sinks/directory.ts';
-import { createS3Sink } from '../sinks/s3.ts';
 import type { Sink } from '../sinks/sink.ts';
 import { ZoomClient } from '../zoom/client.ts';
 import { ShapeWatch } from '../zoom/shape-watch.ts';
@@ -35,8 +33,6 @@ export interface CommonFlags {
   readonly logLevel?: string;
   readonly json?: boolean;
 }
-
-export const DEFAULT_CONFIG_PATH = 'zoom-chat-archiver.yaml';
 
 export interface Context {
   readonly config: Config;
@@ -72,12 +68,14 @@ export async function withLedger<T>(context: Context, work: (db: Database) => Pr
   }
 }
 
-export function openSink({ config, log }: Context): Sink {
+/** The SDK of S3 is a quarter of what starting takes, so it is read only where there is a bucket. */
+export async function openSink({ config, log }: Context): Promise<Sink> {
   const { sink } = config;
   switch (sink.kind) {
     case 'directory':
       return createDirectorySink({ root: sink.path });
     case 's3': {
+      const { createS3Sink } = await import('../sinks/s3.ts');
       const { kind: _kind, endpoint, credentials, ...rest } = sink;
       return createS3Sink({
         ...rest,
@@ -169,15 +167,4 @@ export async function leadOnce(
     ttlMs * patience,
     signal,
   );
-}
-
-/** Version and commit of this build. */
-export function buildInfo(): { readonly version: string; readonly commit: string } {
-  const file = new URL('../../package.json', import.meta.url);
-  const json: unknown = JSON.parse(readFileSync(file, 'utf8'));
-  if (json === null || typeof json !== 'object' || !('version' in json) || typeof json.version !== 'string') {
-    throw new ArchiverError('internal', 'package.json has no version');
-  }
-  const commit = 'commit' in json && typeof json.commit === 'string' ? json.commit : 'unknown';
-  return { version: json.version, commit };
 }

@@ -7,7 +7,8 @@ import type { Leadership } from '../scheduler/leadership.ts';
 import type { HoldSummary } from '../segments/holds.ts';
 import { publish } from '../segments/publish.ts';
 import { checkIdentity, checkSigner } from './archive.ts';
-import { buildInfo, type CommandIo, type Context, leadOnce, openSink, signerOf } from './context.ts';
+import { buildInfo } from './build-info.ts';
+import { type CommandIo, type Context, leadOnce, openSink, signerOf } from './context.ts';
 import { runHolds, stillToDo } from './holds.ts';
 import { createProgress } from './progress.ts';
 import { bringIntoForce } from './schedule-in-force.ts';
@@ -77,7 +78,7 @@ async function leadThrough(
   db: Database,
   { lease, lost, release }: Leadership,
 ): Promise<HoldSummary> {
-  const sink = openSink(context);
+  const sink = await openSink(context);
   const progress = createProgress(io, 'flagging');
   const interrupt = AbortSignal.any([io.interrupt, lost]);
   const stop = { drain: io.drain, interrupt };

@@ -5,8 +5,16 @@ import { ArchiverError } from '../errors.ts';
 import type { Database } from '../ledger/database.ts';
 import { readLogHead } from '../ledger/log.ts';
 import { migrate } from '../ledger/migrate.ts';
-import { CHECKPOINT_KEY } from '../segments/layout.ts';
-import { publish, startLog } from '../segments/publish.ts';
+import {
+  bundleKey,
+  CHECKPOINT_KEY,
+  objectsPrefix,
+  segmentsPrefix,
+  tileKey,
+  tilesPrefix,
+  witnessPrefix,
+} from '../segments/layout.ts';
+import { agreeWithPublished, publish, startLog } from '../segments/publish.ts';
 import type { Finding } from '../sinks/probe.ts';
 import type { Sink } from '../sinks/sink.ts';
 import {
@@ -45,7 +53,7 @@ export function initCommand(io: CommandIo): Command {
       // Only init makes the folder: later a missing one is a missing mount, not a new archive.
       if (config.sink.kind === 'directory') await mkdir(config.sink.path, { recursive: true });
       const signer = signerOf(context);
-      const sink = openSink(context);
+      const sink = await openSink(context);
       try {
         await sink.check(lockModeOf(context));
         const locks = await probeLocks(context, sink, io.interrupt);
@@ -54,21 +62,13 @@ export function initCommand(io: CommandIo): Command {
         try {
           const migrations = await migrate(db);
           const existing = await readIdentity(sink);
-          const terms = await classesWith(context, db, config.retention.schedule);
-          const { logLock } = locksOf(terms, now);
-          const archive =
-            existing === undefined
-              ? await writeIdentity(sink, account, signer, logLock(), now())
-              : await checkIdentity(sink, account);
-          checkSigner(archive, signer);
-          // Where a checkpoint is published, the log has begun: a ledger that does not know it must not begin another.
-          const published = await sink.current(CHECKPOINT_KEY);
-          if (published === null) await beginPublishing(context, { db, sink, archive }, io.interrupt);
-          else if ((await readLogHead(db, account)) === undefined) {
-            throw new ArchiverError('log-diverged', 'the ledger has no log', {
-              detail: `account ${account}`,
-            });
-          }
+          if (existing !== undefined) checkSigner(await checkIdentity(sink, account), signer);
+          if ((await readLogHead(db, account)) === undefined) await requireNoLog(sink);
+          const { logLock } = locksOf(await classesWith(context, db, config.retention.schedule), now);
+          const archive = existing ?? (await writeIdentity(sink, account, signer, logLock(), now()));
+          if ((await sink.current(CHECKPOINT_KEY)) === null)
+            await beginPublishing(context, { db, sink, archive }, io.interrupt);
+          else await agreeWithPublished({ db, account, sink, signer });
           tell(io, flags, { created: existing === undefined, archive, migrations, locks }, config);
         } finally {
           await db.close();
@@ -77,6 +77,31 @@ export function initCommand(io: CommandIo): Command {
         await sink.close();
       }
     });
+}
+
+/** What the first publishing puts before the first checkpoint. */
+const BEGINNING: readonly string[] = [
+  bundleKey({ number: 0, width: 1 }),
+  tileKey({ level: 0, number: 0, width: 1 }),
+];
+
+/**
+ * A ledger without a log must not begin one where a log has begun: it would be another one, of the same name. Also not
+ * where the checkpoint is gone. Fails with `log-diverged`, naming what is there.
+ */
+async function requireNoLog(sink: Sink): Promise<void> {
+  const begun = (detail: string): ArchiverError =>
+    new ArchiverError('log-diverged', 'the ledger has no log, but the archive has one', { detail });
+  if ((await sink.current(CHECKPOINT_KEY)) !== null) throw begun(CHECKPOINT_KEY);
+  for (const prefix of [tilesPrefix(), witnessPrefix(), segmentsPrefix(), objectsPrefix()]) {
+    for await (const { key } of sink.list(prefix)) {
+      // A crash in the middle of the first publishing.
+      if (BEGINNING.includes(key)) continue;
+      throw begun(
+        `${key} is there, ${CHECKPOINT_KEY} is not: restore it, then make the ledger from the archive`,
+      );
+    }
+  }
 }
 
 /** Writes entry 0 and publishes the first checkpoint. */
@@ -97,7 +122,7 @@ async function beginPublishing(
       lease,
       sink,
       signer,
-      lock: logLock,
+      logLock,
       interrupt: stop,
       log: context.log,
     });

@@ -20,7 +20,7 @@ export function probeCommand(io: CommandIo): Command {
       const context = openContext(flags, 'warn');
       const mode = lockModeOf(context);
       io.drainWithin(context.config.drain);
-      const sink = openSink(context);
+      const sink = await openSink(context);
       try {
         await sink.check(mode);
         const findings = await probeLocks(context, sink, AbortSignal.any([io.drain, io.interrupt]));

@@ -13,6 +13,11 @@ export function readWitnessKey(given: string): Promise<WitnessKey> {
   return readKey(given, parseWitnessKey);
 }
 
+/** For an option that names a witness and may be repeated. Fails with `bad-key`. */
+export function witnessKeys(given: string, earlier: readonly WitnessKey[] = []): readonly WitnessKey[] {
+  return [...earlier, parseWitnessKey(given)];
+}
+
 async function readKey<Key>(given: string, parse: (text: string) => Key): Promise<Key> {
   try {
     return parse(given.trim());

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { SegmentFiles } from '../query/segment-files.ts';
+import type { LocalFiles } from '../proof/local-files.ts';
 import { type LocalSegment, querySegments } from '../query/sql.ts';
 import { parseSegmentKey, segmentsPrefix } from '../segments/layout.ts';
 import { checkIdentity } from './archive.ts';
@@ -24,8 +24,8 @@ Examples:
     .action(async (sql: string, _flags: unknown, command: Command) => {
       const flags = command.optsWithGlobals<CommonFlags>();
       const context = openContext(flags, 'warn');
-      const sink = openSink(context);
-      let files: SegmentFiles | undefined;
+      const sink = await openSink(context);
+      let files: LocalFiles | undefined;
       try {
         await checkIdentity(sink, context.account);
         const keys: string[] = [];

@@ -28,14 +28,18 @@ import type { EntryLock, LogEntry, SegmentEntry } from '../proof/entry.ts';
 import { type Frontier, frontierBytes } from '../proof/frontier.ts';
 import { noteKeyOf } from '../proof/key.ts';
 import { openPublished, type PlacedEntry, type PublishedLog } from '../proof/published.ts';
-import { frontierAt, lastEntries, replay } from '../proof/replay.ts';
+import { frontierAt, replay, tailFrom } from '../proof/replay.ts';
+import { TILE_WIDTH } from '../proof/tiles.ts';
 import { scopeTag } from '../record.ts';
 import { widened } from '../retention/holds.ts';
+import { ENTRIES_AT_A_TIME } from '../segments/publish.ts';
 import { type LocalSegment, SegmentReader } from '../segments/read.ts';
 import type { SinkReader } from '../sinks/sink.ts';
+import { abandonedEntries } from './abandoned.ts';
 import { type Context, signerOf } from './context.ts';
 import { holdStep } from './hold-entries.ts';
 import type { Progress } from './progress.ts';
+import { type KnownHeads, requireNewest } from './rebuild-head.ts';
 
 interface RebuildJob {
   readonly context: Context;
@@ -45,6 +49,7 @@ interface RebuildJob {
   /** Ends the work between two statements; the next run goes on. */
   readonly stop: AbortSignal;
   readonly progress?: Progress;
+  readonly known?: KnownHeads;
 }
 
 export interface RebuildSummary {
@@ -57,6 +62,8 @@ export interface RebuildSummary {
   readonly records: number;
   /** Entries that an earlier run had done. */
   readonly resumedAt: number;
+  /** Segments and objects at the sink that the log did not name; the next publishing says so. */
+  readonly abandoned: number;
 }
 
 /**
@@ -64,8 +71,8 @@ export interface RebuildSummary {
  * log; dedup keys, states, sessions, coverage, units, links from the records. Until its last step the ledger has no
  * log, so whatever writes refuses it; a crash at any point is repaired by calling this again.
  *
- * Fails with `ledger-not-empty`, `archive-missing`, `proof-invalid` naming what does not hold, `lease-lost`, `sink-*`,
- * `ledger-unreachable`, `interrupted`.
+ * Fails with `ledger-not-empty`, `archive-missing`, `log-diverged` where the published head is not the newest there was,
+ * `proof-invalid` naming what does not hold, `lease-lost`, `sink-*`, `ledger-unreachable`, `interrupted`.
  */
 export async function runRebuild(job: RebuildJob): Promise<RebuildSummary> {
   const { context, stop } = job;
@@ -84,12 +91,14 @@ export async function runRebuild(job: RebuildJob): Promise<RebuildSummary> {
 
 async function rebuild(job: RebuildJob, reader: SegmentReader): Promise<RebuildSummary> {
   const { context, db, lease, sink, progress } = job;
-  const published = await openPublished(sink, noteKeyOf(signerOf(context)));
+  const key = noteKeyOf(signerOf(context));
+  const published = await openPublished(sink, key);
   const { checkpoint } = published;
   const resumedAt = await rebuildProgress(db, lease.account, checkpoint);
   const done = await frontierAt(sink, checkpoint, resumedAt);
 
   // CHECK. Durable: nothing. Before anything of the log is believed.
+  await requireNewest(sink, published, key, job.known ?? {});
   const { segments: ahead, lastAt, edge } = await survey(job, published, done);
   progress?.expect(ahead);
 
@@ -129,12 +138,19 @@ async function rebuild(job: RebuildJob, reader: SegmentReader): Promise<RebuildS
 
   // FINISH. Durable: the ledger has its log, and is one like any other. A crash before leaves it to the next run.
   await restoreStanding(db, lease);
+  const { account } = lease;
+  const newEntries = await abandonedEntries({ db, account, sink, stop: job.stop }, checkpoint, context.now());
+  // The lost ledger may have ended before the full tiles of the last checkpoint were locked; the next publishing does it.
+  const bundles = Math.floor(Math.max(0, checkpoint.size - ENTRIES_AT_A_TIME) / TILE_WIDTH);
+  const { frontier, entries } = await tailFrom(sink, checkpoint, bundles * TILE_WIDTH);
   await finishRebuild(db, lease, {
     head: { size: edge.size, frontier: frontierBytes(edge) },
-    entries: (await lastEntries(sink, edge)).map((bytes) => Buffer.from(bytes).toString()),
+    locked: { size: frontier.size, frontier: frontierBytes(frontier) },
+    entries: entries.map((bytes) => Buffer.from(bytes).toString()),
+    newEntries,
     askAgain: ASK_AGAIN,
   });
-  return { entries: checkpoint.size, resumedAt, ...counts };
+  return { entries: checkpoint.size, resumedAt, ...counts, abandoned: newEntries.length };
 }
 
 const OBJECTS_AT_A_TIME = 1000;

@@ -47,7 +47,7 @@ Example:
       const context = openContext(flags, 'warn');
       io.drainWithin(context.config.drain);
       await withLedger(context, async (db) => {
-        const sink = openSink(context);
+        const sink = await openSink(context);
         const progress = createProgress(io, 'lengthening');
         try {
           const signer = signerOf(context);
@@ -60,7 +60,7 @@ Example:
             const locks = await bringIntoForce({ context, db, sink, lease, interrupt: stop });
             const { rate } = flags;
             const summary = await lengthen({ context, db, sink, lease, locks, rate, stop, progress });
-            await publish({ db, lease, sink, signer, lock: locks.logLock, interrupt: stop, log });
+            await publish({ db, lease, sink, signer, logLock: locks.logLock, interrupt: stop, log });
             progress.stop();
             if (flags.json) io.out(JSON.stringify(summary));
             else io.out(`${summary.lengthened} of ${summary.versions} versions are kept longer now`);

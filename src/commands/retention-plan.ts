@@ -89,11 +89,10 @@ interface Tally {
 
 /** What the schedule would change against the archive as the ledger knows it. */
 export async function planRetention(
-  context: Context,
+  { account }: Pick<Context, 'account'>,
   db: Database,
   schedule: Schedule,
 ): Promise<RetentionPlan> {
-  const { account } = context;
   const now = await classesInForce(db, account);
   const then: ClassTerms = new Map([...now, ...termsByClass(schedule)]);
   const before = new Map<string, Tally>();

@@ -20,8 +20,8 @@ import type { Sink } from '../sinks/sink.ts';
 import { startWebhooks, type WebhookServer } from '../webhooks/receiver.ts';
 import type { ZoomClient } from '../zoom/client.ts';
 import { checkIdentity, checkSigner } from './archive.ts';
+import { buildInfo } from './build-info.ts';
 import {
-  buildInfo,
   type CommandIo,
   type CommonFlags,
   type Context,
@@ -81,7 +81,7 @@ export function runCommand(io: CommandIo): Command {
         jobs: Object.keys(config.schedule),
       });
       await withLedger(context, async (db) => {
-        const sink = openSink(context);
+        const sink = await openSink(context);
         const client = openZoom(context, metrics);
         const builder = await SegmentBuilder.create({ spool: config.seal.spool });
         let leadership: Leadership | undefined;

@@ -2,8 +2,8 @@ import { Command } from 'commander';
 import { createMetrics, createRegistry } from '../metrics/metrics.ts';
 import { SegmentBuilder } from '../segments/build.ts';
 import { checkIdentity, checkSigner } from './archive.ts';
+import { buildInfo } from './build-info.ts';
 import {
-  buildInfo,
   type CommandIo,
   type CommonFlags,
   leadOnce,
@@ -30,7 +30,7 @@ export function sealCommand(io: CommandIo): Command {
       const { config } = context;
       io.drainWithin(config.drain);
       await withLedger(context, async (db) => {
-        const sink = openSink(context);
+        const sink = await openSink(context);
         const builder = await SegmentBuilder.create({ spool: config.seal.spool });
         const progress = createProgress(io, 'sealing');
         try {

@@ -2,11 +2,12 @@ import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { ArchiverError } from '../errors.ts';
-import { parseWitnessKey, type WitnessKey } from '../proof/key.ts';
+import type { WitnessKey } from '../proof/key.ts';
 import type { Finding } from '../proof/verify/finding.ts';
 import { type VerifyReport, verify } from '../proof/verify/verify.ts';
 import type { CommandIo } from './context.ts';
 import { createProgress } from './progress.ts';
+import { witnessKeys } from './public-keys.ts';
 import { openReading, type ReadingFlags, withReadingOptions } from './reading.ts';
 import { renderTable } from './table.ts';
 
@@ -34,14 +35,14 @@ export function verifyCommand(io: CommandIo): Command {
       'read only so many objects, chosen at random; of the rest presence, size and lock',
       count,
     )
-    .option('--require-witness <key>', 'a witness that must have cosigned; may be repeated', witness)
+    .option('--require-witness <key>', 'a witness that must have cosigned; may be repeated', witnessKeys)
     .option('--json', 'print the report as JSON');
   return withReadingOptions(command)
     .addHelpText(
       'after',
       `
 Exit code 0: everything holds. 19: something was altered or is missing. 18: all holds, but there is time that nobody
-looked at. 6: there is no archive. 7: the store does not answer.
+looked at, or that could not be collected. 6: there is no archive. 7: the store does not answer.
 
 Examples:
   $ zoom-chat-archiver verify --config archiver.yaml --save last.checkpoint
@@ -91,7 +92,8 @@ export function verdictOf(findings: readonly Finding[]): ArchiverError | undefin
 }
 
 function print(io: CommandIo, report: VerifyReport, json: boolean): void {
-  const { checkpoint, findings, text, ...totals } = report;
+  const { checkpoint, findings, text, covered, ...totals } = report;
+  const streams = covered.map(({ stream, from, to }) => ({ stream, from: iso(from), to: iso(to) }));
   if (json) {
     const head =
       checkpoint === undefined
@@ -101,7 +103,9 @@ function print(io: CommandIo, report: VerifyReport, json: boolean): void {
             size: checkpoint.size,
             root: Buffer.from(checkpoint.root).toString('base64'),
           };
-    io.out(JSON.stringify({ ok: findings.length === 0, checkpoint: head, ...totals, findings }));
+    io.out(
+      JSON.stringify({ ok: findings.length === 0, checkpoint: head, ...totals, covered: streams, findings }),
+    );
     return;
   }
   if (findings.length > 0) {
@@ -119,28 +123,46 @@ function print(io: CommandIo, report: VerifyReport, json: boolean): void {
       ),
     );
   }
-  const { entries, objects, read, records, bytes, lost, testimonies, coverage, holds } = totals;
+  const {
+    entries,
+    objects,
+    read,
+    records,
+    bytes,
+    lost,
+    abandoned,
+    locksUnseen,
+    holds,
+    testimonies,
+    coverage,
+  } = totals;
   const number = (value: number): string => value.toLocaleString('en-US');
   io.out(
     `${number(entries)} entries, ${number(objects)} objects, ${number(read)} of them read (${number(records)} records, ${(bytes / 1e6).toFixed(1)} MB)`,
   );
   for (const { name, size, time } of testimonies) {
-    io.out(`${name} saw ${number(size)} entries on ${new Date(time * 1000).toISOString()}`);
+    io.out(`${name} saw ${number(size)} entries on ${iso(time * 1000)}`);
   }
+  for (const { stream, from, to } of streams) io.out(`${stream} covered from ${from} to ${to}`);
   if (!coverage) io.out('The coverage was not looked at: that takes all of its records.');
+  if (locksUnseen > 0) {
+    io.out(
+      `The locks of ${number(locksUnseen)} objects were not looked at: the store does not show them to these credentials (s3:GetObjectRetention).`,
+    );
+  }
   if (holds > 0) io.out(`${number(holds)} legal holds are in force`);
   if (lost > 0) io.out(`${number(lost)} windows are on record as out of reach at Zoom`);
+  if (abandoned > 0)
+    io.out(`${number(abandoned)} objects were put by a ledger that was lost, and never logged`);
   if (checkpoint !== undefined) io.out(`checkpoint:\n${text.trimEnd()}`);
   io.out(findings.length === 0 ? 'Everything holds.' : `${number(findings.length)} findings.`);
 }
+
+const iso = (time: number): string => new Date(time).toISOString();
 
 function count(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 1)
     throw new InvalidArgumentError('must be a whole number above 0');
   return value;
-}
-
-function witness(text: string, earlier: readonly WitnessKey[] = []): readonly WitnessKey[] {
-  return [...earlier, parseWitnessKey(text)];
 }

@@ -3,7 +3,7 @@
  * `docs/configuration.md` from it.
  */
 import { z } from 'zod';
-import { period, scheduleFields } from '../retention/schedule.ts';
+import { period, scheduleFields, scheduleSchema } from '../retention/schedule.ts';
 
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
@@ -276,7 +276,7 @@ const verification = z
       .min(0)
       .default(50)
       .describe(
-        'Objects of the past that the daemon reads anew each time, beside everything since the last time.',
+        'Objects of the past that the daemon reads anew each time, beside all of the coverage and everything since the last time.',
       ),
   })
   .prefault({});
@@ -366,6 +366,11 @@ export const configSchema = z.strictObject({
   replicas: z.number().int().min(1).default(1).describe('How many run; more than one needs Postgres.'),
   drain: duration.prefault('25s').describe('After a stop signal, how long work in hand may take to finish.'),
 });
+
+/** The JSON Schema of a retention schedule in a file of its own; published as `retention.schema.json`. */
+export function scheduleJsonSchema(): unknown {
+  return z.toJSONSchema(scheduleSchema, { io: 'input', unrepresentable: 'any' });
+}
 
 /** The JSON Schema of the file, for editors; published as `config.schema.json`. */
 export function configJsonSchema(): unknown {

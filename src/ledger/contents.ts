@@ -1,5 +1,6 @@
 /** Which segments and objects hold something of a place or a person, answered without reading the archive. */
-import type { Database, Queryable } from './database.ts';
+import type { Database } from './database.ts';
+import { inBulk, SOME } from './in-bulk.ts';
 import { personName } from './segment-contents.ts';
 
 /**
@@ -61,7 +62,7 @@ export async function membersOf(
   account: string,
   places: readonly string[],
 ): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
-  const rows = await inBulk(db, (tx) =>
+  const rows = await inBulk(db, SOME, (tx) =>
     tx.query<{ place: string; email: string }>(
       `with recursive asked as (
        select distinct unnest($2::text[]) as place
@@ -125,18 +126,17 @@ export async function coveredSegments(
       values,
     );
   }
-  return inBulk(db, (tx) =>
-    tx.query<CoveredSegment & Record<string, unknown>>(
-      `select s.id, c.records, s.records as total, s.size as bytes
+  // Without the limit Postgres may take each segment, and look for it in all that was found.
+  return db.query<CoveredSegment & Record<string, unknown>>(
+    `select s.id, c.records, s.records as total, s.size as bytes
      from (
        select c.segment_id, sum(c.records) as records
        from (select distinct unnest($5::text[]) as place) p
        join segment_contents c on c.place = p.place and c.segment_id > $4
        group by c.segment_id
-     ) c join segments s on s.id = c.segment_id
+     ) c, lateral (select * from segments where id = c.segment_id limit 1) s
      where ${standing} order by s.id`,
-      [...values, places],
-    ),
+    [...values, places],
   );
 }
 
@@ -165,93 +165,14 @@ export async function coveredObjects(
       [account, afterSha256],
     );
   }
-  return inBulk(db, (tx) =>
-    tx.query<CoveredObject & Record<string, unknown>>(
-      `select o.sha256, o.size as bytes
+  return db.query<CoveredObject & Record<string, unknown>>(
+    `select o.sha256, o.size as bytes
      from (
        select distinct c.sha256 from object_contents c
        where c.account = $1 and ($5::text[] is null or c.place = any($5::text[]))
          and c.day between $3::date and $4::date
-     ) c join objects o on o.sha256 = c.sha256
+     ) c, lateral (select * from objects where account = $1 and sha256 = c.sha256 limit 1) o
      where ${standing} order by o.sha256`,
-      [account, afterSha256, fromDay, toDay, places],
-    ),
+    [account, afterSha256, fromDay, toDay, places],
   );
-}
-
-/** Records that any rule judges alike, as far as segments tell them apart. */
-export interface ContentGroup {
-  readonly stream: string;
-  readonly place: string;
-  readonly sender: string;
-  /** Segments that hold some of them. */
-  readonly segments: number;
-  readonly records: number;
-}
-
-/** All there are, of segments that were not destroyed. Reads the whole index: a second for a million rows. */
-export async function contentGroups(db: Database, account: string): Promise<readonly ContentGroup[]> {
-  return inBulk(db, (tx) =>
-    tx.query<ContentGroup & Record<string, unknown>>(
-      `select s.stream, c.place, c.sender, count(*) as segments, sum(c.records) as records
-       from segment_contents c join segments s on s.id = c.segment_id
-       where s.account = $1 and s.disposed_at is null
-       group by s.stream, c.place, c.sender`,
-      [account],
-    ),
-  );
-}
-
-/** A group, and how strongly what is in it is to be kept. */
-export interface RankedGroup extends Pick<ContentGroup, 'stream' | 'place' | 'sender'> {
-  readonly rank: number;
-}
-
-/** A segment, and the highest rank of what it holds. */
-export interface RankedSegment {
-  readonly id: number;
-  /** UTC day of its records. */
-  readonly day: string;
-  /** Class by which it is kept. */
-  readonly governedBy: string;
-  readonly rank: number;
-}
-
-/**
- * Judges all segments by what they hold, in order of id; groups are judged once, however many segments hold them. A
- * segment without any of the groups is left out, and so is what was destroyed.
- */
-export async function rankSegments(
-  db: Database,
-  account: string,
-  groups: readonly RankedGroup[],
-): Promise<readonly RankedSegment[]> {
-  return inBulk(db, (tx) =>
-    tx.query<RankedSegment & Record<string, unknown>>(
-      `select s.id, s.day::text as day, s.governed_by as "governedBy", max(g.rank) as rank
-       from segment_contents c join segments s on s.id = c.segment_id
-       join unnest($2::text[], $3::text[], $4::text[], $5::integer[]) as g (stream, place, sender, rank)
-         on (g.place, g.sender, g.stream) = (c.place, c.sender, s.stream)
-       where s.account = $1 and s.disposed_at is null
-       group by s.id order by s.id`,
-      [
-        account,
-        groups.map(({ stream }) => stream),
-        groups.map(({ place }) => place),
-        groups.map(({ sender }) => sender),
-        groups.map(({ rank }) => rank),
-      ],
-    ),
-  );
-}
-
-/** Runs what reads much of the index at once, for which the plans of the ledger's other statements are wrong. */
-async function inBulk<T>(db: Database, work: (tx: Queryable) => Promise<T>): Promise<T> {
-  return db.transaction(async (tx) => {
-    await tx.query('set local enable_seqscan = on');
-    await tx.query('set local enable_hashjoin = on');
-    await tx.query('set local plan_cache_mode = force_custom_plan');
-    await tx.query(`set local work_mem = '64MB'`);
-    return work(tx);
-  });
 }

@@ -1,6 +1,7 @@
 /** What is sealed, and what it is kept by: for judging it anew by a schedule, and for lengthening its locks. */
 import type { Stream } from '../record.ts';
 import type { Database } from './database.ts';
+import { ALL, inBulk } from './in-bulk.ts';
 import { type Lease, leaseLost } from './lease.ts';
 
 /** What the ledger knows of a place that decides about retention. */
@@ -19,7 +20,8 @@ export interface RecordGroup {
   readonly sender: string;
 }
 
-const PLACES_AT_A_TIME = 2000;
+/** Each time all that segments hold is read. */
+const PLACES_AT_A_TIME = 20_000;
 
 /**
  * All groups of records that are sealed and not destroyed, some places at a time.
@@ -31,14 +33,16 @@ export async function* sealedGroups(
   bySender: boolean,
 ): AsyncGenerator<{ readonly places: readonly KnownPlace[]; readonly groups: readonly RecordGroup[] }> {
   for (let after = ''; ; ) {
-    const groups = await db.query<RecordGroup & Record<string, unknown>>(
-      `with chunk as materialized (
+    const groups = await inBulk(db, ALL, (tx) =>
+      tx.query<RecordGroup & Record<string, unknown>>(
+        `with chunk as materialized (
          select distinct place from segment_contents where place > $2 order by place limit $3
        )
        select distinct s.stream, c.place, ${bySender ? 'c.sender' : "'' as sender"}
        from chunk join segment_contents c using (place) join segments s on s.id = c.segment_id
        where s.account = $1 and s.disposed_at is null order by place`,
-      [account, after, PLACES_AT_A_TIME],
+        [account, after, PLACES_AT_A_TIME],
+      ),
     );
     const [range] = await db.query<{ last: string | null }>(
       `select max(place) as last from
@@ -95,15 +99,17 @@ export async function outrankedSegments(
   bySender: boolean,
   ranks: Ranks,
 ): Promise<ReadonlyMap<number, number>> {
-  const rows = await db.query<{ id: number; rank: number }>(
-    `select s.id, max(g.rank) as rank
+  const rows = await inBulk(db, ALL, (tx) =>
+    tx.query<{ id: number; rank: number }>(
+      `select s.id, max(g.rank) as rank
      from unnest($2::text[], $3::text[], $4::text[], $5::integer[]) as g (stream, place, sender, rank)
      join segment_contents c on c.place = g.place ${bySender ? 'and c.sender = g.sender' : ''}
      join segments s on s.id = c.segment_id and s.stream = g.stream
      join unnest($6::text[], $7::integer[]) as now (class, rank) on now.class = s.governed_by
      where s.account = $1 and s.disposed_at is null and g.rank > now.rank
      group by s.id`,
-    [account, ...groupValues(groups), [...ranks.keys()], [...ranks.values()]],
+      [account, ...groupValues(groups), [...ranks.keys()], [...ranks.values()]],
+    ),
   );
   return new Map(rows.map(({ id, rank }) => [id, rank]));
 }
@@ -118,15 +124,17 @@ export async function outrankedObjects(
 ): Promise<ReadonlyMap<string, number>> {
   const pointing = groups.filter(({ stream }) => stream === 'files' || stream === 'hold_files');
   if (pointing.length === 0) return new Map();
-  const rows = await db.query<{ sha256: string; rank: number }>(
-    `select o.sha256, max(g.rank) as rank
+  const rows = await inBulk(db, ALL, (tx) =>
+    tx.query<{ sha256: string; rank: number }>(
+      `select o.sha256, max(g.rank) as rank
      from unnest($2::text[], $3::text[], $4::text[], $5::integer[]) as g (stream, place, sender, rank)
      join object_contents c on c.account = $1 and c.place = g.place ${bySender ? 'and c.sender = g.sender' : ''}
      join objects o on o.account = $1 and o.sha256 = c.sha256
      join unnest($6::text[], $7::integer[]) as now (class, rank) on now.class = o.governed_by
      where o.disposed_at is null and g.rank > now.rank
      group by o.sha256`,
-    [account, ...groupValues(pointing), [...ranks.keys()], [...ranks.values()]],
+      [account, ...groupValues(pointing), [...ranks.keys()], [...ranks.values()]],
+    ),
   );
   return new Map(rows.map(({ sha256, rank }) => [sha256, rank]));
 }

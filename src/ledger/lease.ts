@@ -1,5 +1,5 @@
 import { ArchiverError } from '../errors.ts';
-import type { Database } from './database.ts';
+import type { Database, Queryable } from './database.ts';
 
 /** The right to write for one account. Every write checks the generation in its own transaction. */
 export interface Lease {
@@ -11,6 +11,30 @@ export interface Lease {
 /** The error of a write whose lease another process took. */
 export function leaseLost(lease: Lease): ArchiverError {
   return new ArchiverError('lease-lost', 'another process took the lease', { detail: lease.account });
+}
+
+/**
+ * Within a transaction: fails with `lease-lost` unless the lease is still of this generation, and keeps it so until the
+ * transaction ends.
+ */
+export async function requireLease(tx: Queryable, lease: Lease): Promise<void> {
+  const held = await tx.query('select 1 from lease where account = $1 and generation = $2 for share', [
+    lease.account,
+    lease.generation,
+  ]);
+  if (held.length === 0) throw leaseLost(lease);
+}
+
+/**
+ * Before a write that the ledger cannot guard: fails with `lease-lost` when the lease was taken over or is over, by the
+ * database's clock.
+ */
+export async function requireLiving(db: Database, lease: Lease): Promise<void> {
+  const held = await db.query(
+    'select 1 from lease where account = $1 and generation = $2 and expires_at > clock_timestamp()',
+    [lease.account, lease.generation],
+  );
+  if (held.length === 0) throw leaseLost(lease);
 }
 
 /**

@@ -1,7 +1,7 @@
 /** The transparency log on its way into the archive: what waits for a place, what waits for being published. */
 import { ArchiverError } from '../errors.ts';
 import type { Database } from './database.ts';
-import { type Lease, leaseLost } from './lease.ts';
+import { type Lease, leaseLost, requireLease } from './lease.ts';
 
 /** A size of the log and the right edge of its tree at that size, which is opaque here. */
 export interface LogEdge {
@@ -13,7 +13,7 @@ export interface LogEdge {
 export interface LogHead {
   /** All entries that have a place. */
   readonly placed: LogEdge;
-  /** What the published checkpoint covers, as far as it is known here. */
+  /** What the published checkpoint covers and what of it never changes is locked, as far as it is known here. */
   readonly published: LogEdge;
 }
 
@@ -77,11 +77,7 @@ export async function placeEntries(
   );
   if (waiting.length === 0) return 0;
   return db.transaction(async (tx) => {
-    const guard = await tx.query('select 1 from lease where account = $1 and generation = $2 for share', [
-      lease.account,
-      lease.generation,
-    ]);
-    if (guard.length === 0) throw leaseLost(lease);
+    await requireLease(tx, lease);
     const [head] = await tx.query<HeadRow>(
       `select ${HEAD_COLUMNS} from log_heads where account = $1 for update`,
       [lease.account],
@@ -134,7 +130,7 @@ export async function placedEntries(
 }
 
 /**
- * Notes what was published, and drops entries that no bundle to come needs. Fails with `lease-lost`.
+ * Notes what was published and locked, and drops entries that no bundle to come needs. Fails with `lease-lost`.
  * @param keepFrom index of the first entry that is still needed
  */
 export async function notePublished(

@@ -1,7 +1,7 @@
 /** A ledger on its way from an archive: how far it is, and what makes it one that can be used. */
 import { ArchiverError } from '../errors.ts';
-import type { Database, Queryable } from './database.ts';
-import { type Lease, leaseLost } from './lease.ts';
+import type { Database } from './database.ts';
+import { type Lease, leaseLost, requireLease } from './lease.ts';
 import type { LogEdge } from './log.ts';
 import type { CommittedObject } from './objects.ts';
 import { contentValues, NO_CONTENTS, noteContents, type SegmentContents } from './segment-contents.ts';
@@ -157,6 +157,20 @@ export async function restoreObjects(
   if (rows.length === 0) throw leaseLost(lease);
 }
 
+/** Those of these keys that a segment or object has which was restored from the log. */
+export async function restoredAmong(
+  db: Database,
+  account: string,
+  keys: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const rows = await db.query<{ key: string }>(
+    `select key from segments where account = $1 and key = any($2::text[])
+     union all select key from objects where account = $1 and key = any($2::text[])`,
+    [account, keys],
+  );
+  return new Set(rows.map(({ key }) => key));
+}
+
 const STATES_AT_A_TIME = 10_000;
 
 /** Copies the latest states to where admission looks for them. */
@@ -182,8 +196,12 @@ async function keepStates(db: Database, lease: Lease): Promise<void> {
 /** What a rebuilt ledger begins with. */
 interface RebuiltHead {
   readonly head: LogEdge;
-  /** Entries of the last bundle, where it is not full, in order. */
+  /** Where full tiles may not be locked yet, at the beginning of a bundle. */
+  readonly locked: LogEdge;
+  /** Entries from there to the head, in order. */
   readonly entries: readonly string[];
+  /** Entries that get their place with the next publishing. */
+  readonly newEntries: readonly string[];
   /** What is asked for at once, whenever it was asked for last: its answers are not whole in the archive. */
   readonly askAgain: readonly { readonly stream: string; readonly mode: string }[];
 }
@@ -194,7 +212,7 @@ interface RebuiltHead {
  */
 export async function finishRebuild(db: Database, lease: Lease, rebuilt: RebuiltHead): Promise<void> {
   const { account } = lease;
-  const { head, entries, askAgain } = rebuilt;
+  const { head, locked, entries, newEntries, askAgain } = rebuilt;
   await keepStates(db, lease);
   await db.transaction(async (tx) => {
     // As the end of a unit does: one whose time others cover by now does not fail any more.
@@ -214,24 +232,20 @@ export async function finishRebuild(db: Database, lease: Lease, rebuilt: Rebuilt
     await tx.query(
       `insert into log_entries (account, entry_index, entry)
        select $1, $2 + e.place - 1, e.entry from unnest($3::text[]) with ordinality as e (entry, place)`,
-      [account, head.size - entries.length, entries],
+      [account, locked.size, entries],
     );
+    await tx.query('insert into log_entries (account, entry) select $1, unnest($2::text[])', [
+      account,
+      newEntries,
+    ]);
     await tx.query(
       `insert into log_heads (account, size, frontier, published_size, published_frontier)
-       values ($1, $2, $3, $2, $3)`,
-      [account, head.size, head.frontier],
+       values ($1, $2, $3, $4, $5)`,
+      [account, head.size, head.frontier, locked.size, locked.frontier],
     );
     await tx.query('delete from rebuild_states where account = $1', [account]);
     await tx.query('delete from rebuilds where account = $1', [account]);
     // Last, for renewing the lease waits for it.
     await requireLease(tx, lease);
   });
-}
-
-async function requireLease(tx: Queryable, lease: Lease): Promise<void> {
-  const held = await tx.query('select 1 from lease where account = $1 and generation = $2 for share', [
-    lease.account,
-    lease.generation,
-  ]);
-  if (held.length === 0) throw leaseLost(lease);
 }

@@ -1,7 +1,7 @@
 import { ArchiverError } from '../errors.ts';
 import type { Stream } from '../record.ts';
 import type { Database } from './database.ts';
-import { type Lease, leaseLost } from './lease.ts';
+import { type Lease, leaseLost, requireLease } from './lease.ts';
 import { contentValues, noteContents, type SegmentContents } from './segment-contents.ts';
 
 /** Records of one stream, class and UTC day on their way into one object. */
@@ -79,13 +79,7 @@ export async function planSegments(
   limit: number,
 ): Promise<readonly SegmentPlan[]> {
   return db.transaction(async (tx) => {
-    const guard = await tx.query('select 1 from lease where account = $1 and generation = $2 for share', [
-      lease.account,
-      lease.generation,
-    ]);
-    if (guard.length === 0) {
-      throw leaseLost(lease);
-    }
+    await requireLease(tx, lease);
     // A part lies between two multiples of a limit; one less than nine tenths full waits, unless its group is old.
     const cuts = await tx.query<{
       stream: string;

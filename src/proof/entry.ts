@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { ArchiverError, hasCode } from '../errors.ts';
 import { canonicalJson, STREAMS } from '../record.ts';
-import { parseObjectKey, segmentKey } from '../segments/layout.ts';
+import { parseObjectKey, parseSegmentKey, segmentKey } from '../segments/layout.ts';
 import { MAX_ENTRY_BYTES } from './entry-bundle.ts';
 import { parseNoteKey } from './key.ts';
 
@@ -66,6 +66,25 @@ const object = z
     lock,
   })
   .refine((entry) => parseObjectKey(entry.key) === entry.sha256, 'key is not that of this object');
+
+/**
+ * What stands where an archive has segments and objects, and is not part of it: a ledger put it that was lost before it
+ * was logged. Its records were or will be archived anew, maybe as the same segment, which a later entry then names.
+ */
+const abandoned = z
+  .strictObject({
+    type: z.literal('abandoned'),
+    at,
+    key: name,
+    version: name,
+    sha256,
+    bytes: count,
+    reason: name,
+  })
+  .refine(
+    ({ key, sha256: found }) => parseSegmentKey(key) !== undefined || parseObjectKey(key) === found,
+    'key is not that of a segment or of this object',
+  );
 
 /** A setting that decides what is archived and for how long, by the hash of its text. */
 const config = z.strictObject({ type: z.literal('config'), at, sha256, what: name });
@@ -132,7 +151,16 @@ const disposal = z.strictObject({
   reason: name,
 });
 
-const schema = z.discriminatedUnion('type', [archive, segment, object, config, relock, hold, disposal]);
+const schema = z.discriminatedUnion('type', [
+  archive,
+  segment,
+  object,
+  abandoned,
+  config,
+  relock,
+  hold,
+  disposal,
+]);
 
 export type LogEntry = z.infer<typeof schema>;
 export type SegmentEntry = Extract<LogEntry, { type: 'segment' }>;

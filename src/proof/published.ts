@@ -1,5 +1,4 @@
 /** The log as everybody reads it: from a sink's read half, with nothing but the public key. */
-import { buffer } from 'node:stream/consumers';
 import { ArchiverError, hasCode } from '../errors.ts';
 import { bundleKey, CHECKPOINT_KEY, type EntryBundle, type Tile, tileKey } from '../segments/layout.ts';
 import type { SinkReader } from '../sinks/sink.ts';
@@ -72,16 +71,18 @@ export async function readTile(sink: SinkReader, tile: Tile): Promise<Uint8Array
   return (await readFullest(sink, tile, tileKey)).bytes;
 }
 
-/** What is partial may go once the full one exists. */
+/**
+ * What is partial may go once the full one exists. Parts of the log that no head named yet may have been replaced, so
+ * what stands at the key now is read; the head says whether it is right.
+ */
 async function readFullest<T extends EntryBundle>(
   sink: SinkReader,
   wanted: T,
   keyOf: (part: T) => string,
 ): Promise<{ readonly bytes: Buffer; readonly width: number }> {
   for (const part of [wanted, { ...wanted, width: TILE_WIDTH }]) {
-    const key = keyOf(part);
-    if ((await sink.head(key)) === null) continue;
-    return { bytes: await buffer(await sink.read(key)), width: part.width };
+    const standing = await sink.current(keyOf(part));
+    if (standing !== null) return { bytes: standing.bytes, width: part.width };
   }
   throw new ArchiverError('proof-invalid', 'a part of the log is missing', { detail: keyOf(wanted) });
 }

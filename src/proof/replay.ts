@@ -5,7 +5,7 @@ import type { Checkpoint } from './checkpoint.ts';
 import { EMPTY_FRONTIER, type Frontier, frontierRoot, grow } from './frontier.ts';
 import { type PlacedEntry, readEntries } from './published.ts';
 import { TILE_WIDTH } from './tiles.ts';
-import { entryHash, HASH_BYTES } from './tree.ts';
+import { entryHash } from './tree.ts';
 
 /**
  * The right edge of the tree over the first `size` entries of a checkpoint. Not proven by itself: {@link replay} goes on
@@ -49,18 +49,16 @@ export async function* replay(
 }
 
 /**
- * Entries of the last bundle, in order; none where it is full. The frontier says which they must be: fails with
- * `proof-invalid` for others, and with `sink-*`.
+ * The right edge of the tree over the first `size` entries of a checkpoint, and the entries from there on, both proven.
+ * Fails with `proof-invalid`, `sink-*`.
  */
-export async function lastEntries(
+export async function tailFrom(
   sink: SinkReader,
-  { size, edges }: Frontier,
-): Promise<readonly Uint8Array[]> {
-  const [hashes = new Uint8Array()] = edges;
-  const last: Uint8Array[] = [];
-  for await (const { bytes } of readEntries(sink, size - hashes.length / HASH_BYTES, size)) last.push(bytes);
-  if (Buffer.compare(Buffer.concat(last.map(entryHash)), hashes) === 0) return last;
-  throw new ArchiverError('proof-invalid', 'the last entries of the log are not those of its checkpoint', {
-    detail: `size ${size}`,
-  });
+  checkpoint: Checkpoint,
+  size: number,
+): Promise<{ readonly frontier: Frontier; readonly entries: readonly Uint8Array[] }> {
+  const frontier = await frontierAt(sink, checkpoint, size);
+  const entries: Uint8Array[] = [];
+  for await (const { bytes } of replay(sink, checkpoint, frontier)) entries.push(bytes);
+  return { frontier, entries };
 }

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, open, rm, stat } from 'node:fs/promises';
+import { mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { z } from 'zod';
+import { digestOf, fileBytes } from '../digest.ts';
+import { literal, openDuckDB } from '../duckdb.ts';
 import { ArchiverError, isDiskFull } from '../errors.ts';
 import type { SegmentContents } from '../ledger/segment-contents.ts';
 import { RECORD_SEPARATOR, splitStaged } from '../ledger/staged.ts';
@@ -53,14 +54,8 @@ export class SegmentBuilder {
 
   static async create(options: BuilderOptions): Promise<SegmentBuilder> {
     await mkdir(options.spool, { recursive: true });
-    const instance = await DuckDBInstance.create(':memory:', {
-      // One thread and a fixed order make the bytes a function of the records.
-      threads: '1',
-      temp_directory: join(options.spool, 'duckdb'),
-      // The program never downloads code.
-      autoinstall_known_extensions: 'false',
-      autoload_known_extensions: 'false',
-    });
+    // One thread and a fixed order make the bytes a function of the records.
+    const instance = await openDuckDB({ threads: 1, temporary: join(options.spool, 'duckdb') });
     return new SegmentBuilder(options, instance);
   }
 
@@ -79,7 +74,6 @@ export class SegmentBuilder {
     const output = join(this.#options.spool, `${name}.parquet`);
     const connection = await this.#instance.connect();
     try {
-      await connection.run(`set TimeZone = 'UTC'`);
       const rows = await readRows(account, plan, staged);
       if (rows.length !== plan.records) {
         throw new ArchiverError('internal', 'a segment does not hold the planned records', {
@@ -95,14 +89,40 @@ export class SegmentBuilder {
       await checkParquet(connection, output, rows);
       const { stream, day } = plan;
       const contents = await readContents(connection, { stream, day, path: output });
-      const { size } = await stat(output);
-      return { path: output, size, sha256: await sha256(output), root, records: rows.length, contents };
+      const digest = await digestOf(fileBytes(output));
+      return { path: output, ...digest, root, records: rows.length, contents };
     } catch (error) {
       await rm(output, { force: true });
       throw spoolError(error);
     } finally {
       connection.closeSync();
       await rm(input, { force: true });
+    }
+  }
+
+  /**
+   * Whether a file holds what a built segment does, column by column, row by row in order, and its metadata, however it
+   * is encoded. Fails with `spool-full`.
+   */
+  async holdsSame(built: BuiltSegment, path: string): Promise<boolean> {
+    const connection = await this.#instance.connect();
+    const rows = (of: string): string =>
+      `select * from read_parquet(${literal(of)}, file_row_number = true, hive_partitioning = false)`;
+    const metadata = (of: string): string => `select key, value from parquet_kv_metadata(${literal(of)})`;
+    try {
+      const reader = await connection.runAndReadAll(
+        `select (select count(*) from (${rows(built.path)} except ${rows(path)}))
+           + (select count(*) from (${rows(path)} except ${rows(built.path)}))
+           + (select count(*) from (${metadata(built.path)} except ${metadata(path)}))`,
+      );
+      return Number(reader.getRows()[0]?.[0]) === 0;
+    } catch (error) {
+      const meaning = spoolError(error);
+      if (meaning !== error) throw meaning;
+      // Not Parquet, or of other columns.
+      return false;
+    } finally {
+      connection.closeSync();
     }
   }
 
@@ -287,21 +307,11 @@ function texts(list: readonly string[]): string {
   return `[${list.map(literal).join(', ')}]::varchar[]`;
 }
 
-async function sha256(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
-  return hash.digest('hex');
-}
-
 function knownStream(name: string): Stream {
   const stream = STREAMS.find((candidate) => candidate === name);
   if (stream === undefined)
     throw new ArchiverError('internal', 'a plan names an unknown stream', { detail: name });
   return stream;
-}
-
-function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
 }
 
 function spoolError(error: unknown): unknown {

@@ -77,12 +77,24 @@ export function segmentsPrefix(stream?: string): string {
 /** The log's signed head: the only key whose bytes change. */
 export const CHECKPOINT_KEY = 'log/checkpoint';
 
+const WITNESSES = 'log/witness/';
+
 /** The newest head that a witness cosigned. @param id of the witness's key, 32 bits */
 export function witnessKey(id: number): string {
-  return `log/witness/${id.toString(16).padStart(8, '0')}`;
+  return `${WITNESSES}${id.toString(16).padStart(8, '0')}`;
+}
+
+/** Where the witnesses' heads begin. */
+export function witnessPrefix(): string {
+  return WITNESSES;
 }
 
 const TILES = 'log/tile/';
+
+/** Where the tiles and entry bundles of the log begin. */
+export function tilesPrefix(): string {
+  return TILES;
+}
 
 /** Hashes of the log's tree, C2SP tlog-tiles. */
 export interface Tile extends EntryBundle {

@@ -1,8 +1,7 @@
 /** The log of the archive, from entries that were committed to a signed checkpoint that everybody can check. */
-import { createHash } from 'node:crypto';
 import { ArchiverError, hasCode } from '../errors.ts';
 import type { Database } from '../ledger/database.ts';
-import type { Lease } from '../ledger/lease.ts';
+import { type Lease, requireLiving } from '../ledger/lease.ts';
 import {
   beginLog,
   type LogEdge,
@@ -35,13 +34,13 @@ export interface PublishOptions {
   readonly sink: Sink;
   readonly signer: SignerKey;
   /** For what of the log never changes; as long as the longest of what it proves. */
-  readonly lock: () => ObjectLock | null;
+  readonly logLock: () => ObjectLock | null;
   readonly interrupt: AbortSignal;
   readonly log: Logger;
 }
 
-/** Entries that one checkpoint takes in at most, so that a backlog needs little memory. */
-const ENTRIES_AT_A_TIME = 64 * TILE_WIDTH;
+/** Entries that one checkpoint takes in at most, so that a backlog needs little memory; a multiple of a tile's. */
+export const ENTRIES_AT_A_TIME = 64 * TILE_WIDTH;
 const PUTS_AT_ONCE = 8;
 
 /** Begins the account's log with entry 0, unless it has one. */
@@ -54,15 +53,17 @@ export async function startLog(
 }
 
 /**
- * Publishes every entry that was committed: places, then bundles and tiles, then the checkpoint. A crash at any point is
- * repaired by calling this again. What is done in one call follows the number of new entries, not the log's length.
+ * Publishes every entry that was committed: places, then bundles and tiles, then the checkpoint, then the locks of what
+ * never changes from then on. A crash at any point is repaired by calling this again. What is done in one call follows
+ * the number of new entries, not the log's length.
  *
  * Fails with `log-diverged` when ledger and published log do not agree, `lease-lost`, `sink-conflict`, other `sink-*`,
  * `ledger-unreachable`.
  * @returns the head that is published now
  */
 export async function publish(options: PublishOptions): Promise<Checkpoint> {
-  const { db, lease, log, interrupt } = options;
+  const { db, lease, sink, signer, log, interrupt } = options;
+  const { account } = lease;
 
   // PLACE. Durable: the order of the log. A crash right after leaves entries with a place, which the next call publishes.
   const advance = (frontier: Uint8Array, entries: readonly string[]): Uint8Array =>
@@ -71,40 +72,42 @@ export async function publish(options: PublishOptions): Promise<Checkpoint> {
     interrupt.throwIfAborted();
 
   for (;;) {
-    const { account } = lease;
-    const { published, placed, standing } = await agreeWithPublished({ ...options, account });
+    const { noted, published, placed, standing } = await agreeWithPublished({ db, account, sink, signer });
     const from = parseFrontier(published.frontier);
-    const to = Math.min(placed.size, from.size + ENTRIES_AT_A_TIME);
-    if (to === from.size && standing !== null) return checkpointOf(options.signer, from);
-    const next = await putTiles(options, from, to);
-    interrupt.throwIfAborted();
+    if (published.size > noted.size) {
+      // LOCK what became full. Durable: it never changes again. Not before its checkpoint: what a ledger that is lost
+      // now has put beyond the head has to give way. A crash right after leaves a ledger that does not know of it.
+      await lockFull(options, parseFrontier(noted.frontier), published.size);
+
+      // NOTE. Durable: the ledger may forget what is published.
+      await notePublished(db, lease, published, bundleStart(published.size));
+      log.debug({ size: published.size }, 'checkpoint published');
+    }
+    if (published.size === placed.size && standing !== null) return checkpointOf(signer, from);
+
+    const next = await putTiles(options, from, Math.min(placed.size, from.size + ENTRIES_AT_A_TIME));
 
     // CHECKPOINT, by compare and swap. Durable: auditors see the new head. A crash right after leaves a ledger that does
-    // not know of it; the next call finds out by reading.
-    const checkpoint = checkpointOf(options.signer, next);
-    const text = Buffer.from(signCheckpoint(checkpoint, options.signer));
-    const tag = standing?.tag ?? null;
-    await options.sink.replace(CHECKPOINT_KEY, text, tag, 'text/plain; charset=utf-8').catch((error) => {
-      throw hasCode(error, 'sink-conflict')
-        ? diverged('another writer published a checkpoint', error.detail ?? '', error)
-        : error;
-    });
-
-    // NOTE. Durable: the ledger may forget what is published.
-    await notePublished(
-      db,
-      lease,
-      { size: next.size, frontier: frontierBytes(next) },
-      bundleStart(next.size),
-    );
-    log.debug({ size: next.size }, 'checkpoint published');
-    if (next.size === placed.size) return checkpoint;
+    // not know of it; the next turn finds out by reading, as the next call does. Not every store can compare, so a
+    // process that was frozen until now must not come to this.
+    const text = Buffer.from(signCheckpoint(checkpointOf(signer, next), signer));
+    await requireLiving(db, lease);
+    interrupt.throwIfAborted();
+    await sink
+      .replace(CHECKPOINT_KEY, text, standing?.tag ?? null, 'text/plain; charset=utf-8')
+      .catch((error) => {
+        throw hasCode(error, 'sink-conflict')
+          ? diverged('another writer published a checkpoint', error.detail ?? '', error)
+          : error;
+      });
   }
 }
 
 /** What ledger and archive agree on. */
 export interface Agreement {
   readonly placed: LogEdge;
+  /** What the ledger knows to be published and locked. */
+  readonly noted: LogEdge;
   /** Also when the ledger did not know yet that it was published. */
   readonly published: LogEdge;
   /** The published checkpoint; null where there is none yet. */
@@ -127,26 +130,24 @@ export async function agreeWithPublished({
     const what = standing === null ? 'neither ledger nor archive has a log' : 'the ledger has no log';
     throw diverged(what, `account ${account}`);
   }
-  const { placed, published } = head;
+  const { placed, published: noted } = head;
   if (standing === null) {
-    if (published.size === 0) return { placed, published, standing };
-    throw diverged('the published checkpoint is gone', `the ledger knows one of size ${published.size}`);
+    if (noted.size === 0) return { placed, noted, published: noted, standing };
+    throw diverged('the published checkpoint is gone', `the ledger knows one of size ${noted.size}`);
   }
   const found = readCheckpoint(standing, signer);
-  if (found.size < published.size || found.size > placed.size) {
+  if (found.size < noted.size || found.size > placed.size) {
     throw diverged(
-      found.size < published.size
-        ? 'the published log went back'
-        : 'the published log is ahead of the ledger',
-      `published ${found.size}, ledger ${placed.size}, of which ${published.size} were published`,
+      found.size < noted.size ? 'the published log went back' : 'the published log is ahead of the ledger',
+      `published ${found.size}, ledger ${placed.size}, of which ${noted.size} were published`,
     );
   }
-  const entries = await placedEntries(db, account, published.size, found.size);
-  const { frontier } = grow(parseFrontier(published.frontier), hashes(entries));
+  const entries = await placedEntries(db, account, noted.size, found.size);
+  const { frontier } = grow(parseFrontier(noted.frontier), hashes(entries));
   if (Buffer.compare(frontierRoot(frontier), found.root) !== 0) {
     throw diverged('the published log has other entries than the ledger', `both of size ${found.size}`);
   }
-  return { placed, published: { size: found.size, frontier: frontierBytes(frontier) }, standing };
+  return { placed, noted, published: { size: found.size, frontier: frontierBytes(frontier) }, standing };
 }
 
 function readCheckpoint(standing: CurrentBytes, signer: SignerKey): Checkpoint {
@@ -158,46 +159,81 @@ function readCheckpoint(standing: CurrentBytes, signer: SignerKey): Checkpoint {
   }
 }
 
-/** BUNDLES AND TILES, create-only. Durable: objects that no checkpoint names yet; the same bytes come again after a crash. */
-async function putTiles(options: PublishOptions, from: Frontier, to: number): Promise<Frontier> {
-  const { db, lease } = options;
+/** A tile or bundle to be. */
+interface LogPart {
+  readonly key: string;
+  readonly width: number;
+  readonly bytes: Uint8Array;
+}
+
+/** What the log of `to` entries has and the one of `from` has not, and the edge at `to`. */
+async function partsBetween(
+  { db, lease }: PublishOptions,
+  from: Frontier,
+  to: number,
+): Promise<{ readonly frontier: Frontier; readonly parts: readonly LogPart[] }> {
   const first = bundleStart(from.size);
   const entries = (await placedEntries(db, lease.account, first, to)).map((entry) => Buffer.from(entry));
   const { frontier, tiles } = grow(from, entries.slice(from.size - first).map(entryHash));
-  const objects = [
-    ...[...bundlesBetween(from.size, to)].map((bundle) => ({
-      key: bundleKey(bundle),
-      width: bundle.width,
-      bytes: encodeBundle(entries.slice(bundle.from - first, bundle.to - first)),
-    })),
-    ...tiles.map((tile) => ({ key: tileKey(tile), width: tile.width, bytes: tile.bytes })),
+  const bundles = [...bundlesBetween(from.size, to)].map((bundle) => ({
+    key: bundleKey(bundle),
+    width: bundle.width,
+    bytes: encodeBundle(entries.slice(bundle.from - first, bundle.to - first)),
+  }));
+  const parts = [
+    ...bundles,
+    ...tiles.map(({ bytes, ...tile }) => ({ key: tileKey(tile), width: tile.width, bytes })),
   ];
-  for (let at = 0; at < objects.length; at += PUTS_AT_ONCE) {
-    options.interrupt.throwIfAborted();
-    const puts = objects.slice(at, at + PUTS_AT_ONCE).map((object) => putTile(options, object));
-    // Nothing may be underway any more when this ends, also by a failure.
-    await Promise.allSettled(puts);
-    await Promise.all(puts);
-  }
+  return { frontier, parts };
+}
+
+/**
+ * BUNDLES AND TILES, beyond the published head. Durable: objects that no checkpoint names yet; the same bytes come again
+ * after a crash.
+ */
+async function putTiles(options: PublishOptions, from: Frontier, to: number): Promise<Frontier> {
+  const { frontier, parts } = await partsBetween(options, from, to);
+  await someAtOnce(options, parts, (part) => putPart(options.sink, part));
   return frontier;
 }
 
-async function putTile(
-  { sink, lock, interrupt }: PublishOptions,
-  { key, width, bytes }: { readonly key: string; readonly width: number; readonly bytes: Uint8Array },
+const PART_TYPE = 'application/octet-stream';
+
+/**
+ * Other bytes beyond the published head come from a ledger that was lost before its checkpoint was published: they give
+ * way. Locked ones do not, for locks follow the checkpoint: a head that covered them was published once.
+ */
+async function putPart(sink: Sink, { key, bytes }: LogPart): Promise<void> {
+  await sink.replace(key, bytes, null, PART_TYPE).catch(async (error) => {
+    const standing = hasCode(error, 'sink-conflict') ? await sink.current(key) : null;
+    if (standing === null) throw error;
+    if (standing.lock !== null)
+      throw diverged('a locked part of another log stands beyond the published head', key, error);
+    await sink.replace(key, bytes, standing.tag, PART_TYPE);
+  });
+}
+
+async function lockFull(options: PublishOptions, from: Frontier, to: number): Promise<void> {
+  const lock = options.logLock();
+  if (lock === null) return;
+  const { parts } = await partsBetween(options, from, to);
+  // A partial one may go once the full one exists.
+  const full = parts.filter(({ width }) => width === TILE_WIDTH);
+  await someAtOnce(options, full, ({ key, bytes }) => options.sink.lock(key, bytes, lock));
+}
+
+async function someAtOnce<T>(
+  { interrupt }: PublishOptions,
+  items: readonly T[],
+  write: (item: T) => Promise<void>,
 ): Promise<void> {
-  await sink.put(
-    {
-      key,
-      body: bytes,
-      size: bytes.length,
-      sha256: createHash('sha256').update(bytes).digest('hex'),
-      // A partial tile may go once the full one exists.
-      lock: width === TILE_WIDTH ? lock() : null,
-      contentType: 'application/octet-stream',
-    },
-    interrupt,
-  );
+  for (let at = 0; at < items.length; at += PUTS_AT_ONCE) {
+    interrupt.throwIfAborted();
+    const writes = items.slice(at, at + PUTS_AT_ONCE).map(write);
+    // Nothing may be underway any more when this ends, also by a failure.
+    await Promise.allSettled(writes);
+    await Promise.all(writes);
+  }
 }
 
 function checkpointOf(signer: SignerKey, frontier: Frontier): Checkpoint {

@@ -1,4 +1,7 @@
+import { createHash } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
 import { ArchiverError, hasCode } from '../errors.ts';
 import type { Database } from '../ledger/database.ts';
 import type { Lease } from '../ledger/lease.ts';
@@ -15,9 +18,8 @@ import {
 import type { Logger } from '../log.ts';
 import { entryBytes, entryLock, type LogEntry } from '../proof/entry.ts';
 import type { SignerKey } from '../proof/key.ts';
-import { utcDay } from '../record.ts';
 import type { ObjectLock, Sink } from '../sinks/sink.ts';
-import type { SegmentBuilder } from './build.ts';
+import type { BuiltSegment, SegmentBuilder } from './build.ts';
 import { segmentKey } from './layout.ts';
 import { livingLock } from './living-lock.ts';
 import { publish } from './publish.ts';
@@ -40,6 +42,7 @@ export interface SealOptions {
   readonly builder: SegmentBuilder;
   readonly limits: (now: number) => SealLimits;
   readonly lockFor: LockFor;
+  readonly logLock: () => ObjectLock | null;
   /** Signs the log's heads. */
   readonly signer: SignerKey;
   readonly now: () => number;
@@ -72,8 +75,7 @@ export async function seal(options: SealOptions): Promise<SealSummary> {
   const { db, lease, drain, interrupt, events, now } = options;
   const summary = { segments: 0, records: 0, bytes: 0 };
   const publishing = async (): Promise<void> => {
-    const lock = (): ObjectLock | null => options.lockFor('', utcDay(now()));
-    const { size } = await timed(events, 'publish', () => publish({ ...options, lock }));
+    const { size } = await timed(events, 'publish', () => publish(options));
     events.published(size);
   };
   try {
@@ -168,30 +170,66 @@ async function buildAndPut(options: SealOptions, plan: SegmentPlan): Promise<Put
   try {
     interrupt.throwIfAborted();
     const { stream, className, day } = plan;
-    const { root, sha256, size, contents } = built;
+    const { root, contents } = built;
     const key = segmentKey({ stream, className, day, root });
     const lock = livingLock(plan.lock, options.now());
 
     // PUT, create-only, lock read back by the sink. A crash right after leaves an object that no one knows of; the
-    // open plan builds the same bytes for the same key, and the sink adopts it.
-    const { outcome, object } = await timed(events, 'put', () =>
-      sink.put(
-        {
-          key,
-          body: { path: built.path },
-          size,
-          sha256,
-          lock,
-          contentType: 'application/vnd.apache.parquet',
-        },
-        interrupt,
-      ),
+    // open plan builds the same records for the same key, and the sink adopts it.
+    const put = async ({ path, size, sha256 }: SegmentFile) => {
+      const contentType = 'application/vnd.apache.parquet';
+      const request = { key, body: { path }, size, sha256, lock, contentType };
+      const { outcome, object } = await sink.put(request, interrupt);
+      return { outcome, version: object.version, size, sha256 };
+    };
+    const { outcome, ...stored } = await timed(events, 'put', () =>
+      put(built).catch(async (error) => {
+        const standing = hasCode(error, 'sink-conflict') ? await sameSegment(options, key, built) : undefined;
+        if (standing === undefined) throw error;
+        return put(standing);
+      }),
     );
     if (outcome === 'identical') log.info({ key, plan: plan.id }, 'segment was there already and is adopted');
-    return { key, version: object.version, sha256, size, root, lock, contents };
+    return { key, root, lock, contents, ...stored };
   } finally {
     await rm(built.path, { force: true });
+    await rm(standingPath(built), { force: true });
   }
+}
+
+type SegmentFile = Pick<BuiltSegment, 'path' | 'size' | 'sha256'>;
+
+function standingPath({ path }: SegmentFile): string {
+  return `${path}.standing`;
+}
+
+/** A file of so many times the size is not the same segment in another encoding, and must not fill the disk. */
+const MOST_TIMES_LARGER = 16;
+
+/**
+ * What stands at the key of a built segment, where it differs in nothing but its encoding: a version of DuckDB before or
+ * after this one wrote it. Undefined where it holds anything else.
+ */
+async function sameSegment(
+  { sink, builder, interrupt }: SealOptions,
+  key: string,
+  built: BuiltSegment,
+): Promise<SegmentFile | undefined> {
+  const standing = await sink.head(key);
+  if (standing === null || standing.size > MOST_TIMES_LARGER * built.size) return undefined;
+  const path = standingPath(built);
+  const hash = createHash('sha256');
+  const passing = async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of chunks) {
+      hash.update(chunk);
+      yield chunk;
+    }
+  };
+  await pipeline(await sink.read(key, standing.version), passing, createWriteStream(path), {
+    signal: interrupt,
+  });
+  if (!(await builder.holdsSame(built, path))) return undefined;
+  return { path, size: standing.size, sha256: hash.digest('hex') };
 }
 
 function segmentEntry(plan: SegmentPlan, sealed: PutSegment, at: number): LogEntry {

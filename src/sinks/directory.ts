@@ -1,9 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { link, lstat, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { chmod, link, lstat, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
+import { digestOf } from '../digest.ts';
 import { ArchiverError } from '../errors.ts';
-import { interrupted, measure, requireStated } from './body.ts';
+import { interrupted, requireStated } from './body.ts';
 import {
   errno,
   ifPresent,
@@ -108,7 +109,7 @@ class DirectorySink implements Sink {
     if (facts === null) return null;
     if (facts.isFile() && facts.size === request.size) {
       const file = await open(path);
-      const found = await measure(file.createReadStream());
+      const found = await digestOf(file.createReadStream());
       if (found.sha256 === request.sha256) return 'identical';
     }
     throw conflict(path);
@@ -134,9 +135,9 @@ class DirectorySink implements Sink {
     }
   }
 
-  async #secure(request: PutRequest): Promise<StoredObject> {
-    const noted = await readNotes(this.#notes(request.key));
+  async #secure(request: Pick<PutRequest, 'key' | 'size' | 'sha256' | 'lock'>): Promise<StoredObject> {
     const { key, sha256, lock } = request;
+    const noted = await readNotes(this.#notes(key));
     // A destruction that a crash cut short leaves the notes of other bytes.
     const isNoted = noted?.sha256 === sha256 && isAtLeast(noted.lock, lock);
     await this.#note(key, isNoted ? null : { sha256, lock });
@@ -222,6 +223,10 @@ class DirectorySink implements Sink {
     });
   }
 
+  async seesLocks(): Promise<boolean> {
+    return true;
+  }
+
   async read(key: string, version?: string): Promise<Readable> {
     if ((await this.head(key, version)) === null) throw missing(key);
     return this.#translating(key, async () => (await open(this.#path(key))).createReadStream());
@@ -232,8 +237,13 @@ class DirectorySink implements Sink {
     return this.#translating(key, async () => {
       const bytes = await ifPresent(readFile(this.#path(key)));
       if (bytes === null) await stat(this.#root);
-      return bytes === null ? null : { bytes, tag: createHash('sha256').update(bytes).digest('hex') };
+      return bytes === null ? null : this.#currentBytes(key, bytes);
     });
+  }
+
+  async #currentBytes(key: string, bytes: Buffer): Promise<CurrentBytes> {
+    const tag = createHash('sha256').update(bytes).digest('hex');
+    return { bytes, tag, lock: (await readNotes(this.#notes(key)))?.lock ?? null };
   }
 
   /** A folder cannot compare and swap in one step: the lease keeps other writers away. */
@@ -257,7 +267,16 @@ class DirectorySink implements Sink {
         await ifPresent(unlink(incoming));
       }
       await syncFolders(dirname(this.#path(key)), this.#root);
-      return { bytes: Buffer.from(bytes), tag: createHash('sha256').update(bytes).digest('hex') };
+      return this.#currentBytes(key, Buffer.from(bytes));
+    });
+  }
+
+  async lock(key: string, bytes: Uint8Array, lock: ObjectLock): Promise<void> {
+    const standing = await this.current(key);
+    if (!standing?.bytes.equals(bytes)) throw conflict(this.#path(key));
+    await this.#translating(key, async () => {
+      await chmod(this.#path(key), 0o444);
+      await this.#secure({ key, size: bytes.length, sha256: standing.tag, lock });
     });
   }
 
@@ -305,7 +324,7 @@ class DirectorySink implements Sink {
     if (facts === null) await stat(this.#root);
     if (facts === null || !facts.isFile()) return null;
     const noted = await readNotes(this.#notes(key));
-    const version = noted?.sha256 ?? (await measure((await open(path)).createReadStream())).sha256;
+    const version = noted?.sha256 ?? (await digestOf((await open(path)).createReadStream())).sha256;
     return { key, version, size: facts.size, lock: noted?.lock ?? null, held: noted?.held ?? false };
   }
 

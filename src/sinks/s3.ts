@@ -1,26 +1,29 @@
 import { Readable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   GetBucketVersioningCommand,
   GetObjectCommand,
   GetObjectLockConfigurationCommand,
+  GetObjectRetentionCommand,
   ListObjectVersionsCommand,
   PutObjectCommand,
   PutObjectRetentionCommand,
-  S3Client,
+  type S3Client,
 } from '@aws-sdk/client-s3';
+import { digestOf } from '../digest.ts';
 import { ArchiverError } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { bodyChunks, bodyStream, interrupted, measure, requireStated } from './body.ts';
+import { bodyChunks, bodyStream, interrupted, requireStated } from './body.ts';
 import { checkedKey } from './key.ts';
 import { isAtLeast, stricter } from './lock.ts';
 import type { Finding } from './probe.ts';
 import { type Bucket, headVersion, storedObject, versionFields } from './s3-bucket.ts';
+import { createClient, type S3Store } from './s3-client.ts';
 import { destroyVersions } from './s3-destroy.ts';
-import { isRefusedLock, refusalOf, statusOf } from './s3-error.ts';
+import { isRefusedLock, statusOf } from './s3-error.ts';
 import { setHold } from './s3-hold.ts';
-import { lockFields, retentionOf } from './s3-lock.ts';
+import { lockFields, lockOf, retentionOf } from './s3-lock.ts';
 import { probeBucket } from './s3-probe.ts';
+import { ATTEMPTS, type Pause, pauseFor, type Retrying, retryingOf } from './s3-retry.ts';
 import { type Folder, oldestVersions, UNVERSIONED, type Version } from './s3-versions.ts';
 import type {
   CurrentBytes,
@@ -33,34 +36,15 @@ import type {
   StoredObject,
 } from './sink.ts';
 
-const ATTEMPTS = 6;
-const FIRST_PAUSE_MS = 200;
-const LONGEST_PAUSE_MS = 5_000;
-const CONNECT_TIMEOUT_MS = 5_000;
-const IDLE_TIMEOUT_MS = 60_000;
-
-export interface S3SinkOptions {
+export interface S3SinkOptions extends S3Store {
   readonly bucket: string;
   /** In front of every key on the wire, and never part of a key of the contract; '' for none. */
   readonly prefix: string;
-  readonly region: string;
-  /** URL of a store that is not AWS. */
-  readonly endpoint?: string | undefined;
-  /** `true` where the bucket is a part of the path, as most stores other than AWS need it. */
-  readonly forcePathStyle?: boolean | undefined;
-  /** Without it the AWS default chain: environment, shared files, web identity, instance role. */
-  readonly credentials?:
-    | {
-        readonly accessKeyId: string;
-        readonly secretAccessKey: string;
-        readonly sessionToken?: string;
-      }
-    | undefined;
   readonly log: Logger;
   /** How often one call is tried before it fails; default 6, about 6 s of pauses. */
   readonly attempts?: number | undefined;
   /** Waits between tries, in milliseconds; rejects when `signal` aborts. Default: a timer. */
-  readonly pause?: ((ms: number, signal: AbortSignal | undefined) => Promise<void>) | undefined;
+  readonly pause?: Pause | undefined;
   /** Milliseconds since the epoch, by which a lock is over; default `Date.now`. */
   readonly now?: (() => number) | undefined;
 }
@@ -68,7 +52,8 @@ export interface S3SinkOptions {
 /**
  * A sink in an S3 bucket. Only the oldest version of a key counts: in a versioned bucket a second put hides the
  * first but cannot replace it, and not every store honours `If-None-Match` there. For the same reason nothing
- * is believed that was not read back: not the lock headers, not the checksum. Objects go up in one PUT (5 GB
+ * is believed that was not read back: not the lock headers, not the checksum. Of the keys that are replaced the
+ * newest version counts. Objects go up in one PUT (5 GB
  * at most), because some stores drop the lock of a multipart upload.
  *
  * Rights: s3:ListBucketVersions, GetObject, GetObjectVersion, PutObject, GetObjectRetention,
@@ -85,31 +70,23 @@ class S3Sink implements Sink {
   readonly #client: S3Client;
   readonly #bucket: string;
   readonly #prefix: string;
-  readonly #log: Logger;
-  readonly #attempts: number;
-  readonly #pause: (ms: number, signal: AbortSignal | undefined) => Promise<void>;
+  readonly #pause: Pause;
+  readonly #retrying: Retrying;
   readonly #now: () => number;
 
   constructor(options: S3SinkOptions) {
     this.#bucket = options.bucket;
     this.#prefix =
       options.prefix === '' || options.prefix.endsWith('/') ? options.prefix : `${options.prefix}/`;
-    this.#log = options.log;
-    this.#attempts = options.attempts ?? ATTEMPTS;
-    this.#pause = options.pause ?? (async (ms, signal) => sleep(ms, undefined, signal && { signal }));
-    this.#now = options.now ?? Date.now;
-    this.#client = new S3Client({
-      region: options.region,
-      ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
-      ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
-      forcePathStyle: options.forcePathStyle ?? false,
-      // A PUT with an unknown outcome must not be sent again unseen: only #retrying repeats, and it looks first.
-      maxAttempts: 1,
-      requestChecksumCalculation: 'WHEN_REQUIRED',
-      responseChecksumValidation: 'WHEN_REQUIRED',
-      requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, socketTimeout: IDLE_TIMEOUT_MS },
-      logger: { trace() {}, debug() {}, info() {}, warn() {}, error() {} },
+    this.#pause = options.pause ?? pauseFor;
+    this.#retrying = retryingOf({
+      attempts: options.attempts ?? ATTEMPTS,
+      pause: this.#pause,
+      subject: (key) => this.#subject(key),
+      log: options.log,
     });
+    this.#now = options.now ?? Date.now;
+    this.#client = createClient(options);
   }
 
   async check(mode: ObjectLock['mode'] | 'none'): Promise<void> {
@@ -152,7 +129,7 @@ class S3Sink implements Sink {
   async put(request: PutRequest, signal?: AbortSignal): Promise<PutResult> {
     checkedKey(request.key);
     if (signal?.aborted) throw interrupted(request.key);
-    requireStated(request, await measure(bodyChunks(request.body)));
+    requireStated(request, await digestOf(bodyChunks(request.body)));
     return this.#retrying(request.key, () => this.#putOnce(request, signal), signal);
   }
 
@@ -203,7 +180,7 @@ class S3Sink implements Sink {
 
   async #adopt(standing: Version, request: PutRequest, signal: AbortSignal | undefined): Promise<PutResult> {
     const found =
-      standing.size === request.size ? await measure(await this.#get(standing, signal)) : { sha256: '' };
+      standing.size === request.size ? await digestOf(await this.#get(standing, signal)) : { sha256: '' };
     if (found.sha256 !== request.sha256) throw this.#conflict(standing);
     return { outcome: 'identical', object: await this.#secure(standing.version, request, signal) };
   }
@@ -211,8 +188,8 @@ class S3Sink implements Sink {
   /** Reads the version back and raises its lock where it is weaker than asked; never lowers one. */
   async #secure(
     version: string,
-    request: PutRequest,
-    signal: AbortSignal | undefined,
+    request: Pick<PutRequest, 'key' | 'size' | 'lock'>,
+    signal?: AbortSignal,
   ): Promise<StoredObject> {
     const object = await this.#secured(version, request.key, signal);
     if (object.size !== request.size) throw this.#conflict(object);
@@ -293,6 +270,23 @@ class S3Sink implements Sink {
     return destroyVersions(this.#calls, checkedKey(key), this.#now(), signal);
   }
 
+  /** Without s3:GetObjectRetention a HEAD leaves the lock out, as if there were none. */
+  async seesLocks(key: string, version: string): Promise<boolean> {
+    checkedKey(key);
+    const command = { Bucket: this.#bucket, Key: this.#prefix + key, VersionId: version };
+    return this.#retrying(key, async () => {
+      try {
+        await this.#client.send(new GetObjectRetentionCommand(command));
+        return true;
+      } catch (error) {
+        if (statusOf(error) === 403) return false;
+        // No lock on the version, or none in the bucket: whoever may ask is told so.
+        if (statusOf(error) === 404 || statusOf(error) === 400) return true;
+        throw error;
+      }
+    });
+  }
+
   async read(key: string, version?: string): Promise<Readable> {
     checkedKey(key);
     const stream = await this.#retrying(key, async () => {
@@ -308,12 +302,14 @@ class S3Sink implements Sink {
     return this.#retrying(key, () => this.#currentOf(key));
   }
 
-  async #currentOf(key: string): Promise<CurrentBytes | null> {
+  async #currentOf(key: string): Promise<(CurrentBytes & Pick<Version, 'version'>) | null> {
     try {
       const command = new GetObjectCommand({ Bucket: this.#bucket, Key: this.#prefix + key });
-      const { Body, ETag } = await this.#client.send(command);
-      if (Body === undefined) throw missing(this.#subject(key));
-      return { bytes: Buffer.from(await Body.transformToByteArray()), tag: ETag ?? '' };
+      const answer = await this.#client.send(command);
+      if (answer.Body === undefined) throw missing(this.#subject(key));
+      const bytes = Buffer.from(await answer.Body.transformToByteArray());
+      const { ETag: tag = '', VersionId: version = UNVERSIONED } = answer;
+      return { bytes, tag, lock: lockOf(answer), version };
     } catch (error) {
       // A bucket that is not there is no key without bytes.
       if (error instanceof Error && error.name === 'NoSuchKey') return null;
@@ -347,6 +343,15 @@ class S3Sink implements Sink {
       const now = await this.#currentOf(key);
       if (now?.bytes.equals(bytes)) return now;
       throw this.#conflict({ key, version: 'latest' });
+    });
+  }
+
+  async lock(key: string, bytes: Uint8Array, lock: ObjectLock): Promise<void> {
+    checkedKey(key);
+    await this.#retrying(key, async () => {
+      const standing = await this.#currentOf(key);
+      if (!standing?.bytes.equals(bytes)) throw this.#conflict({ key, version: 'latest' });
+      await this.#secure(standing.version, { key, size: bytes.length, lock });
     });
   }
 
@@ -391,29 +396,12 @@ class S3Sink implements Sink {
     return null;
   }
 
-  /** Runs `attempt` until it succeeds, fails for good or has been tried often enough. */
-  async #retrying<T>(key: string, attempt: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    for (let tried = 1; ; tried += 1) {
-      try {
-        return await attempt();
-      } catch (error) {
-        if (signal?.aborted) throw interrupted(key);
-        const refusal = refusalOf(error, this.#subject(key));
-        if (!refusal.again || tried >= this.#attempts) throw refusal.error;
-        this.#log.debug({ tried, reason: refusal.error.message }, 'trying the store again');
-      }
-      await this.#pause(pauseAfter(tried), signal).catch((error: unknown) => {
-        throw signal?.aborted ? interrupted(key) : error;
-      });
-    }
-  }
-
   get #calls(): Bucket {
     return {
       client: this.#client,
       bucket: this.#bucket,
       above: this.#prefix,
-      retrying: (key, call, signal) => this.#retrying(key, call, signal),
+      retrying: this.#retrying,
       subject: (key) => this.#subject(key),
     };
   }
@@ -448,11 +436,6 @@ class S3Sink implements Sink {
 function conditionsOf(expected: string | null): { IfMatch?: string; IfNoneMatch?: string }[] {
   if (expected === null) return [{ IfNoneMatch: '*' }];
   return [{ IfMatch: expected }, { IfMatch: expected.replaceAll('"', '') }];
-}
-
-/** Doubles from 200 ms to 5 s; up to half of it is taken off at random, so that replicas do not march in step. */
-function pauseAfter(tried: number): number {
-  return Math.min(FIRST_PAUSE_MS * 2 ** (tried - 1), LONGEST_PAUSE_MS) * (1 - Math.random() / 2);
 }
 
 function missing(subject: string): ArchiverError {

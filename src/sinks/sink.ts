@@ -64,12 +64,19 @@ export interface CurrentBytes {
   readonly bytes: Buffer;
   /** Names this state of the key to {@link Sink.replace}; means nothing elsewhere. */
   readonly tag: string;
+  /** `null` when the sink keeps no lock on what stands there. */
+  readonly lock: ObjectLock | null;
 }
 
 /** The half of a sink that auditors need: it cannot change anything. */
 export interface SinkReader {
   /** The object's description; without `version` its oldest version. `null` when there is none. */
   head(key: string, version?: string): Promise<StoredObject | null>;
+  /**
+   * Whether a lock on this version would show in {@link head}: a store may keep it from those who have no right to read
+   * locks. Fails with `sink-*` where it cannot be told.
+   */
+  seesLocks(key: string, version: string): Promise<boolean>;
   /** The bytes of one version; fails with `sink-unreachable` when it is missing. */
   read(key: string, version?: string): Promise<Readable>;
   /** What stands at a key now that is replaced from time to time; small enough for memory. `null` when nothing does. */
@@ -92,16 +99,18 @@ export interface SinkReader {
  * 5. `replace` is for the few keys that change. It writes only where the state named by `expected` stands (`null`:
  *    nothing), else it fails with `sink-conflict`; bytes that stand there already are a success. Where the store cannot
  *    compare, two writers at the same moment may both be told that they succeeded, but the later one finds out by
- *    reading back. When it resolves, the bytes are durable.
- * 6. When `extend` resolves, this version carries a lock at least as strict as asked for and as before (read back):
+ *    reading back. When it resolves, the bytes are durable. It does not look at locks.
+ * 6. `lock` ends the changes of such a key: what stands there must be the given bytes, else it fails with
+ *    `sink-conflict`. When it resolves, that state carries a lock at least as strict as asked for; it is never lowered.
+ * 7. When `extend` resolves, this version carries a lock at least as strict as asked for and as before (read back):
  *    neither mode nor date is ever lowered.
- * 7. A version is under a legal hold from the moment when `placeHold` resolves until `liftHold` is called, whatever
+ * 8. A version is under a legal hold from the moment when `placeHold` resolves until `liftHold` is called, whatever
  *    becomes of its lock; the flag is read back. It is one bit for each version: whoever has several reasons to hold it
  *    counts them elsewhere.
- * 8. `destroy` looks first. While a version of the key is held, or its lock is not over, it deletes nothing and fails
+ * 9. `destroy` looks first. While a version of the key is held, or its lock is not over, it deletes nothing and fails
  *    with `sink-locked`; it never asks to bypass a lock. When it resolves, no version is left. One that fails, or a
  *    crash, may have deleted some versions.
- * 9. The same call of `extend`, `placeHold`, `liftHold` and `destroy` again is always safe, and a success where the
+ * 10. The same call of `extend`, `placeHold`, `liftHold` and `destroy` again is always safe, and a success where the
  *    first one took effect. All but `destroy` fail with `sink-unreachable` where there is no such version.
  */
 export interface Sink extends SinkReader {
@@ -129,5 +138,6 @@ export interface Sink extends SinkReader {
   liftHold(key: string, version: string, signal?: AbortSignal): Promise<StoredObject>;
   /** Every version and delete marker of the key. A key with nothing there is a success with 0 versions. */
   destroy(key: string, signal?: AbortSignal): Promise<Destroyed>;
+  lock(key: string, bytes: Uint8Array, lock: ObjectLock): Promise<void>;
   close(): Promise<void>;
 }

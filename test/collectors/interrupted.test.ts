@@ -41,6 +41,7 @@ function dyingSink(sink: Sink, death: Death): Sink {
     check: (mode) => sink.check(mode),
     probe: (mode, signal) => sink.probe(mode, signal),
     head: (key, version) => sink.head(key, version),
+    seesLocks: (key, version) => sink.seesLocks(key, version),
     read: (key, version) => sink.read(key, version),
     current: (key) => sink.current(key),
     list: (prefix) => sink.list(prefix),
@@ -49,6 +50,7 @@ function dyingSink(sink: Sink, death: Death): Sink {
     placeHold: (...args) => sink.placeHold(...args),
     liftHold: (...args) => sink.liftHold(...args),
     destroy: (...args) => sink.destroy(...args),
+    lock: (...args) => sink.lock(...args),
     close: () => sink.close(),
     put: (request, signal) => {
       const put = () => sink.put(request, signal);

@@ -105,7 +105,9 @@ describe.each(ENGINES)('a ledger on $name', (engine) => {
     );
     await finishRebuild(db, lease, {
       head: { size: 0, frontier: new Uint8Array(8) },
+      locked: { size: 0, frontier: new Uint8Array(8) },
       entries: [],
+      newEntries: [],
       askAgain: [],
     });
     expect(await db.query('select 1 from states')).toHaveLength(4);

@@ -19,7 +19,8 @@ export interface Stage {
   rows(stream: string): Promise<readonly StreamRow[]>;
 }
 
-export const SOURCE = { kind: 'generated', seed: 11, sessions: 2, messages: 40 } as const;
+/** Few days, for each with a message is a segment more of each stream. */
+export const SOURCE = { kind: 'generated', seed: 11, sessions: 2, messages: 40, days: 6 } as const;
 
 /**
  * What Zoom refuses for good the test itself says; here it gives everything.
@@ -31,7 +32,7 @@ export async function stage(
   own: OwnParts = {},
   parts: Sections = {},
 ): Promise<Stage> {
-  const rates = { LIGHT: 1e6, MEDIUM: 1e6, 'RESOURCE-INTENSIVE': 1e6 };
+  const rates = { LIGHT: 1e4, MEDIUM: 1e4, 'RESOURCE-INTENSIVE': 1e4 };
   const { emulator, client, waits } = await emulate({ source: SOURCE, ...emulated }, { rates });
   await giveEverything(emulator);
   const off = { enabled: false };

@@ -35,6 +35,22 @@ test('help names every command, and each has its own', async () => {
   }
 });
 
+test('hold has commands below it, each with its help', async () => {
+  const [all, drift, none, wrong] = await Promise.all([
+    runArchiver(['hold', '--help']),
+    runArchiver(['hold', 'drift', '--help']),
+    runArchiver(['hold']),
+    runArchiver(['hold', 'drift', '--json']),
+  ]);
+  expect(all).toMatchObject({ code: 0, stderr: '', stdout: expect.stringContaining('  drift ') });
+  expect(drift).toMatchObject({ code: 0, stderr: '' });
+  for (const option of ['--matter <matter>', '--archive <place>', '--json', '--config <path>'])
+    expect(drift.stdout).toContain(option);
+  expect(none.code).toBe(2);
+  expectRefusal(wrong, 2, '--matter');
+  expect(JSON.parse(wrong.stdout)).toMatchObject({ error: { code: 'usage' } });
+});
+
 test('no command, an unknown one, a wrong option: 2, also as JSON', async () => {
   const lines = [[], ['colect'], ['collect', '--al'], ['query'], ['status', '--json', 'superfluous']];
   const [none, unknown, option, missing, json] = await Promise.all(lines.map((args) => runArchiver(args)));

@@ -37,7 +37,8 @@ function findingsOf({ code, stdout }: Ended): readonly Finding[] {
 
 describe('a bucket', () => {
   test('holds, and every version that is replaced, hidden, freed or deleted is found', async () => {
-    const s3 = await startS3Fake({});
+    const forbidden: string[] = [];
+    const s3 = await startS3Fake({ forbidden });
     onTestFinished(() => s3.close());
     const { bucket, url: endpoint, credentials, region } = s3;
     const stage = await setStage({
@@ -65,9 +66,16 @@ describe('a bucket', () => {
     expect(JSON.parse(good.stdout)).toMatchObject({ ok: true, findings: [] });
     expect(JSON.parse((await verify('--sample', '2')).stdout)).toMatchObject({ ok: true, read: 2 });
 
+    // Auditors may have no right to read retention; then nothing is known of the locks, and it is said once.
+    forbidden.push('GET object?retention');
+    const blind = JSON.parse((await verify()).stdout);
+    expect(blind).toMatchObject({ ok: true, findings: [], locksUnseen: blind.objects });
+    expect(s3.requests.filter((request) => /^GET .*\?retention$/.test(request))).toHaveLength(1);
+    forbidden.length = 0;
+
     const client = new S3Client({ endpoint, region, credentials, forcePathStyle: true });
     onTestFinished(() => client.destroy());
-    const [hidden = '', freed = '', deleted = '', replaced = ''] = s3
+    const [hidden = '', freed = '', deleted = '', replaced = '', longer = '', twice = ''] = s3
       .objects()
       .map(({ key }) => key)
       .filter((key) => key.startsWith('zoom/segments/stream=messages/'));
@@ -91,6 +99,22 @@ describe('a bucket', () => {
     await remove(deleted);
     await remove(replaced);
     await put(replaced);
+    const bytesOf = (wanted: string) => s3.objects().find(({ key }) => key === wanted)?.bytes ?? Buffer.of();
+    s3.tamper(longer, Buffer.concat([bytesOf(longer), Buffer.alloc(4_000_000)]));
+    // The same bytes once more hide nothing.
+    await client.send(new PutObjectCommand({ Bucket: bucket, Key: twice, Body: bytesOf(twice) }));
+    // Of the log: what has a lock was published, and must not be hidden; what has none may have been replaced before.
+    const tile = 'zoom/log/tile/0/009';
+    const spare = 'zoom/log/tile/0/008';
+    const lock = {
+      ObjectLockMode: 'GOVERNANCE',
+      ObjectLockRetainUntilDate: new Date(Date.now() + 86_400_000),
+    } as const;
+    await client.send(new PutObjectCommand({ Bucket: bucket, Key: tile, Body: 'hashes', ...lock }));
+    await put(spare);
+    for (const Key of [tile, spare, 'zoom/archive.json']) {
+      await client.send(new DeleteObjectCommand({ Bucket: bucket, Key }));
+    }
     const found = findingsOf(await verify()).map(({ check, what, key }) => ({ check, what, key }));
     expect(found).toContainEqual({
       check: 'object',
@@ -108,8 +132,17 @@ describe('a bucket', () => {
       what: 'the object has another version',
       key: own(replaced),
     });
+    expect(found).toContainEqual({
+      check: 'object',
+      what: 'the object is longer than its entry says',
+      key: own(longer),
+    });
+    for (const Key of [tile, 'zoom/archive.json']) {
+      const what = 'a later version or a delete marker hides the object';
+      expect(found).toContainEqual({ check: 'object', what, key: own(Key) });
+    }
     expect(new Set(found.map(({ key }) => key))).toEqual(
-      new Set([hidden, freed, deleted, replaced].map(own)),
+      new Set([hidden, freed, deleted, replaced, longer, tile, 'zoom/archive.json'].map(own)),
     );
   });
 });
@@ -140,6 +173,7 @@ describe('an archive in a folder', () => {
     const first = await runArchiver(['verify', '--config', archive.config, '--save', saved]);
     expect(first).toMatchObject({ code: 0, stderr: '' });
     expect(first.stdout).toContain('Everything holds.');
+    expect(first.stdout).toMatch(/^messages covered from 2026-\S+Z to 2026-\S+Z$/m);
     expect(first.stdout).toContain(await readFile(saved, 'utf8').then((text) => text.trimEnd()));
     const again = await runArchiver(['verify', '--json', '--config', archive.config, '--since', saved]);
     expect(JSON.parse(again.stdout)).toMatchObject({ ok: true, entries: 0, objects: 0 });
@@ -152,13 +186,15 @@ describe('an archive in a folder', () => {
     const state = join(folder, 'state');
     const demand = ['--require-witness', witness.witnessKey];
     expect(findingsOf(await on('verify', root, ...demand))).toMatchObject([{ check: 'witness' }]);
-    expect(await on('cosign', root, '--witness-key', witness.file, '--state', state)).toMatchObject({
-      code: 0,
-    });
+    const cosign = (...args: string[]): Promise<Ended> =>
+      on('cosign', root, '--witness-key', witness.file, '--state', state, ...args);
+    // A witness who lost his memory must not take any head for a good one.
+    expect(await cosign()).toMatchObject({ code: 2 });
+    expect(await cosign('--first')).toMatchObject({ code: 0 });
+    expect(await cosign('--first')).toMatchObject({ code: 2 });
     expect(await on('verify', root, ...demand)).toMatchObject({ code: 0 });
-    expect(await on('cosign', root, '--witness-key', witness.file, '--state', state)).toMatchObject({
-      code: 0,
-    });
+    expect(await cosign()).toMatchObject({ code: 0 });
+    expect((await readdir(folder)).filter((name) => name.startsWith('state'))).toEqual(['state']);
     const told = await on('verify', root, ...demand);
     expect(told).toMatchObject({ code: 0 });
     const { checkpoint, testimonies } = JSON.parse(told.stdout);
@@ -193,7 +229,7 @@ describe('an archive in a folder', () => {
     const folder = await temporary();
     const witness = await key(folder, 'witness.example.org/one');
     const state = join(folder, 'state');
-    await on('cosign', root, '--witness-key', witness.file, '--state', state);
+    await on('cosign', root, '--witness-key', witness.file, '--state', state, '--first');
     const kept = await readFile(state, 'utf8');
     const signer = parseSignerKey(SIGNING_KEY);
     const { checkpoint } = openCheckpoint(kept, noteKeyOf(signer), signer.name);
@@ -218,7 +254,9 @@ describe('an archive in a folder', () => {
       await key(folder, 'witness.example.org/two'),
     ];
     const state = join(folder, 'state');
-    expect(await on('cosign', root, '--witness-key', one.file, '--state', state)).toMatchObject({ code: 0 });
+    expect(await on('cosign', root, '--witness-key', one.file, '--state', state, '--first')).toMatchObject({
+      code: 0,
+    });
     expect(await on('cosign', root, '--witness-key', two.file, '--state', state)).toMatchObject({ code: 19 });
   });
 

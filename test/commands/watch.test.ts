@@ -18,9 +18,16 @@ test('is clean of what was sealed, goes on from there, and counts what somebody 
     ledger: { url },
     verification: { sample: 10_000 },
   });
-  const { context, root } = archiver;
+  const { root } = archiver;
+  let { context } = archiver;
   const db = await openLedger(context);
-  const sink = openSink(context);
+  const sink = await openSink(context);
+  const asked: string[] = [];
+  const head = sink.head.bind(sink);
+  sink.head = (key, version) => {
+    asked.push(key);
+    return head(key, version);
+  };
   onTestFinished(async () => {
     await sink.close();
     await db.close();
@@ -42,8 +49,8 @@ test('is clean of what was sealed, goes on from there, and counts what somebody 
   await watch();
   expect(await gauge('verify_findings')).toBe('0');
   expect(await gauge('verify_timestamp_seconds')).toBe(String(emulator.now() / 1000));
-  const head = await readLearned(db, context.account, 'verified-head');
-  expect(head).toContain('archive.example.com/test\n');
+  const first = await readLearned(db, context.account, 'verified-head');
+  expect(first).toContain('archive.example.com/test\n');
 
   emulator.act(20);
   emulator.moveClock(3_600_000);
@@ -52,7 +59,16 @@ test('is clean of what was sealed, goes on from there, and counts what somebody 
   await watch();
   expect(await gauge('verify_findings')).toBe('0');
   const later = await readLearned(db, context.account, 'verified-head');
-  expect(later).not.toBe(head);
+  expect(later).not.toBe(first);
+
+  // Nothing new, and one of the past: of the others only coverage is looked at.
+  context = { ...context, config: { ...context.config, verification: { sample: 1 } } };
+  asked.length = 0;
+  await watch();
+  const looked = asked.filter((key) => key.startsWith('segments/') && !key.includes('stream=coverage'));
+  expect(looked.length).toBeLessThanOrEqual(1);
+  expect(asked.some((key) => key.includes('stream=coverage'))).toBe(true);
+  context = archiver.context;
 
   // Of what was archived before the last time, so that only the sample meets it.
   await rm(join(root, 'segments', 'stream=sessions'), { recursive: true });

@@ -2,10 +2,20 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { MANUAL_FILE, manualText, SCHEMA_FILE, schemaText } from '../../scripts/config-docs.ts';
-import { parseConfig } from '../../src/config.ts';
+import {
+  MANUAL_FILE,
+  manualText,
+  RETENTION_FILE,
+  retentionText,
+  SCHEDULE_SCHEMA_FILE,
+  SCHEMA_FILE,
+  scheduleSchemaText,
+  schemaText,
+} from '../../scripts/config-docs.ts';
+import { parseConfig, parseSchedule } from '../../src/config.ts';
 import { createMetrics, createRegistry } from '../../src/metrics/metrics.ts';
 import { STREAMS } from '../../src/record.ts';
+import { parsePeriod } from '../../src/retention/period.ts';
 import { columns } from '../../src/segments/format.ts';
 import { segmentKey } from '../../src/segments/layout.ts';
 import { message, PROVENANCE } from '../ledger/candidates.ts';
@@ -34,6 +44,28 @@ describe('the configuration', () => {
   test('stands in the manual as the program has it; else: npm run schema', () => {
     const manual = read(MANUAL_FILE);
     expect(unformatted(manual)).toBe(unformatted(manualText(manual)));
+  });
+
+  test('of schedules stands in retention.schema.json, and the presets in docs/retention.md; else: npm run schema', () => {
+    expect(JSON.parse(read(SCHEDULE_SCHEMA_FILE))).toEqual(JSON.parse(scheduleSchemaText()));
+    const document = read(RETENTION_FILE);
+    expect(unformatted(document)).toBe(unformatted(retentionText(document)));
+  });
+
+  test('the schedule of docs/retention.md is valid, and has the classes that the page says', () => {
+    const tenYears = parsePeriod('10y');
+    if (tenYears === undefined) throw new Error('no period');
+    const { rules, default: fallback } = parseSchedule(read, 'examples/retention.yaml', tenYears);
+    const terms = [...rules, fallback].map(({ class: name, keep, mode }) => [name, keep, mode].join(' '));
+    expect(terms).toEqual([
+      'trading 6y compliance',
+      'swaps 8y compliance',
+      'external 3y governance',
+      'evidence 10y compliance',
+      'general 2y governance',
+    ]);
+    for (const { class: name } of [...rules, fallback])
+      expect(read(RETENTION_FILE)).toContain(`class \`${name}\``);
   });
 
   test.each(['embedded', 'postgres-s3'])('example %s is valid', (name) => {

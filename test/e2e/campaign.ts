@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { sixMonthsBefore } from '../../emulator/dates.ts';
 import { type Emulator, type Switches, startEmulator } from '../../emulator/server.ts';
+import type { ZoomClient } from '../../src/zoom/client.ts';
 import {
   type Archive,
   compareMessages,
@@ -13,6 +14,7 @@ import {
   readArchive,
 } from '../support/archive.ts';
 import type { Archiver } from '../support/archiver.ts';
+import { connect } from '../zoom/connect.ts';
 
 /** 15 June 2026, noon: with a fixed start every date is a constant. */
 export const NOON = Date.parse('2026-06-15T12:00:00Z');
@@ -34,6 +36,14 @@ export async function emulate(options: Parameters<typeof startEmulator>[0]): Pro
   const emulator = await startEmulator({ limits: false, ...options });
   onTestFinished(() => emulator.close());
   return emulator;
+}
+
+/** A client whose waits take no time and move the emulator's clock, for faults that are waited out. */
+export function patient(emulator: Emulator): { readonly client: ZoomClient } {
+  const rates = { LIGHT: 5000, MEDIUM: 5000, 'RESOURCE-INTENSIVE': 5000 };
+  const now = (): number => emulator.now();
+  const { client } = connect(emulator.url, now, (ms) => emulator.moveClock(ms), { rates });
+  return { client };
 }
 
 /** How the emulator stood before anybody acted. */

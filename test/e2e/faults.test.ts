@@ -9,7 +9,17 @@ import { ArchiverError } from '../../src/errors.ts';
 import { type Archiver, openArchiver } from '../support/archiver.ts';
 import { writeCorpus } from '../support/corpus.ts';
 import { createSchema } from '../support/postgres.ts';
-import { type Beginning, beginning, emulate, finish, NOON, requests, until, workFolder } from './campaign.ts';
+import {
+  type Beginning,
+  beginning,
+  emulate,
+  finish,
+  NOON,
+  patient,
+  requests,
+  until,
+  workFolder,
+} from './campaign.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -28,7 +38,7 @@ async function scene(sessions = 3): Promise<Scene> {
   const emulator = await emulate({ now: NOON, source: { kind: 'corpus', file } });
   emulator.act(120);
   const { url } = await createSchema();
-  const archiver = await openArchiver(emulator, folder, { ledger: { url } });
+  const archiver = await openArchiver(emulator, folder, { ledger: { url } }, patient(emulator));
   onTestFinished(() => archiver.close());
   const start = beginning(emulator);
   emulator.startActing(200);

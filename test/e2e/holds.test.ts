@@ -80,7 +80,7 @@ function sessionsOf(emulator: Emulator, email: string): ReadonlySet<string> {
 }
 
 async function steps(archiver: Archiver): Promise<readonly string[]> {
-  const sink = openSink(archiver.context);
+  const sink = await openSink(archiver.context);
   try {
     const { entries } = await readLog(sink);
     return entries
@@ -119,7 +119,7 @@ test('a matter of Zoom becomes a hold, is widened, stays when it is gone, and co
   });
   emulator.moveClock(HOUR);
   await round(opened);
-  const sink = openSink(archiver.context);
+  const sink = await openSink(archiver.context);
   onTestFinished(() => sink.close());
   const covers = async (email: string): Promise<void> => {
     const isMeant = (key: string): boolean => (/date=([\d-]+)/.exec(key)?.[1] ?? '9') >= '2026-03-01';

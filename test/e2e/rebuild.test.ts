@@ -6,18 +6,28 @@ import type { Emulator, EmulatorOptions } from '../../emulator/server.ts';
 import { revisionCandidate } from '../../src/collectors/revisions.ts';
 import { leadOnce, openSink, signerOf } from '../../src/commands/context.ts';
 import { type RebuildSummary, runRebuild } from '../../src/commands/rebuild.ts';
+import type { KnownHeads } from '../../src/commands/rebuild-head.ts';
 import { admit, dropOldKeys } from '../../src/ledger/admit.ts';
+import { placesOf } from '../../src/ledger/contents.ts';
 import type { Database } from '../../src/ledger/database.ts';
 import { dropOldLinks } from '../../src/ledger/links.ts';
 import { dropOldUnits, startUnit } from '../../src/ledger/units.ts';
+import { entryBytes } from '../../src/proof/entry.ts';
+import { parseNoteKey } from '../../src/proof/key.ts';
+import { fetchedFiles } from '../../src/proof/local-files.ts';
+import { type VerifyReport, verify } from '../../src/proof/verify/verify.ts';
 import { instant, scopeTag } from '../../src/record.ts';
+import { indexSegments } from '../../src/segments/index-contents.ts';
 import { agreeWithPublished } from '../../src/segments/publish.ts';
-import type { SinkReader } from '../../src/sinks/sink.ts';
+import { SegmentReader } from '../../src/segments/read.ts';
+import type { Sink, SinkReader } from '../../src/sinks/sink.ts';
+import { boundSink } from '../segments/sealing.ts';
 import { readArchive } from '../support/archive.ts';
 import { type Archiver, openArchiver, type Sections } from '../support/archiver.ts';
-import { readLog } from '../support/log.ts';
+import { PUBLIC_KEY, readLog } from '../support/log.ts';
 import { createSchema } from '../support/postgres.ts';
 import { startS3Fake } from '../support/s3-fake.ts';
+import { readStream } from '../support/stream-rows.ts';
 import { beginning, emulate, NOON, reckon, workFolder } from './campaign.ts';
 import { compareContent } from './content.ts';
 
@@ -37,6 +47,7 @@ async function open(
   folder: string,
   ledger: object,
   parts: Sections = {},
+  sink: (sink: Sink) => Sink = (own) => own,
 ): Promise<Ledgered> {
   let opened: Database | undefined;
   const archiver = await openArchiver(
@@ -48,6 +59,7 @@ async function open(
         opened = db;
         return db;
       },
+      sink,
     },
   );
   onTestFinished(() => archiver.close());
@@ -58,13 +70,30 @@ async function open(
 async function rebuild(
   { archiver: { context }, db }: Ledgered,
   through: (sink: SinkReader) => SinkReader = (sink) => sink,
+  known: KnownHeads = {},
 ): Promise<RebuildSummary> {
-  const sink = openSink(context);
+  const sink = await openSink(context);
   const { lease, release } = await leadOnce(context, db, new AbortController().signal);
   try {
-    return await runRebuild({ context, db, lease, sink: through(sink), stop: new AbortController().signal });
+    const stop = new AbortController().signal;
+    return await runRebuild({ context, db, lease, sink: through(sink), stop, known });
   } finally {
     await release();
+    await sink.close();
+  }
+}
+
+/** @returns how many segments were not indexed yet */
+async function index({ archiver: { context }, db }: Ledgered): Promise<number> {
+  const sink = await openSink(context);
+  const reader = await SegmentReader.create(await workFolder());
+  const { signal } = new AbortController();
+  const { lease, release } = await leadOnce(context, db, signal);
+  try {
+    return await indexSegments({ db, lease, sink, reader, signal });
+  } finally {
+    await release();
+    await reader.close();
     await sink.close();
   }
 }
@@ -104,10 +133,16 @@ async function contents(db: Database): Promise<Readonly<Record<string, readonly 
     objects: `select sha256, state, size, class, key, version, lock_mode, retain_until from objects`,
     segments: `select key, version, sha256, size, root, records, stream, class, day::text, state, lock_mode, retain_until from segments`,
     log_heads: `select size, encode(frontier, 'hex') from log_heads`,
-    log_entries: `select entry_index, entry from log_entries`,
+    // A rebuilt one keeps more of them, until what they fill is known to be locked.
+    log_entries: `select entry_index, entry from log_entries where entry_index is null
+      or entry_index >= (select size / 256 * 256 from log_heads)`,
     units: `select stream, scope, mode, window_from, window_to, attempt, outcome, pages, rows, admitted, started_at from units`,
     // That a channel has no policy of its own is no record; the next look at it tells.
     retention: `select scope, period from source_retention where period <> ''`,
+    segment_contents: `select s.key, c.place, c.sender, c.records from segments s left join segment_contents c on c.segment_id = s.id where s.indexed`,
+    participants: 'select person, place from participants',
+    people: 'select email, member_id from people',
+    object_contents: 'select sha256, place, sender, day::text from object_contents',
     matters: `select m from learned, jsonb_array_elements(value) as m where name = 'legal-hold-matters'`,
   };
   const found: Record<string, readonly string[]> = {};
@@ -131,6 +166,7 @@ describe('a ledger made again from the archive', () => {
     expect(await old.archiver.collect()).toMatchObject({ complete: true, failed: 0 });
     await old.archiver.seal(true);
 
+    await checkPlaces(emulator, old);
     const made = await open(emulator, folder, { url: (await createSchema()).url });
     const summary = await rebuild(made);
     expect(summary).toMatchObject({ resumedAt: 0 });
@@ -181,7 +217,7 @@ describe('a ledger made again from the archive', () => {
     expect(archive.messages.length).toBeGreaterThan(sealed.messages.length);
     reckon(emulator, archive, start, last);
     expect(await compareContent(emulator, made.archiver.root)).toEqual([]);
-    const { entries } = await readLog(openSink(made.archiver.context));
+    const { entries } = await readLog(await openSink(made.archiver.context));
     expect(entries.filter(({ type }) => type === 'segment')).toHaveLength(archive.segments);
   });
 
@@ -193,6 +229,7 @@ describe('a ledger made again from the archive', () => {
     let reads = 0;
     const failing = (sink: SinkReader): SinkReader => ({
       head: (key, version) => sink.head(key, version),
+      seesLocks: (key, version) => sink.seesLocks(key, version),
       current: (key) => sink.current(key),
       list: (prefix) => sink.list(prefix),
       close: () => sink.close(),
@@ -205,7 +242,7 @@ describe('a ledger made again from the archive', () => {
     await expect(rebuild(made, failing)).rejects.toThrow('EIO');
     expect(await made.db.query('select 1 from segments limit 1')).toHaveLength(1);
     const { context } = made.archiver;
-    const sink = openSink(context);
+    const sink = await openSink(context);
     const ledger = { db: made.db, account: context.account, sink, signer: signerOf(context) };
     await expect(agreeWithPublished(ledger)).rejects.toMatchObject({ code: 'log-diverged' });
 
@@ -221,7 +258,7 @@ describe('a ledger made again from the archive', () => {
     const { emulator, folder, old } = await populated();
     await old.archiver.collect();
     await old.archiver.seal(true);
-    const { entries } = await readLog(openSink(old.archiver.context));
+    const { entries } = await readLog(await openSink(old.archiver.context));
     const [{ key = '' } = {}] = entries.filter(({ stream }) => stream === 'messages').slice(20);
     const path = join(old.archiver.root, key);
     const bytes = await readFile(path);
@@ -268,16 +305,94 @@ describe('a ledger made again from the archive', () => {
     await maintain(made, emulator.now());
     const after = await contents(made.db);
     expect({ seen, states }).toEqual({ seen: after.seen, states: after.states });
-    expect(after).toEqual(await contents(old.db));
+    // Reactions and activities of those months were not read.
+    expect(await index(made)).toBeGreaterThan(0);
+    expect(await contents(made.db)).toEqual(await contents(old.db));
+    expect(await index(made)).toBe(0);
     expect([...(await made.archiver.collect()).admitted]).toEqual([]);
   });
 
+  test.each(['checkpoint', 'lock'] as const)(
+    'after a crash before the %s of entries that fill tiles',
+    async (write) => {
+      const emulator = await emulate({
+        now: NOON,
+        frozen: true,
+        source: { ...SOURCE, sessions: 3, messages: 90 },
+      });
+      const folder = await workFolder();
+      const parts = { retention: { mode: 'governance', keep: '7y' } };
+      let dying = false;
+      let dead = false;
+      const old = await open(emulator, folder, { url: (await createSchema()).url }, parts, (sink) => ({
+        ...boundSink(sink),
+        async put(request, signal) {
+          if (dying && !dead && request.key.startsWith('segments/')) {
+            dead = true;
+            await fillTiles(old.db);
+          }
+          return sink.put(request, signal);
+        },
+        async replace(key, ...rest) {
+          if (dead && write === 'checkpoint' && key === 'log/checkpoint') throw new Error('killed');
+          return sink.replace(key, ...rest);
+        },
+        async lock(...args) {
+          if (dead && write === 'lock') throw new Error('killed');
+          return sink.lock(...args);
+        },
+      }));
+      const start = beginning(emulator);
+      await old.archiver.collect();
+      await old.archiver.seal(true);
+      const saved =
+        (await (await openSink(old.archiver.context)).current('log/checkpoint'))?.bytes.toString() ?? '';
+      emulator.act(60);
+      emulator.moveClock(3 * DAY);
+      await old.archiver.collect();
+      dying = true;
+      await expect(old.archiver.seal(true)).rejects.toThrow('killed');
+
+      const made = await open(emulator, folder, { url: (await createSchema()).url }, parts);
+      const { abandoned } = await rebuild(made);
+      expect(abandoned > 0).toBe(write === 'checkpoint');
+      emulator.moveClock(20 * MINUTE);
+      const last = emulator.now();
+      expect(await made.archiver.collect()).toMatchObject({ complete: true, failed: 0, drift: 0 });
+      await fillTiles(made.db);
+      await made.archiver.seal(true);
+      const sink = await openSink(made.archiver.context);
+      const report = await verifyAll(sink, saved);
+      const left = await leftBehind(sink);
+      expect(report).toMatchObject({ findings: [], abandoned: left.length });
+      expect(left.some((key) => key.startsWith('segments/'))).toBe(write === 'checkpoint');
+      // Full ones, and no others, stand under a lock.
+      const tiles: string[] = [];
+      for await (const { key } of sink.list('log/tile/')) {
+        tiles.push(key);
+        expect([key, (await sink.current(key))?.lock?.mode]).toEqual([
+          key,
+          key.includes('.p/') ? undefined : 'governance',
+        ]);
+      }
+      expect(tiles).toContain('log/tile/0/000');
+      for (const key of left) await rm(join(made.archiver.root, key));
+      reckon(emulator, await readArchive(made.archiver.root), start, last);
+
+      // From the head of before, a log would be made that is not this one.
+      await writeFile(join(made.archiver.root, 'log/checkpoint'), saved);
+      const forked = await open(emulator, folder, { url: (await createSchema()).url }, parts);
+      await expect(rebuild(forked)).rejects.toMatchObject({
+        code: 'log-diverged',
+        detail: expect.stringContaining('log/tile/'),
+      });
+      expect(await forked.db.query('select 1 from rebuilds')).toEqual([]);
+    },
+  );
+
   test('from S3, under Object Lock', async () => {
     const prefix = 'zoom/';
-    const s3 = await startS3Fake({
-      prefix,
-      isMutable: (key) => key === `${prefix}log/checkpoint` || key.includes('.p/'),
-    });
+    const s3 = await startS3Fake({ prefix });
     onTestFinished(() => s3.close());
     const parts = {
       sink: { s3: { bucket: s3.bucket, prefix, endpoint: s3.url, forcePathStyle: true, ...s3.credentials } },
@@ -299,6 +414,85 @@ describe('a ledger made again from the archive', () => {
     expect(s3.violations).toEqual([]);
   });
 });
+
+/** What the ledger says of places against what is so, and against the rows of the archive. */
+async function checkPlaces(emulator: Emulator, { archiver, db }: Ledgered): Promise<void> {
+  const participants = await db.query<{ place: string; person: string }>('select * from participants');
+  const seen = new Set(participants.map(({ place, person }) => `${place} ${person}`));
+  const { channels, users } = emulator.context();
+  const absent = channels
+    .filter(({ deleted }) => !deleted)
+    .flatMap(({ id, members }) => members.filter((member) => !seen.has(`${id} ${member}`)));
+  expect(absent).toEqual([]);
+  const user = users.find(({ memberId = '' }) =>
+    channels.some(({ members, deleted }) => !deleted && members.includes(memberId)),
+  );
+  const his = channels.filter(({ members, deleted }) => !deleted && members.includes(user?.memberId ?? ''));
+  const places = await placesOf(db, archiver.context.account, [user?.email.toUpperCase() ?? '']);
+  for (const { id, sessionId } of his) {
+    expect(places).toContain(id);
+    if (emulator.sessions().some((session) => session.id === sessionId && session.messages > 0))
+      expect(places).toContain(sessionId);
+  }
+
+  const senders = new Map<string, number>();
+  for (const { columns } of await readStream(archiver.root, 'messages')) {
+    const sender = String(columns.sender_email || columns.sender_member_id).toLowerCase();
+    const name = `${columns.session_id} ${sender}`;
+    senders.set(name, (senders.get(name) ?? 0) + 1);
+  }
+  const counted = await db.query<{ place: string; sender: string; records: number }>(
+    `select c.place, c.sender, sum(c.records) as records from segment_contents c join segments s on s.id = c.segment_id
+     where s.stream = 'messages' group by c.place, c.sender`,
+  );
+  expect(
+    new Map(counted.map(({ place, sender, records }) => [`${place} ${sender.toLowerCase()}`, records])),
+  ).toEqual(senders);
+
+  const stored = new Set<string>();
+  for await (const file of emulator.files())
+    if (file.condition === 'normal') stored.add(`${file.sha256} ${file.sessionId}`);
+  const standing = await db.query<{ sha256: string; place: string; sender: string }>(
+    'select sha256, place, sender from object_contents',
+  );
+  const known = new Set(standing.map(({ sha256, place }) => `${sha256} ${place}`));
+  expect([...stored].filter((name) => !known.has(name))).toEqual([]);
+  // A hold on a place covers what stands there; only the pictures of emoji stand in none that people are in.
+  expect(standing.filter(({ place, sender }) => !place.startsWith('emoji:') && sender === '')).toEqual([]);
+}
+
+/** Entries enough for a full tile. */
+async function fillTiles(db: Database): Promise<void> {
+  const at = new Date(NOON).toISOString();
+  const entries = Array.from({ length: 256 }, (_, number) =>
+    entryBytes({ type: 'config', at, sha256: 'ab'.repeat(32), what: `setting ${number}` }).toString(),
+  );
+  await db.query(
+    'insert into log_entries (account, entry) select account, unnest($1::text[]) from log_heads',
+    [entries],
+  );
+}
+
+/** As an auditor does who has the key and an old head, long after all was put. */
+async function verifyAll(sink: Sink, saved: string): Promise<VerifyReport> {
+  const key = parseNoteKey(PUBLIC_KEY);
+  const { signal } = new AbortController();
+  const files = await fetchedFiles(sink, signal);
+  const now = (): number => Date.now() + DAY;
+  try {
+    expect((await verify({ sink, key, files, signal, now, since: saved })).findings).toEqual([]);
+    return await verify({ sink, key, files, signal, now });
+  } finally {
+    await files.close();
+  }
+}
+
+/** What the log calls abandoned and does not name otherwise: it is not part of the archive. */
+async function leftBehind(sink: Sink): Promise<readonly string[]> {
+  const { entries } = await readLog(sink);
+  const stored = new Set(entries.filter(({ type }) => type !== 'abandoned').map(({ key }) => key));
+  return entries.filter(({ type, key }) => type === 'abandoned' && !stored.has(key)).map(({ key }) => key);
+}
 
 /** As the daemon does once a day. */
 async function maintain({ archiver, db }: Ledgered, now: number): Promise<void> {

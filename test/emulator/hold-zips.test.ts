@@ -1,6 +1,7 @@
 /** The zips of legal holds: what is in them, and everything that can be wrong with one. */
 import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { ExportFlaw } from '../../emulator/hold-flaws.ts';
 import {
   type Emulator,
   startEmulator,
@@ -62,7 +63,7 @@ function sha256(bytes: Buffer): string {
 }
 
 describe('a zip', () => {
-  test('comes as listed: its length, its entries, the messages of the custodian in the month', async () => {
+  test('comes as listed: its length, its entries, what was said in their sessions in the month', async () => {
     const file = await readyFile();
     const row = (await list(file.matterId, file.custodianEmail)).find((one) => one.file_key === file.fileKey);
     expect(row).toMatchObject({
@@ -189,6 +190,59 @@ describe('a zip in condition', () => {
     expect(readZip(bytes).at(-1)?.content).toHaveLength(3_000_000);
     expect(sha256(bytes)).toBe((await whole())?.sha256);
     expect(await sizeListed(file)).toBe(bytes.length);
+  });
+
+  test('bomb has an entry that says how much it unpacks to, and one that does not', async () => {
+    set({ kind: 'bomb', bytes: 5_000_000_000 });
+    const bytes = await read();
+    expect(bytes.length).toBe(await sizeListed(file));
+    expect(bytes.length).toBeLessThan(file.size + 12_000_000);
+    for (const name of ['honest', 'lying']) expect(bytes.includes(`attachments/bomb/${name}.bin`)).toBe(true);
+  });
+
+  /** Names of the entries, and the lines of the CSV. */
+  async function exported(condition: ZipCondition): Promise<{ names: string[]; lines: string[] }> {
+    set(condition);
+    const entries = readZip(await read());
+    const csv = entries.find(({ name }) => name === 'messages.csv')?.content.toString() ?? '';
+    return { names: entries.map(({ name }) => name), lines: csv.split('\r\n') };
+  }
+
+  test('with a flaw differs from the whole one in that alone', async () => {
+    const good = await exported({ kind: 'normal' });
+    const differing = (lines: readonly string[], others: readonly string[]): string[] =>
+      lines.filter((line) => !others.includes(line));
+    const flawed = async (kind: ExportFlaw) => {
+      const { names, lines } = await exported({ kind });
+      return {
+        entries: [differing(good.names, names).length, differing(names, good.names).length],
+        lines: [differing(good.lines, lines).length, differing(lines, good.lines).length],
+        lost: differing(good.lines, lines),
+        added: differing(lines, good.lines),
+      };
+    };
+    const row = await flawed('lacks-row');
+    expect(row).toMatchObject({ entries: [0, 0], added: [] });
+    expect(row.lost.length).toBeGreaterThan(0);
+    const text = await flawed('other-text');
+    expect(text).toMatchObject({ entries: [0, 0], lost: row.lost });
+    expect(text.added.every((line) => line.includes(' (altered)'))).toBe(true);
+    expect(await flawed('extra-row')).toMatchObject({ entries: [0, 0], lines: [0, 1] });
+    expect(await flawed('lacks-file')).toMatchObject({ entries: [1, 0], lines: [0, 0] });
+    expect(await flawed('extra-file')).toMatchObject({ entries: [0, 1], lines: [0, 0] });
+    expect(await flawed('other-file')).toMatchObject({ entries: [0, 0], lines: [0, 0] });
+    const attachment = async () => readZip(await read())[1]?.content;
+    const other = await attachment();
+    set({ kind: 'normal' });
+    const own = await attachment();
+    expect(other?.length).toBe(own?.length);
+    expect(other).not.toEqual(own);
+    expect((await exported({ kind: 'no-ids' })).lines[0]).toBe('session_id,date_time,sender,message,files');
+    expect((await exported({ kind: 'other-columns' })).lines[0]).toBe(
+      'field 0,field 1,field 2,field 3,field 4,field 5,field 6,field 7',
+    );
+    expect((await flawed('cut-row')).added).toEqual(['"cut']);
+    expect((await flawed('ragged-row')).added).toEqual(['two,fields']);
   });
 
   test('not-a-zip is a sign-in page, never-ready is as it says', async () => {

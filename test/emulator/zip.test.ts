@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { crc32, deflateRawSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { type ZipEntry, zipPieces, zipSize } from '../../emulator/zip.ts';
 import { readZip, unpackersAgree } from './read-zip.ts';
@@ -41,6 +42,20 @@ test.each<[string, ZipEntry[]]>([
     expect(content.equals(Buffer.concat([...(entries[index]?.pieces() ?? [])]))).toBe(true);
   }
   if (entries.length === 0) return;
+  const folder = mkdtempSync(join(tmpdir(), 'zip-'));
+  const file = join(folder, 'test.zip');
+  writeFileSync(file, bytes);
+  for (const { said, good } of unpackersAgree(file)) expect(said).toContain(good);
+  rmSync(folder, { recursive: true });
+});
+
+test('deflated entries open everywhere too', () => {
+  const content = Buffer.from('x'.repeat(100_000));
+  const packed = deflateRawSync(content);
+  const deflated = { size: packed.length, crc32: crc32(content) };
+  const entries = [{ name: 'x', size: content.length, deflated, pieces: () => [packed] }, entry('y', 'z')];
+  const bytes = bytesOf(entries);
+  expect(bytes).toHaveLength(zipSize(entries));
   const folder = mkdtempSync(join(tmpdir(), 'zip-'));
   const file = join(folder, 'test.zip');
   writeFileSync(file, bytes);

@@ -42,10 +42,19 @@ const object: EntryOf<'object'> = {
   class: 'default',
   lock: null,
 };
+const abandoned: EntryOf<'abandoned'> = {
+  type: 'abandoned',
+  at: AT,
+  key: segment.key,
+  version: 'v1',
+  sha256: 'cd'.repeat(32),
+  bytes: 123,
+  reason: 'put by a ledger that was lost before it was logged',
+};
 const config: EntryOf<'config'> = { type: 'config', at: AT, sha256: HASH, what: 'retention schedule' };
 
 const invalid = expect.objectContaining({ code: 'proof-invalid' });
-const all: readonly LogEntry[] = [archive, segment, object, config];
+const all: readonly LogEntry[] = [archive, segment, object, abandoned, config];
 
 test.each(all)('an entry of type $type is written and read back', (entry) => {
   expect(parseEntry(entryBytes(entry))).toEqual(entry);
@@ -97,6 +106,8 @@ test.each<[string, unknown]>([
   ['half a byte', { ...object, bytes: 0.5 }],
   ['a size that no number holds', { ...object, bytes: 2 ** 53 }],
   ['a key of another object', { ...object, key: objectKey('cd'.repeat(32)) }],
+  ['what is neither segment nor object', { ...abandoned, key: 'log/checkpoint' }],
+  ['an abandoned object with other bytes', { ...abandoned, key: objectKey(HASH) }],
   ['a lock of an unknown mode', { ...object, lock: { ...lock, mode: 'none' } }],
   ['a lock with a member more', { ...object, lock: { ...lock, more: 1 } }],
   ['no lock', { ...object, lock: undefined }],

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { entryHash, nodeHash, RootBuilder } from '../../src/proof/tree.ts';
+import { entryHash, nodeHash, RootBuilder, rootOver } from '../../src/proof/tree.ts';
 import { CT_LEAVES, hex, naiveRoot, sha256 } from './naive-tree.ts';
 
 function builderOf(leaves: readonly Uint8Array[]): RootBuilder {
@@ -38,6 +38,7 @@ test('agrees with the recursive definition for any leaves', () => {
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 70 }), (leaves) => {
       expect(hex(builderOf(leaves).root())).toBe(hex(naiveRoot(leaves)));
+      expect(hex(rootOver(Buffer.concat(leaves.map(entryHash))))).toBe(hex(naiveRoot(leaves)));
     }),
     { numRuns: 300 },
   );

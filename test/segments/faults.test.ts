@@ -23,31 +23,41 @@ const WRITES = [
   { write: 'tile', where: 'log/tile/0/' },
   { write: 'bundle', where: 'log/tile/entries/' },
   { write: 'checkpoint', where: 'log/checkpoint' },
+  { write: 'lock', where: 'log/tile/0/000' },
   { write: 'note', where: 'set published_size' },
 ] as const;
-const AT_THE_SINK: readonly string[] = ['put', 'tile', 'bundle', 'checkpoint'];
+const AT_THE_SINK: readonly string[] = ['put', 'tile', 'bundle', 'checkpoint', 'lock'];
+/** Beyond the first head; of a ledger that was lost before it published them. The second tile and bundle supersede them. */
+const LEFT_BEHIND = ['log/tile/0/000', 'log/tile/entries/000', 'log/tile/1/000.p/1'];
 
 const TABLE = WRITES.flatMap(({ write, where }) =>
   (['lost', 'applied'] as const).flatMap((effect) => [1, 2, 3].map((nth) => ({ write, where, effect, nth }))),
-).filter(({ write, nth }) => nth === 1 || write === 'commit' || (nth === 2 && write !== 'plan'));
+).filter(
+  ({ write, nth }) => nth === 1 || write === 'commit' || (nth === 2 && write !== 'plan' && write !== 'lock'),
+);
 
 async function run(engine: Engine, kind: SinkKind, { write, where, effect, nth }: (typeof TABLE)[number]) {
   const ledger = await openLedger(engine);
   const admitted = await fillLedger(ledger);
   const target: FaultySink = await kind.open();
+  for (const key of LEFT_BEHIND) await target.sink.replace(key, Buffer.from('other'), null, 'text/plain');
   const spool = await folder();
   const { db, lease, place } = ledger;
   const atSink = AT_THE_SINK.includes(write);
+  const failNext = (): void => {
+    if (write === 'lock') target.failNextLock(effect, where);
+    else target.failNextPut(effect, where);
+  };
   const events = {
     planned() {},
     step() {},
     sealed() {},
     // The first checkpoint is that of entry 0 alone; faults of a later one strike once it is out.
     published() {
-      if (atSink && nth > 1) target.failNextPut(effect, where);
+      if (atSink && nth > 1) failNext();
     },
   };
-  if (atSink && nth === 1) target.failNextPut(effect, where);
+  if (atSink && nth === 1) failNext();
   const broken = atSink ? db : faulty(db, where, effect, nth);
   const first = sealAll({ db: broken, lease, sink: target.sink, spool }, { events });
   await expect(first).rejects.toThrow();

@@ -1,15 +1,17 @@
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { DuckDBInstance } from '@duckdb/node-api';
 import { describe, expect, test } from 'vitest';
 import { ArchiverError } from '../../src/errors.ts';
 import type { Lease } from '../../src/ledger/lease.ts';
 import { scopeTag } from '../../src/record.ts';
 import type { SealEvents } from '../../src/segments/seal.ts';
-import type { Sink } from '../../src/sinks/sink.ts';
+import type { PutRequest, Sink } from '../../src/sinks/sink.ts';
 import { type Ledger, leaseOf, NOW, openLedger, POSTGRES } from '../ledger/ledgers.ts';
 import { KINDS } from '../sinks/places.ts';
 import { folder } from './building.ts';
 import {
   type Admitted,
+  boundSink,
   DIRECTORY,
   type FaultySink,
   fillLedger,
@@ -51,14 +53,13 @@ describe.each(SINKS)('sealing into $name', (kind) => {
 
   test('stops at other bytes under its key, loses nothing and touches nothing', async () => {
     const { target, admitted, ...run } = await ready(kind);
-    // What the first segment will be called, learnt from a run into another place.
+    // What the first segment will be called, learnt from a run that puts none.
     const keys: string[] = [];
-    const rehearsal = await DIRECTORY.open();
     const put: Sink['put'] = async (request) => {
       keys.push(request.key);
       throw new ArchiverError('sink-unreachable', 'rehearsal');
     };
-    await expect(sealAll({ ...run, sink: { ...rehearsal.sink, put } })).rejects.toThrow('rehearsal');
+    await expect(sealAll({ ...run, sink: { ...boundSink(run.sink), put } })).rejects.toThrow('rehearsal');
     const [key = ''] = keys;
     const other = Buffer.from('not a segment');
     await run.sink.put({
@@ -82,6 +83,99 @@ describe.each(SINKS)('sealing into $name', (kind) => {
     expect(await target.rubbish()).toEqual([]);
   });
 });
+
+describe('sealing over what a lost ledger left', () => {
+  const PADDING = ['log/tile/0/000', 'log/tile/entries/000', 'log/tile/0/001.p/2'];
+
+  test.each(SINKS)('replaces parts of the log that no checkpoint names, into $name', async (kind) => {
+    const { target, admitted, place, ...run } = await ready(kind);
+    for (const key of PADDING) await run.sink.replace(key, Buffer.from('other'), null, 'text/plain');
+    await sealAll(run);
+    await verifyArchive(place, target, admitted);
+  });
+
+  test.each(SINKS)(
+    'stops at locked ones: a head that covered them was published, into $name',
+    async (kind) => {
+      const { target, admitted: _admitted, place: _place, ...run } = await ready(kind);
+      const [key = ''] = PADDING;
+      const bytes = Buffer.from('other');
+      await run.sink.replace(key, bytes, null, 'text/plain');
+      await run.sink.lock(key, bytes, LOCK);
+      const refusal = { code: 'log-diverged', detail: key };
+      await expect(sealAll(run)).rejects.toMatchObject(refusal);
+      await expect(sealAll(run)).rejects.toMatchObject(refusal);
+      expect((await run.sink.current(key))?.bytes).toEqual(bytes);
+      expect(await target.rubbish()).toEqual([]);
+    },
+  );
+});
+
+describe('sealing over a segment that another DuckDB wrote', () => {
+  /** Puts in the place of the first segment what `rewrite` makes of it, as a crash after the put leaves it. */
+  async function standing(run: Ready, rewrite: string): Promise<string> {
+    let request: PutRequest | undefined;
+    const path = `${run.spool}/standing.parquet`;
+    const put: Sink['put'] = async (given) => {
+      if (!given.key.includes('stream=messages') || 'byteLength' in given.body) return run.sink.put(given);
+      if (request === undefined) {
+        request = given;
+        await copyParquet(given.body.path, path, rewrite);
+      }
+      throw new ArchiverError('sink-unreachable', 'killed');
+    };
+    await expect(sealAll({ ...run, sink: { ...boundSink(run.sink), put } })).rejects.toThrow('killed');
+    if (request === undefined) throw new Error('no segment was put');
+    const body = await readFile(path);
+    await rm(path);
+    await run.sink.put({ ...request, body, size: body.length, sha256: sha256(body) });
+    return request.key;
+  }
+
+  test.each(SINKS)('adopts it as it stands, into $name', async (kind) => {
+    const { target, admitted, place, ...rest } = await ready(kind);
+    const run = { target, admitted, place, ...rest };
+    const key = await standing(run, 'select * from $file');
+    const before = await run.sink.head(key);
+    await sealAll(run);
+    expect(await run.sink.head(key)).toEqual(before);
+    await verifyArchive(place, target, admitted);
+    expect((await readdir(run.spool)).filter((name) => name !== 'duckdb')).toEqual([]);
+  });
+
+  test.each([
+    ['the order of its rows', 'select * from $file order by record_hash desc'],
+    ['a text beside the record', `select * replace (text || '!' as text) from $file`],
+    ['a record too many', 'select * from $file union all by name (select * from $file limit 1)'],
+    ['its columns', 'select * exclude (text) from $file'],
+  ])('stops where it differs in %s', async (_, rewrite) => {
+    const { target, admitted, place, ...rest } = await ready();
+    const run = { target, admitted, place, ...rest };
+    await standing(run, rewrite);
+    await expect(sealAll(run)).rejects.toMatchObject({ code: 'sink-conflict' });
+    await expect(sealAll(run)).rejects.toMatchObject({ code: 'sink-conflict' });
+  });
+});
+
+/** The rows that `select` makes of `$file`, with its metadata, in another encoding. */
+async function copyParquet(from: string, to: string, select: string): Promise<void> {
+  const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
+  const connection = await instance.connect();
+  try {
+    await connection.run(`set TimeZone = 'UTC'`);
+    const metadata = await connection.runAndReadAll(
+      `select decode(key), decode(value) from parquet_kv_metadata('${from}')`,
+    );
+    const pairs = metadata.getRows().map(([name, value]) => `${String(name)}: '${String(value)}'`);
+    await connection.run(
+      `copy (${select.replaceAll('$file', `read_parquet('${from}', hive_partitioning = false)`)}) to '${to}'
+       (format parquet, compression snappy, row_group_size 2048, kv_metadata {${pairs.join(', ')}})`,
+    );
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
+}
 
 const realS3 = KINDS.find(({ name }) => name === 'a real S3')?.missing ?? null;
 
@@ -164,6 +258,22 @@ describe('sealing', () => {
     await verifyArchive(place, target, admitted);
   });
 
+  test.each([
+    ['is over', `update lease set expires_at = '-infinity'`],
+    ['was taken', 'update lease set generation = generation + 1'],
+  ])('by a holder whose lease %s while it put the log publishes no checkpoint', async (_, change) => {
+    const { target, admitted, place, ...run } = await ready();
+    const replace: Sink['replace'] = async (key, ...rest) => {
+      await run.db.query(change);
+      return run.sink.replace(key, ...rest);
+    };
+    const sealing = sealAll({ ...run, sink: { ...run.sink, replace } });
+    await expect(sealing).rejects.toMatchObject({ code: 'lease-lost' });
+    expect(await run.sink.current('log/checkpoint')).toBeNull();
+    await sealAll({ ...run, lease: await leaseOf(run.db) });
+    await verifyArchive(place, target, admitted);
+  });
+
   test('puts a planned segment under the lock of its plan, whatever the configuration says now', async () => {
     const { target, admitted, place, ...run } = await ready();
     target.failNextPut('lost', 'segments/');
@@ -196,11 +306,11 @@ describe('sealing', () => {
         published: (size) => told.push(`${size} published`),
       },
     });
-    expect(told.slice(0, 4)).toEqual(['publish', '1 published', 'plan', '6 planned']);
+    expect(told.slice(0, 4)).toEqual(['publish', '251 published', 'plan', '6 planned']);
     // Coverage comes last, when all that it speaks of is committed.
     expect(told.filter((one) => one.endsWith(' planned'))).toEqual(['6 planned', '1 planned']);
     for (const step of ['build', 'put', 'commit']) expect(told.filter((one) => one === step)).toHaveLength(7);
     expect(told.filter((one) => one.endsWith('true'))).toHaveLength(7);
-    expect(told.slice(-3)).toEqual(['publish', '8 published', 'plan']);
+    expect(told.slice(-3)).toEqual(['publish', '258 published', 'plan']);
   });
 });

@@ -10,11 +10,13 @@ import type { Lease } from '../../src/ledger/lease.ts';
 import type { LockFor } from '../../src/ledger/staging.ts';
 import { endUnit } from '../../src/ledger/units.ts';
 import { silentLog } from '../../src/log.ts';
+import { entryBytes } from '../../src/proof/entry.ts';
 import { parseNoteKey, parseSignerKey } from '../../src/proof/key.ts';
+import { fetchedFiles } from '../../src/proof/local-files.ts';
+import { TILE_WIDTH } from '../../src/proof/tiles.ts';
 import { verify } from '../../src/proof/verify/verify.ts';
-import { fetchedFiles } from '../../src/query/segment-files.ts';
 import { type Candidate, instant } from '../../src/record.ts';
-import { parseSegmentKey } from '../../src/segments/layout.ts';
+import { parseBundleKey, parseSegmentKey, parseTileKey } from '../../src/segments/layout.ts';
 import { startLog } from '../../src/segments/publish.ts';
 import { type SealOptions, type SealSummary, seal } from '../../src/segments/seal.ts';
 import { createDirectorySink } from '../../src/sinks/directory.ts';
@@ -34,6 +36,8 @@ export interface FaultySink {
   readonly sink: Sink;
   /** The next write to a key with this prefix fails: before it took effect, or after. */
   failNextPut(effect: Effect, prefix: string): void;
+  /** The same of the next lock that is put on what stands already. */
+  failNextLock(effect: Effect, prefix: string): void;
   /** Rules broken and files left behind. */
   rubbish(): Promise<readonly string[]>;
 }
@@ -61,22 +65,31 @@ async function openDirectory(): Promise<FaultySink> {
   let fault: { readonly effect: Effect; readonly prefix: string } | undefined;
   const failing = async <T>(key: string, write: () => Promise<T>): Promise<T> => {
     const effect = fault !== undefined && key.startsWith(fault.prefix) ? fault.effect : undefined;
+    const due = effect === undefined ? undefined : fault;
     if (effect !== undefined) fault = undefined;
     if (effect === 'lost') throw new Error('EIO');
-    const result = await write();
+    const result = await write().catch((error: unknown) => {
+      // What was refused was not applied: the fault is still to come.
+      fault ??= due;
+      throw error;
+    });
     if (effect === 'applied') throw new Error('EIO');
     return result;
   };
   return {
     sink: {
-      ...readers(sink),
+      ...boundSink(sink),
       put: (request, signal) => failing(request.key, () => sink.put(request, signal)),
       replace: (key, ...rest) => failing(key, () => sink.replace(key, ...rest)),
       placeHold: (key, ...rest) => failing(key, () => sink.placeHold(key, ...rest)),
       liftHold: (key, ...rest) => failing(key, () => sink.liftHold(key, ...rest)),
+      lock: (key, ...rest) => failing(`lock ${key}`, () => sink.lock(key, ...rest)),
     },
     failNextPut(effect, prefix) {
       fault = { effect, prefix };
+    },
+    failNextLock(effect, prefix) {
+      fault = { effect, prefix: `lock ${prefix}` };
     },
     rubbish: () => readdir(join(root, '.incoming')),
   };
@@ -92,13 +105,22 @@ export async function openRealS3(): Promise<FaultySink> {
     await opened.close();
     await started.stop();
   });
-  return { sink: opened.sink, failNextPut: () => undefined, rubbish: () => opened.rubbish() };
+  return {
+    sink: opened.sink,
+    failNextPut: () => undefined,
+    failNextLock: () => undefined,
+    rubbish: () => opened.rubbish(),
+  };
 }
 
-/** The methods of a sink that has private fields, bound to it. */
-function readers(sink: Sink): Omit<Sink, 'put' | 'replace'> {
+/** The methods of a sink that has private fields, bound to it, for one of them to be another. */
+export function boundSink(sink: Sink): Sink {
   return {
+    put: (...args) => sink.put(...args),
+    replace: (...args) => sink.replace(...args),
+    lock: (...args) => sink.lock(...args),
     head: (key, version) => sink.head(key, version),
+    seesLocks: (key, version) => sink.seesLocks(key, version),
     read: (key, version) => sink.read(key, version),
     current: (key) => sink.current(key),
     list: (prefix) => sink.list(prefix),
@@ -123,7 +145,15 @@ async function openS3(options: S3FakeOptions): Promise<FaultySink> {
   return {
     sink,
     failNextPut: (effect, prefix) =>
-      fake.failNext({ method: 'PUT', keyPrefix: PREFIX + prefix, effect, how: 'reset' }),
+      fake.failNext({ method: 'PUT', action: '', keyPrefix: PREFIX + prefix, effect, how: 'reset' }),
+    failNextLock: (effect, prefix) =>
+      fake.failNext({
+        method: 'PUT',
+        action: '?retention',
+        keyPrefix: PREFIX + prefix,
+        effect,
+        how: 'reset',
+      }),
     rubbish: async () => brokenRules(fake),
   };
 }
@@ -160,7 +190,19 @@ export async function fillLedger({ db, lease, unit }: Ledger): Promise<Admitted>
     key: PUBLIC_KEY,
     created_at: created,
   });
+  // So many that sealing fills a tile.
+  const settings = Array.from({ length: TILE_WIDTH - 6 }, (_, number) =>
+    configEntry(`setting ${number}`, created),
+  );
+  await db.query('insert into log_entries (account, entry) select $1, unnest($2::text[])', [
+    lease.account,
+    settings,
+  ]);
   return { records: (await stagedRecords(db)).map(({ record }) => record).sort() };
+}
+
+function configEntry(what: string, at: string): string {
+  return entryBytes({ type: 'config', at, sha256: sha256(Buffer.from(what)), what }).toString();
 }
 
 export interface SealRun {
@@ -179,6 +221,7 @@ export async function sealAll(run: SealRun, changes: Partial<SealOptions> = {}):
     builder: await createBuilder(spool),
     limits: () => ({ records: 60, bytes: 1_000_000, dueBefore: NOW + 1 }),
     lockFor,
+    logLock: () => LOCK,
     signer: parseSignerKey(SIGNING_KEY),
     now: () => NOW,
     drain: new AbortController().signal,
@@ -199,7 +242,11 @@ export async function verifyArchive(place: Place, target: FaultySink, admitted: 
   const keys: string[] = [];
   const records: string[] = [];
   for await (const { key } of target.sink.list('')) {
-    if (key.startsWith('log/')) continue;
+    if (key.startsWith('log/')) {
+      const isFull = parseTileKey(key)?.width === TILE_WIDTH || parseBundleKey(key)?.width === TILE_WIDTH;
+      expect([key, (await target.sink.current(key))?.lock]).toEqual([key, isFull ? LOCK : null]);
+      continue;
+    }
     keys.push(key);
     expect((await target.sink.head(key))?.lock).toEqual(LOCK);
     const parts = parseSegmentKey(key);
@@ -227,7 +274,8 @@ export async function verifyArchive(place: Place, target: FaultySink, admitted: 
   const { entries } = await readLog(target.sink);
   const [first, ...logged] = entries;
   expect(first).toMatchObject({ type: 'archive', account: 'account-1', key: PUBLIC_KEY });
-  expect(logged.map(({ type, key, version }) => `${type} ${key} ${version}`).sort()).toEqual(
+  const stored = logged.filter(({ type }) => type !== 'config');
+  expect(stored.map(({ type, key, version }) => `${type} ${key} ${version}`).sort()).toEqual(
     committed.map(({ key, version }) => `segment ${key} ${version}`),
   );
   for (const { key, version } of committed) expect(await target.sink.head(key, version)).not.toBeNull();

@@ -411,6 +411,21 @@ for (const kind of KINDS) {
       expect(objects).toEqual([HEAD]);
     });
 
+    test('locks what a key was replaced with, in that state only, and never lowers the lock', async () => {
+      const PART = 'log/tile/0/000';
+      const [short, long] = [lockFor('governance', 60), lockFor('governance', 600)];
+      await expect(place.sink.lock(PART, ONE, long)).rejects.toMatchObject({ code: 'sink-conflict' });
+      const first = await place.sink.replace(PART, ONE, null, 'text/plain');
+      const { tag } = await place.sink.replace(PART, TWO, first.tag, 'text/plain');
+      await expect(place.sink.lock(PART, ONE, long)).rejects.toMatchObject({ code: 'sink-conflict' });
+      expect((await place.sink.current(PART))?.lock).toBeNull();
+      await place.sink.lock(PART, TWO, long);
+      await place.sink.lock(PART, TWO, short);
+      const locked = await place.sink.current(PART);
+      expect(locked).toMatchObject({ bytes: TWO, tag });
+      expect(isAtLeast(locked?.lock ?? null, long)).toBe(true);
+    });
+
     // Where the store lets every writer in, further versions are its doing: the first one is what counts.
     async function forgiveRaces(): Promise<void> {
       if (place.createsOnly) return;

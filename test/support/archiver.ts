@@ -2,8 +2,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { archiveEntry, readIdentity, writeIdentity } from '../../src/commands/archive.ts';
+import { buildInfo } from '../../src/commands/build-info.ts';
 import {
-  buildInfo,
   type Context,
   leadOnce,
   openLedger,
@@ -106,7 +106,7 @@ export async function openArchiver(
   const ledger = await openLedger(context);
   await migrate(ledger);
   const db = own.db?.(ledger) ?? ledger;
-  const plainSink = openSink(context);
+  const plainSink = await openSink(context);
   const sink = own.sink?.(plainSink) ?? plainSink;
   await sink.check(lockModeOf(context));
   if ((await readIdentity(sink)) === undefined) {

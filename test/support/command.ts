@@ -1,6 +1,7 @@
 /** The program as it is built, as a process of its own, as operators run it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { type Sections, settings } from './archiver.ts';
@@ -27,10 +28,11 @@ export function startArchiver(
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): Running {
+  const { PATH, HOME } = process.env;
   const child = spawn(process.execPath, [join(ROOT, 'dist/main.js'), ...args], {
     cwd: ROOT,
     // NODE_OPTIONS of the test runner, warnings of the SDK about Node 20: neither is ours.
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, NODE_NO_WARNINGS: '1', ...environment },
+    env: { PATH, HOME, TMPDIR: tmpdir(), NODE_NO_WARNINGS: '1', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';

@@ -3,7 +3,6 @@
  * nothing of `src`.
  */
 import { createPublicKey, hash, verify } from 'node:crypto';
-import { buffer } from 'node:stream/consumers';
 import type { Sink } from '../../src/sinks/sink.ts';
 
 /** A key of tests alone: PRIVATE+KEY of a log named `archive.example.com/test`. */
@@ -63,7 +62,9 @@ function place(number: number, width: number): string {
 }
 
 async function bytesAt(sink: Sink, key: string): Promise<Buffer> {
-  return buffer(await sink.read(key));
+  const current = await sink.current(key);
+  if (current === null) throw new Error(`${key} is missing`);
+  return current.bytes;
 }
 
 function rootOf(hashes: readonly Buffer[]): Buffer {

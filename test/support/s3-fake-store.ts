@@ -70,10 +70,9 @@ export interface StoreRules {
   /** A key on the wire that does not start with this, or starts with it twice, is a violation. Default ''. */
   readonly prefix?: string;
   /**
-   * Keys that may be written again and without a lock; on the wire, prefix included. By default the log's checkpoint, and
-   * its tiles that are not full, which are superseded.
+   * Keys that may be written again and without a lock; on the wire, prefix included. By default {@link isReplaced}.
    */
-  readonly isMutable?: (key: string) => boolean;
+  readonly isMutable?: (key: string, isLocked: boolean) => boolean;
   /** Milliseconds since the epoch; default `Date.now`. */
   readonly now?: () => number;
 }
@@ -154,7 +153,10 @@ export class FakeStore {
       if (!exists) throw new Refused(404, 'NoSuchKey');
       if (latest.etag !== input.ifMatch) throw new Refused(412, 'PreconditionFailed');
     }
-    const mutable = (isMutable ?? isReplaced)(key);
+    const mutable = (isMutable ?? isReplaced)(
+      key,
+      standing.some((version) => this.#activeLock(version) !== null),
+    );
     if (standing.some((version) => version.bytes !== null) && !mutable) this.violate('overwrite', key);
     if (requireLock && input.lock === null && !mutable) this.violate('missing-lock', key);
     const dropped = this.rules.ignoreLockHeaders || this.rules.forgetLocks;
@@ -265,7 +267,10 @@ function hasBytes(version: FakeVersion): version is FakeVersion & { readonly byt
   return version.bytes !== null;
 }
 
-/** What an archive writes again, or may lose once there is more of it. */
-export function isReplaced(key: string): boolean {
-  return key.endsWith('log/checkpoint') || (key.includes('log/tile/') && key.includes('.p/'));
+/**
+ * What an archive writes again: the log's checkpoint, and its tiles and bundles; full ones only until they are locked,
+ * which they are once a checkpoint covers them.
+ */
+export function isReplaced(key: string, isLocked: boolean): boolean {
+  return key.endsWith('log/checkpoint') || (key.includes('log/tile/') && (key.includes('.p/') || !isLocked));
 }

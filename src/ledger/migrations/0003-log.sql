@@ -25,5 +25,5 @@ comment on table log_heads is 'How far the log of each account goes, and how muc
 comment on column log_heads.account is 'Zoom account id.';
 comment on column log_heads.size is 'Entries that have a place.';
 comment on column log_heads.frontier is 'Right edge of the tree over them: all that appending needs.';
-comment on column log_heads.published_size is 'Entries that the published checkpoint covers.';
+comment on column log_heads.published_size is 'Entries that the published checkpoint covers, with the full tiles and bundles of them locked.';
 comment on column log_heads.published_frontier is 'Right edge of the tree over those.';

@@ -6,7 +6,8 @@
  * - `log`: tiles against entries, entries against the head; `identity`: `archive.json` against entry 0;
  * - `object`: presence, version, size and SHA-256 of a segment, file or zip; `lock`: its retention;
  * - `segment`: its metadata and root; `record`: one row;
- * - `unlogged`: an object that no entry names; `coverage`: time that nobody looked at.
+ * - `unlogged`: an object that no entry names; `coverage`: time that nobody looked at, or that
+ *   could not be collected.
  */
 export const CHECKS = [
   'checkpoint',
