@@ -20,6 +20,7 @@ export const holdDeedSchema = z.discriminatedUnion('verb', [
     endDay: day.optional(),
   }),
   z.strictObject({ verb: z.literal('rename-matter'), matterId: z.string(), name: matterName }),
+  z.strictObject({ verb: z.literal('add-custodian'), matterId: z.string(), custodian: z.string() }),
   // The matter and its zips are gone.
   z.strictObject({ verb: z.literal('close-matter'), matterId: z.string() }),
   z.strictObject({ verb: z.literal('set-zip'), fileKey: z.string(), condition: zipConditionSchema }),
@@ -95,6 +96,11 @@ export class LegalHolds {
       case 'rename-matter':
         this.#known(deed.matterId).name = deed.name;
         return deed.matterId;
+      case 'add-custodian': {
+        const matter = this.#known(deed.matterId);
+        matter.custodians = [...new Set([...matter.custodians, this.#person(deed.custodian)])];
+        return deed.matterId;
+      }
       case 'close-matter':
         this.#matters.splice(this.#matters.indexOf(this.#known(deed.matterId)), 1);
         return deed.matterId;
@@ -113,13 +119,14 @@ export class LegalHolds {
     return matter;
   }
 
+  #person(identifier: string): Person {
+    const person = this.#account.people.find((candidate) => isIdentifiedBy(candidate, identifier));
+    if (person === undefined) throw new Error(`no user ${identifier}`);
+    return person;
+  }
+
   #add(deed: Extract<HoldDeed, { verb: 'add-matter' }>): string {
-    const custodians = new Set<Person>();
-    for (const identifier of deed.custodians) {
-      const person = this.#account.people.find((candidate) => isIdentifiedBy(candidate, identifier));
-      if (person === undefined) throw new Error(`no user ${identifier}`);
-      custodians.add(person);
-    }
+    const custodians = new Set(deed.custodians.map((identifier) => this.#person(identifier)));
     const id = this.#random.uuid();
     const { name, startDay = formatDay(this.#now()), endDay } = deed;
     this.#matters.push({ id, name, createdAt: this.#now(), startDay, endDay, custodians: [...custodians] });

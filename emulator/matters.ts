@@ -12,7 +12,7 @@ export interface Matter {
   readonly startDay: string | undefined;
   /** The last day, `yyyy-MM-dd`; undefined: open. */
   readonly endDay: string | undefined;
-  readonly custodians: readonly Person[];
+  custodians: readonly Person[];
 }
 
 /** Days that one zip covers, in milliseconds; `end` is not part of it. */

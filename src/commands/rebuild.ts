@@ -11,6 +11,7 @@ import {
 import { ArchiverError, hasCode } from '../errors.ts';
 import { oldestKeyMonth } from '../ledger/admit.ts';
 import type { Database } from '../ledger/database.ts';
+import { restoreHold } from '../ledger/holds.ts';
 import type { Lease } from '../ledger/lease.ts';
 import {
   beginRebuild,
@@ -30,11 +31,13 @@ import { openPublished, type PlacedEntry, type PublishedLog } from '../proof/pub
 import { frontierAt, replay, tailFrom } from '../proof/replay.ts';
 import { TILE_WIDTH } from '../proof/tiles.ts';
 import { scopeTag } from '../record.ts';
+import { widened } from '../retention/holds.ts';
 import { ENTRIES_AT_A_TIME } from '../segments/publish.ts';
 import { type LocalSegment, SegmentReader } from '../segments/read.ts';
 import type { SinkReader } from '../sinks/sink.ts';
 import { abandonedEntries } from './abandoned.ts';
 import { type Context, signerOf } from './context.ts';
+import { holdStep } from './hold-entries.ts';
 import type { Progress } from './progress.ts';
 import { type KnownHeads, requireNewest } from './rebuild-head.ts';
 
@@ -118,6 +121,7 @@ async function rebuild(job: RebuildJob, reader: SegmentReader): Promise<RebuildS
     }
     if (objects.length === OBJECTS_AT_A_TIME || (entry.type !== 'object' && objects.length > 0))
       await restoreObjects(db, lease, objects.splice(0), entry.type === 'object' ? index + 1 : index);
+    if (entry.type === 'hold') await restoreHold(db, lease, holdStep(entry), index + 1, widened);
     if (entry.type !== 'segment') continue;
     job.stop.throwIfAborted();
     let contents: SegmentContents | undefined;

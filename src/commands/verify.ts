@@ -123,8 +123,19 @@ function print(io: CommandIo, report: VerifyReport, json: boolean): void {
       ),
     );
   }
-  const { entries, objects, read, records, bytes, lost, abandoned, locksUnseen, testimonies, coverage } =
-    totals;
+  const {
+    entries,
+    objects,
+    read,
+    records,
+    bytes,
+    lost,
+    abandoned,
+    locksUnseen,
+    holds,
+    testimonies,
+    coverage,
+  } = totals;
   const number = (value: number): string => value.toLocaleString('en-US');
   io.out(
     `${number(entries)} entries, ${number(objects)} objects, ${number(read)} of them read (${number(records)} records, ${(bytes / 1e6).toFixed(1)} MB)`,
@@ -139,6 +150,7 @@ function print(io: CommandIo, report: VerifyReport, json: boolean): void {
       `The locks of ${number(locksUnseen)} objects were not looked at: the store does not show them to these credentials (s3:GetObjectRetention).`,
     );
   }
+  if (holds > 0) io.out(`${number(holds)} legal holds are in force`);
   if (lost > 0) io.out(`${number(lost)} windows are on record as out of reach at Zoom`);
   if (abandoned > 0)
     io.out(`${number(abandoned)} objects were put by a ledger that was lost, and never logged`);

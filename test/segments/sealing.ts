@@ -22,6 +22,7 @@ import { type SealOptions, type SealSummary, seal } from '../../src/segments/sea
 import { createDirectorySink } from '../../src/sinks/directory.ts';
 import type { ObjectLock, Sink } from '../../src/sinks/sink.ts';
 import { DAY, message, page, stagedRecords } from '../ledger/candidates.ts';
+import type { Effect } from '../ledger/faulty.ts';
 import { type Ledger, NOW, type Place } from '../ledger/ledgers.ts';
 import { unitEnd } from '../ledger/unit-end.ts';
 import { KINDS } from '../sinks/places.ts';
@@ -29,8 +30,6 @@ import { PUBLIC_KEY, readLog, SIGNING_KEY } from '../support/log.ts';
 import { type S3FakeOptions, startS3Fake } from '../support/s3-fake.ts';
 import { brokenRules, CEPH_RGW_16, PREFIX, s3SinkOn } from '../support/s3-sink.ts';
 import { archivedRecords, createBuilder, folder, leafHash, naiveRoot } from './building.ts';
-
-export type Effect = 'lost' | 'applied';
 
 /** A place to seal into, which fails on demand as the wire or the disk does. */
 export interface FaultySink {
@@ -82,6 +81,8 @@ async function openDirectory(): Promise<FaultySink> {
       ...boundSink(sink),
       put: (request, signal) => failing(request.key, () => sink.put(request, signal)),
       replace: (key, ...rest) => failing(key, () => sink.replace(key, ...rest)),
+      placeHold: (key, ...rest) => failing(key, () => sink.placeHold(key, ...rest)),
+      liftHold: (key, ...rest) => failing(key, () => sink.liftHold(key, ...rest)),
       lock: (key, ...rest) => failing(`lock ${key}`, () => sink.lock(key, ...rest)),
     },
     failNextPut(effect, prefix) {

@@ -11,6 +11,7 @@ import {
   openZoom,
   signerOf,
 } from '../../src/commands/context.ts';
+import { runHolds } from '../../src/commands/holds.ts';
 import { lockModeOf, locksOf } from '../../src/commands/schedule-in-force.ts';
 import { runCollect, runSeal } from '../../src/commands/work.ts';
 import { parseConfig } from '../../src/config.ts';
@@ -65,6 +66,8 @@ export interface Archiver {
   collect(signals?: { drain?: AbortSignal; interrupt?: AbortSignal }): ReturnType<typeof runCollect>;
   /** As `seal`, or `seal --all`. */
   seal(all?: boolean): ReturnType<typeof runSeal>;
+  /** Legal holds, as the daemon carries them out. */
+  holds(): ReturnType<typeof runHolds>;
   /** The metrics so far, as Prometheus reads them. */
   metrics(): Promise<string>;
   close(): Promise<void>;
@@ -134,6 +137,15 @@ export async function openArchiver(
       const stop = { drain: never, interrupt: never };
       try {
         return await runSeal({ context, db, sink, builder, lease, metrics, stop, all });
+      } finally {
+        await release();
+      }
+    },
+    async holds() {
+      const { lease, release } = await leadOnce(context, db, never);
+      const stop = { drain: never, interrupt: never };
+      try {
+        return await runHolds({ context, db, sink, lease, metrics, stop });
       } finally {
         await release();
       }

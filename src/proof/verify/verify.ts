@@ -66,6 +66,8 @@ export interface VerifyReport {
   readonly abandoned: number;
   /** Objects whose lock these credentials are not shown: nothing is known of it. */
   readonly locksUnseen: number;
+  /** Legal holds in force, as far as the entries say that were looked at. */
+  readonly holds: number;
   /** Whether the coverage was looked at: all of its records had to be read. */
   readonly coverage: boolean;
   /** From when to when each stream is covered; empty where the coverage was not looked at. */
@@ -109,6 +111,7 @@ const NOTHING: Checked = {
   lost: 0,
   abandoned: 0,
   locksUnseen: 0,
+  holds: 0,
   coverage: false,
   covered: [],
 };
@@ -174,7 +177,7 @@ async function checkLog(archive: Archive): Promise<Partial<Checked>> {
     // Of a part of the coverage nothing can be said; what took the rest away is a finding already.
     const said = objects.coverage ? await coverage.check(now(), report) : {};
     coverage.close();
-    return { entries: entries.count, abandoned, ...objects, ...said };
+    return { entries: entries.count, holds: entries.holds, abandoned, ...objects, ...said };
   } finally {
     named.close();
   }
@@ -186,6 +189,8 @@ interface ReadLog {
   readonly sha256: string;
   /** Versions that a lost ledger left; by {@link versionName}. */
   readonly abandoned: ReadonlySet<string>;
+  /** Placed and not ended. */
+  readonly holds: number;
   /** Undefined where the entries are not those of the head. */
   readonly zero: LogEntry | undefined;
 }
@@ -193,6 +198,7 @@ interface ReadLog {
 async function readLog({ options, log, report }: Archive, from: number, named: Named): Promise<ReadLog> {
   const all = createHash('sha256');
   const abandoned = new Set<string>();
+  const holds = new Set<string>();
   let count = 0;
   let zero: PlacedEntry | undefined;
   const sound = await checkEntries(options.sink, log, from, report, (placed) => {
@@ -202,21 +208,23 @@ async function readLog({ options, log, report }: Archive, from: number, named: N
     all.update(bytes);
     if (isStored(entry)) named.add(entry.key, index);
     if (entry.type === 'abandoned') abandoned.add(versionName(entry));
+    if (entry.type === 'hold' && entry.action === 'place') holds.add(entry.hold);
+    if (entry.type === 'hold' && entry.action === 'end') holds.delete(entry.hold);
     if (entry.type === 'archive' && index > 0) {
       const what = 'a second entry says whose archive it is';
       report({ check: 'identity', what, key: 'log', found: `entry ${index}` });
     }
   });
-  const sha256 = all.digest('hex');
+  const said = { count, sha256: all.digest('hex'), abandoned, holds: holds.size };
   // Entries that are not the log's would blame objects that are right.
-  if (!sound) return { count, sha256, abandoned, zero: undefined };
+  if (!sound) return { ...said, zero: undefined };
   for (const place of await named.repeated()) {
     const { value } = await readEntries(options.sink, place, log.checkpoint.size).next();
     if (value === undefined || !isStored(value.entry)) continue;
     const { key } = value.entry;
     report({ check: 'log', what: 'two entries name one object', key, found: `entry ${place}` });
   }
-  return { count, sha256, abandoned, zero: (zero ?? (await provenFirst(options.sink, log, report)))?.entry };
+  return { ...said, zero: (zero ?? (await provenFirst(options.sink, log, report)))?.entry };
 }
 
 /** What is done about the object of the entry at `index`: nothing, a look at it, or all of it is read. */
