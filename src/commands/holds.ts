@@ -1,21 +1,17 @@
 /** Legal holds as the daemon and the commands carry them out: Zoom's matters, ends of cool-offs, flags at the store. */
-import { join } from 'node:path';
 import { type KnownMatter, readMatters } from '../collectors/hold-matters.ts';
 import type { Database } from '../ledger/database.ts';
 import { type HoldTotals, holdTotals } from '../ledger/hold-versions.ts';
 import { changeHold, endHold, isLive, noteGone, placeHold, readHolds } from '../ledger/holds.ts';
 import type { Lease } from '../ledger/lease.ts';
-import { countUnindexed } from '../ledger/segment-contents.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import { scopeTag } from '../record.ts';
 import { followSteps, type Scope } from '../retention/holds.ts';
 import type { StopSignals } from '../scheduler/stop.ts';
 import { carryOutHolds, type HoldSummary } from '../segments/holds.ts';
-import { indexSegments } from '../segments/index-contents.ts';
-import { SegmentReader } from '../segments/read.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { Context } from './context.ts';
 import { changeEntries, holdEntry, placeEntries } from './hold-entries.ts';
+import { indexFirst } from './index-first.ts';
 import type { Progress } from './progress.ts';
 
 export interface HoldsJob {
@@ -43,27 +39,11 @@ export async function runHolds(job: HoldsJob): Promise<HoldSummary> {
     const holds = await readHolds(db, account);
     if (holds.every((hold) => !isLive(hold) && hold.liftedAt !== undefined))
       return { flagged: 0, lifted: 0, missing: 0 };
-    await indexFirst(job);
+    await indexFirst(context, { db, lease, sink, stop });
     const options = { db, lease, sink, now, drain, interrupt, log };
     return await carryOutHolds(progress === undefined ? options : { ...options, progress });
   } finally {
     await report(db, account, metrics);
-  }
-}
-
-/** Of a rebuilt ledger some segments have to be read before it is known what they hold. */
-async function indexFirst({ context, db, sink, lease, stop }: HoldsJob): Promise<void> {
-  const { account, config } = context;
-  if ((await countUnindexed(db, account)) === 0) return;
-  const reader = await SegmentReader.create(join(config.seal.spool, `holds-${scopeTag(account, '')}`));
-  try {
-    const signal = AbortSignal.any([stop.drain, stop.interrupt]);
-    await indexSegments({ db, lease, sink, reader, signal });
-  } catch (error) {
-    // Asked to stop, it goes on the next time, and nothing is looked for before.
-    if (!stop.drain.aborted || stop.interrupt.aborted) throw error;
-  } finally {
-    await reader.close();
   }
 }
 

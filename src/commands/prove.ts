@@ -2,26 +2,18 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { ArchiverError } from '../errors.ts';
-import type { SegmentEntry } from '../proof/entry.ts';
 import { formatVerifierKey, type NoteKey } from '../proof/key.ts';
-import { type LocalFiles, requireIntact } from '../proof/local-files.ts';
-import { openPublished, type PlacedEntry, type PublishedLog } from '../proof/published.ts';
+import { openPublished, type PublishedLog } from '../proof/published.ts';
 import { proverOf } from '../proof/record-proof.ts';
 import { openCosigned } from '../proof/witness.ts';
 import { loggedSegments } from '../query/logged-segments.ts';
-import {
-  type FoundRecord,
-  MESSAGE_STREAMS,
-  MessageSearch,
-  type WantedRecords,
-} from '../query/message-records.ts';
+import { type FoundRecord, MESSAGE_STREAMS, type WantedRecords } from '../query/message-records.ts';
 import { messageId } from '../record.ts';
 import { factText } from '../segments/format.ts';
-import type { SinkReader } from '../sinks/sink.ts';
 import type { CommandIo } from './context.ts';
+import { type Searched, searchMessages } from './message-search.ts';
 import { readWitnessKey } from './public-keys.ts';
 import { openReading, type ReadingFlags, withReadingOptions } from './reading.ts';
-import { withProgress } from './segments.ts';
 import { printable } from './table.ts';
 
 interface ProveFlags extends ReadingFlags {
@@ -92,13 +84,6 @@ function notFound({ message, session, kind }: ProveFlags, segments: number): Arc
   });
 }
 
-interface Searched {
-  readonly log: PublishedLog;
-  readonly sink: SinkReader;
-  readonly files: LocalFiles;
-  readonly segments: readonly PlacedEntry<SegmentEntry>[];
-}
-
 interface RecordProof {
   /** Without extension. */
   readonly name: string;
@@ -111,38 +96,23 @@ interface RecordProof {
 /** Proofs of what is wanted, in the log's order. Nothing counts as looked at that is not exactly what the log names. */
 async function proveAll(
   io: CommandIo,
-  { log, sink, files, segments }: Searched,
+  searched: Searched & { readonly log: PublishedLog },
   wanted: WantedRecords,
 ): Promise<readonly RecordProof[]> {
-  const search = await MessageSearch.create();
-  try {
-    const perSegment = await withProgress(io, 'searching', segments, async (placed) => {
-      const { key, stream } = placed.entry;
-      const path = await requireIntact(sink, placed.entry, () => files.stated(placed.entry));
-      const rows = await search.find(path, stream, wanted);
-      await files.release(key);
-      if (rows === undefined) return [];
-      const prove = await proverOf(log, placed, rows.leaves);
-      return Promise.all(
-        rows.found.map(async (found): Promise<RecordProof> => {
-          const record = `${factText(found.fact)}\n${found.record}`;
-          return {
-            name: nameOf(wanted, found),
-            segment: key,
-            found,
-            proof: await prove(found.row),
-            record,
-          };
-        }),
-      );
-    });
-    // The same fact seen twice at one moment, in two segments, is one record to prove.
-    const byName = new Map<string, RecordProof>();
-    for (const proof of perSegment.flat()) if (!byName.has(proof.name)) byName.set(proof.name, proof);
-    return [...byName.values()];
-  } finally {
-    search.close();
-  }
+  const all = await searchMessages(io, searched, wanted, async (placed, { leaves, found: rows }) => {
+    const prove = await proverOf(searched.log, placed, leaves);
+    return Promise.all(
+      rows.map(async (found): Promise<RecordProof> => {
+        const record = `${factText(found.fact)}\n${found.record}`;
+        const name = nameOf(wanted, found);
+        return { name, segment: placed.entry.key, found, proof: await prove(found.row), record };
+      }),
+    );
+  });
+  // The same fact seen twice at one moment, in two segments, is one record to prove.
+  const byName = new Map<string, RecordProof>();
+  for (const proof of all) if (!byName.has(proof.name)) byName.set(proof.name, proof);
+  return [...byName.values()];
 }
 
 /** Id, kind and first digits of the record's hash; what Zoom sent must not choose a folder. */

@@ -19,8 +19,12 @@ import {
   signerOf,
   withLedger,
 } from './context.ts';
+import { indexFirst } from './index-first.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { bringIntoForce, type Locks, lockModeOf } from './schedule-in-force.ts';
+
+/** Versions; a bucket takes much more, and others want to write too. */
+export const LENGTHENED_A_SECOND = 100;
 
 interface ApplyFlags extends CommonFlags {
   readonly rate: number;
@@ -32,7 +36,7 @@ export function retentionApplyCommand(io: CommandIo): Command {
     .description(
       'bring the schedule into force, and lengthen the locks of what is sealed where it asks for more',
     )
-    .option('--rate <n>', 'versions a second at most', perSecond, 100)
+    .option('--rate <n>', 'versions a second at most', perSecond, LENGTHENED_A_SECOND)
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
@@ -111,7 +115,8 @@ const AT_ONCE = 16;
  * with the reason of `stop`.
  */
 export async function lengthen(job: LengthenJob): Promise<LengthenSummary> {
-  const { context, db, lease, locks, rate, stop, progress } = job;
+  const { context, db, lease, sink, locks, rate, stop, progress } = job;
+  await indexFirst(context, { db, lease, sink, stop: { drain: stop, interrupt: stop } });
   let versions = 0;
   let lengthened = 0;
   let next = performance.now();

@@ -4,6 +4,7 @@ import { loadSchedule } from '../config.ts';
 import { hasCode } from '../errors.ts';
 import type { Database } from '../ledger/database.ts';
 import { stagedByClass } from '../ledger/kept.ts';
+import { countUnindexed } from '../ledger/segment-contents.ts';
 import { type ClassTerms, keptUntil } from '../retention/lock.ts';
 import { type Schedule, termsByClass } from '../retention/schedule.ts';
 import { assess } from './assessment.ts';
@@ -74,6 +75,8 @@ interface PlannedClass {
 
 export interface RetentionPlan {
   readonly versions: number;
+  /** Segments of a rebuilt ledger of which it is not known yet what they hold: rules were not asked about them. */
+  readonly unknown: number;
   readonly changed: number;
   readonly classes: readonly PlannedClass[];
 }
@@ -130,7 +133,13 @@ export async function planRetention(
       unsealed: unsealed.get(name) ?? 0,
     };
   });
-  return { versions, changed: [...changed.values()].reduce((sum, count) => sum + count, 0), classes };
+  const unknown = await countUnindexed(db, account);
+  return {
+    versions,
+    unknown,
+    changed: [...changed.values()].reduce((sum, count) => sum + count, 0),
+    classes,
+  };
 }
 
 function add(
@@ -157,7 +166,7 @@ function kept(tally: Tally | undefined): Kept {
   return { ...tally, earliest: iso(tally.earliest), latest: iso(tally.latest) };
 }
 
-function print(io: CommandIo, { versions, changed, classes }: RetentionPlan): void {
+function print(io: CommandIo, { versions, unknown, changed, classes }: RetentionPlan): void {
   const day = (time: string | null): string => time?.slice(0, 10) ?? '';
   const span = ({ earliest, latest }: Kept): string =>
     earliest === null ? '' : `${day(earliest)} to ${day(latest)}`;
@@ -192,6 +201,10 @@ function print(io: CommandIo, { versions, changed, classes }: RetentionPlan): vo
     ),
   );
   const number = (count: number): string => count.toLocaleString('en-US');
+  if (unknown > 0)
+    io.out(
+      `what ${number(unknown)} segments hold is not known since the ledger was rebuilt; \`retention apply\` reads them`,
+    );
   io.out(
     changed === 0
       ? `nothing of ${number(versions)} versions would change`

@@ -35,7 +35,8 @@ import {
 import { runHolds } from './holds.ts';
 import { watchLocks } from './lock-probe.ts';
 import { warnAboutSettings } from './preflight.ts';
-import { classesWith, lockModeOf } from './schedule-in-force.ts';
+import { LENGTHENED_A_SECOND, lengthen } from './retention-apply.ts';
+import { bringIntoForce, classesWith, lockModeOf } from './schedule-in-force.ts';
 import { collectedStreams } from './streams.ts';
 import { runWatch } from './watch.ts';
 import { runCollect, runSeal } from './work.ts';
@@ -209,6 +210,20 @@ async function lead(parts: Parts, leadership: Leadership, io: CommandIo): Promis
         const { flagged, lifted, missing } = await runHolds({ context, db, sink, lease, metrics, stop });
         if (flagged + lifted + missing > 0)
           context.log.info({ flagged, lifted, missing }, 'legal holds carried out');
+      }),
+      job('retention', false, async (stop) => {
+        const interrupt = AbortSignal.any([stop.drain, stop.interrupt]);
+        const locks = await bringIntoForce({ context, db, sink, lease, interrupt });
+        const { versions, lengthened } = await lengthen({
+          context,
+          db,
+          sink,
+          lease,
+          locks,
+          rate: LENGTHENED_A_SECOND,
+          stop: interrupt,
+        });
+        if (lengthened > 0) context.log.info({ versions, lengthened }, 'kept longer');
       }),
       job('verify', false, (stop) => runWatch({ context, db, sink, lease, metrics, stop })),
       job('maintain', false, async (stop) => {

@@ -336,6 +336,9 @@ export const configSchema = z.strictObject({
       holds: schedule('* * * * *').describe(
         'Legal holds: looks for what they cover, and sets and lifts flags.',
       ),
+      retention: schedule('23 4 * * *').describe(
+        'Lengthens what is sealed to what the schedule asks for, as `retention apply` does.',
+      ),
       verify: schedule('41 2 * * *').describe('Checks what was archived, as `verify` does.'),
       maintain: schedule('17 3 * * *'),
     })

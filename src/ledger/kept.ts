@@ -270,3 +270,24 @@ export async function stagedByClass(
     [account],
   );
 }
+
+/** What a segment is kept by. */
+export interface Kept {
+  readonly key: string;
+  /** When it was sealed. */
+  readonly class: string;
+  readonly governedBy: string;
+  /** Null without a lock. */
+  readonly until: Date | null;
+  readonly held: boolean;
+}
+
+/** By the segment's key; undefined for one that the ledger does not know. */
+export async function keptSegment(db: Database, account: string, key: string): Promise<Kept | undefined> {
+  const [row] = await db.query<Kept & Record<string, unknown>>(
+    `select key, class, governed_by as "governedBy", retain_until as until, held from segments
+     where account = $1 and key = $2`,
+    [account, key],
+  );
+  return row;
+}

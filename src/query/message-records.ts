@@ -25,7 +25,7 @@ export interface FoundRecord {
   readonly hash: string;
 }
 
-interface SegmentRows {
+export interface SegmentRows {
   /** Hashes of all rows in their order, computed from what the rows say, 32 bytes each. */
   readonly leaves: readonly Uint8Array[];
   readonly found: readonly FoundRecord[];

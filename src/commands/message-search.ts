@@ -1,0 +1,39 @@
+/** Looks for the records of a message in every segment of the log that may hold some. */
+import type { SegmentEntry } from '../proof/entry.ts';
+import { type LocalFiles, requireIntact } from '../proof/local-files.ts';
+import type { PlacedEntry } from '../proof/published.ts';
+import { MessageSearch, type SegmentRows, type WantedRecords } from '../query/message-records.ts';
+import type { SinkReader } from '../sinks/sink.ts';
+import type { CommandIo } from './context.ts';
+import { withProgress } from './segments.ts';
+
+export interface Searched {
+  readonly sink: SinkReader;
+  readonly files: LocalFiles;
+  readonly segments: readonly PlacedEntry<SegmentEntry>[];
+}
+
+/**
+ * What `make` makes of each segment with something wanted, in the log's order. Nothing counts as looked at that is not
+ * exactly what the log names: fails with `proof-invalid`, and with `sink-*`.
+ */
+export async function searchMessages<T>(
+  io: CommandIo,
+  { sink, files, segments }: Searched,
+  wanted: WantedRecords,
+  make: (placed: PlacedEntry<SegmentEntry>, rows: SegmentRows) => Promise<readonly T[]>,
+): Promise<readonly T[]> {
+  const search = await MessageSearch.create();
+  try {
+    const perSegment = await withProgress(io, 'searching', segments, async (placed) => {
+      const { key, stream } = placed.entry;
+      const path = await requireIntact(sink, placed.entry, () => files.stated(placed.entry));
+      const rows = await search.find(path, stream, wanted);
+      await files.release(key);
+      return rows === undefined ? [] : make(placed, rows);
+    });
+    return perSegment.flat();
+  } finally {
+    search.close();
+  }
+}
