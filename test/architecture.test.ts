@@ -37,6 +37,7 @@ const STAGES = [
   'metrics',
   'webhooks',
   'retention',
+  'zip',
 ];
 
 /** Data moves from Zoom to the archive and never back, and so do imports. Nothing may import what has no row. */
@@ -48,13 +49,14 @@ const RULES: Readonly<Record<string, Rule>> = {
   record: { may: ['errors'] },
   metrics: { may: [] },
   retention: { may: LEAVES, types: ['sinks'] },
+  zip: { may: [] },
   zoom: { may: LEAVES },
   ledger: { may: LEAVES },
   sinks: { may: ['errors', 'log', 'digest'] },
   proof: { may: [...LEAVES, ...BYTES, 'segments/format', 'segments/layout'], types: ['sinks'] },
-  collectors: { may: [...LEAVES, 'zoom', 'ledger'] },
+  collectors: { may: [...LEAVES, 'zoom', 'zip', 'ledger'] },
   segments: { may: [...LEAVES, ...BYTES, 'ledger', 'proof'], not: ['proof/verify'], types: ['sinks'] },
-  query: { may: [...LEAVES, ...BYTES, 'proof', 'segments/format', 'segments/layout'], types: ['sinks'] },
+  query: { may: [...LEAVES, ...BYTES, 'proof', 'segments/format', 'segments/layout', 'zip'], types: ['sinks'] },
   scheduler: { may: [...LEAVES, 'ledger/lease'] },
   webhooks: { may: LEAVES },
   config: { may: [...LEAVES, 'retention'], types: STAGES },
@@ -69,7 +71,7 @@ const OWNED_PACKAGES: Readonly<Record<string, string>> = {
   pg: 'ledger',
   '@electric-sql/pglite': 'ledger',
   '@aws-sdk/client-s3': 'sinks',
-  yauzl: 'collectors',
+  yauzl: 'zip',
 };
 
 const MOST_LINES = 600;
