@@ -88,8 +88,8 @@ async function leadThrough(
     const signer = signerOf(context);
     checkSigner(await checkIdentity(sink, context.account), signer);
     const summary = await runHolds({ context, db, sink, lease, metrics, stop, progress });
-    const { logLock: lock } = await bringIntoForce({ context, db, sink, lease, interrupt });
-    await publish({ db, lease, sink, signer, lock, interrupt, log });
+    const { logLock } = await bringIntoForce({ context, db, sink, lease, interrupt });
+    await publish({ db, lease, sink, signer, logLock, interrupt, log });
     return summary;
   } finally {
     progress.stop();
