@@ -12,7 +12,7 @@ import { readSchedule, type Schedule, scheduleSchema } from '../src/retention/sc
 import { startPostgres } from '../test/support/postgres-server.ts';
 import { markdown, whole } from './table.ts';
 
-const ACCOUNT = 'bench';
+export const ACCOUNT = 'bench';
 const SESSIONS = 500;
 const PEOPLE = 2_000;
 const IN_A_SESSION = 40;
@@ -117,7 +117,7 @@ async function ask(db: Database): Promise<readonly Answer[]> {
 }
 
 /** Each segment holds one record of a hundred people in sessions that they are in; each person has an address and an id. */
-async function fill(db: Database, segments: number): Promise<void> {
+export async function fill(db: Database, segments: number): Promise<void> {
   await migrate(db);
   await db.query(
     `insert into people select $1, 'person' || n || '@company.example', 'member-' || n from generate_series(0, $2 - 1) n`,

@@ -56,7 +56,10 @@ const RULES: Readonly<Record<string, Rule>> = {
   proof: { may: [...LEAVES, ...BYTES, 'segments/format', 'segments/layout'], types: ['sinks'] },
   collectors: { may: [...LEAVES, 'zoom', 'zip', 'ledger'] },
   segments: { may: [...LEAVES, ...BYTES, 'ledger', 'proof'], not: ['proof/verify'], types: ['sinks'] },
-  query: { may: [...LEAVES, ...BYTES, 'proof', 'segments/format', 'segments/layout', 'zip'], types: ['sinks'] },
+  query: {
+    may: [...LEAVES, ...BYTES, 'proof', 'segments/format', 'segments/layout', 'zip'],
+    types: ['sinks'],
+  },
   scheduler: { may: [...LEAVES, 'ledger/lease'] },
   webhooks: { may: LEAVES },
   config: { may: [...LEAVES, 'retention'], types: STAGES },

@@ -140,6 +140,7 @@ describe('a valid file', () => {
       ledger: { directory: '/etc/archiver/ledger', connections: 12, lease: 20_000 },
       sink: { kind: 'directory', path: '/etc/archiver/archive' },
       signing: { key: 'a-key' },
+      holds: { followZoomMatters: true, coolOff: 14 * day },
       retention: {
         schedule: {
           rules: [],
@@ -158,6 +159,8 @@ describe('a valid file', () => {
         streams: { cron: '*/5 * * * *', timezone: 'UTC', jitter: 10_000 },
         fetch: { cron: '* * * * *', timezone: 'UTC', jitter: 10_000 },
         seal: { cron: '* * * * *', timezone: 'UTC', jitter: 10_000 },
+        holds: { cron: '* * * * *', timezone: 'UTC', jitter: 10_000 },
+        retention: { cron: '23 4 * * *', timezone: 'UTC', jitter: 10_000 },
         verify: { cron: '41 2 * * *', timezone: 'UTC', jitter: 10_000 },
         maintain: { cron: '17 3 * * *', timezone: 'UTC', jitter: 10_000 },
       },

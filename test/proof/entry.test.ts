@@ -53,8 +53,22 @@ const abandoned: EntryOf<'abandoned'> = {
 };
 const config: EntryOf<'config'> = { type: 'config', at: AT, sha256: HASH, what: 'retention schedule' };
 
+const hold: EntryOf<'hold'> = {
+  type: 'hold',
+  at: AT,
+  hold: '1a2b3c4d',
+  matter: 'Doe v. Acme',
+  source: 'own',
+  action: 'place',
+  by: 'B. Counsel',
+  reason: 'letter',
+  scope: { custodians: ['ann@x.example'], channels: [], sessions: [], from: null, to: '2026-06-14' },
+  ends_at: null,
+};
+const released: EntryOf<'hold'> = { ...hold, action: 'release', scope: null, ends_at: AT };
+
 const invalid = expect.objectContaining({ code: 'proof-invalid' });
-const all: readonly LogEntry[] = [archive, segment, object, abandoned, config];
+const all: readonly LogEntry[] = [archive, segment, object, abandoned, config, hold, released];
 
 test.each(all)('an entry of type $type is written and read back', (entry) => {
   expect(parseEntry(entryBytes(entry))).toEqual(entry);
@@ -104,6 +118,9 @@ test.each<[string, unknown]>([
   ['an empty name', { ...config, what: '' }],
   ['a negative size', { ...object, bytes: -1 }],
   ['half a byte', { ...object, bytes: 0.5 }],
+  ['a hold that nobody placed', { ...hold, by: '' }],
+  ['a hold without a word on its end', { ...hold, ends_at: undefined }],
+  ['a hold of half a day', { ...hold, scope: { ...hold.scope, from: '2026-06' } }],
   ['a size that no number holds', { ...object, bytes: 2 ** 53 }],
   ['a key of another object', { ...object, key: objectKey('cd'.repeat(32)) }],
   ['what is neither segment nor object', { ...abandoned, key: 'log/checkpoint' }],
