@@ -117,6 +117,19 @@ async function demo({ corpus, keepRunning }: Flags): Promise<boolean> {
   await archiver(['seal', '--all', '--json']);
   const status = JSON.parse(await archiver(['status', '--json'])) as Status;
 
+  step('Two retention classes: what is kept by each, and until when');
+  await archiver(['retention', 'plan']);
+
+  step('Place a legal hold; the matters at Zoom became holds by themselves');
+  const held = before.find(({ type, name, messages }) => type === 'Group' && name !== '' && messages > 0);
+  await archiver([
+    'hold',
+    'place',
+    ...['--matter', 'Example v. Demo', '--session', held?.name ?? ''],
+    ...['--by', 'the demo', '--reason', 'to show it'],
+  ]);
+  await archiver(['hold', 'list']);
+
   step('Ask the archive');
   await archiver([
     'query',
@@ -253,8 +266,10 @@ signing:
   key:
     file: ./signing.key
 retention:
-  # A directory cannot lock its files against their owner.
-  default: { mode: none }
+  # Two classes. A directory keeps the locks, but not against the owner of its files; a bucket does.
+  rules:
+    - { class: direct, match: { sessionType: "1:1" }, keep: 3y, disposition: review }
+  default: { class: general, keep: 1y, disposition: destroy }
 seal:
   spool: ./spool
 `,
