@@ -407,6 +407,8 @@ Try next:
   ${run} query "describe messages"
   ${run} status
   ${run} coverage
+  ${run} retention explain --session "Sales 1"
+  ${run} hold list
   ls -R ${fromRoot(join(FOLDER, 'archive'))} | head -40`);
 }
 
