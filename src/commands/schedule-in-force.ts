@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { ArchiverError } from '../errors.ts';
 import type { Database } from '../ledger/database.ts';
 import type { Lease } from '../ledger/lease.ts';
+import { readLogHead } from '../ledger/log.ts';
 import { promisedUnder, putInForce, readClasses, type StoredClass } from '../ledger/retention-classes.ts';
 import type { LockFor } from '../ledger/staging.ts';
 import { entryBytes } from '../proof/entry.ts';
@@ -111,7 +112,8 @@ export interface ForceOptions {
 /**
  * The locks by the schedule of the configuration, which comes into force where another one was: its text becomes an
  * object of the archive, its terms the ledger's, and the log gets a `config` entry. A crash in between is repaired by
- * the next call. Fails as {@link classesWith}, and with `lease-lost`, `sink-*`, `ledger-unreachable`.
+ * the next call. Fails as {@link classesWith}, and with `log-diverged` before anything is written where the ledger has no
+ * log, `lease-lost`, `sink-*`, `ledger-unreachable`.
  */
 export async function bringIntoForce({ context, db, sink, lease, interrupt }: ForceOptions): Promise<Locks> {
   const { config, account, now } = context;
@@ -122,6 +124,8 @@ export async function bringIntoForce({ context, db, sink, lease, interrupt }: Fo
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   const [newest] = await readClasses(db, account);
   if (newest?.schedule === sha256) return locks;
+  if ((await readLogHead(db, account)) === undefined)
+    throw new ArchiverError('log-diverged', 'the ledger has no log', { detail: `account ${account}` });
 
   // STORE. Durable: the text as an object with its entry. A crash right after leaves a text that is not in force.
   const path = join(config.seal.spool, `schedule-${scopeTag(account, '')}.json`);

@@ -150,7 +150,7 @@ describe('a bucket', () => {
       {},
       {
         sink: { s3: { bucket, prefix: PREFIX, endpoint, forcePathStyle: true, ...credentials } },
-        retention: { mode: 'compliance', keep: '7y' },
+        retention: { default: { mode: 'compliance', keep: '7y' } },
       },
     );
     for (const size of [0, 10_000, 2_000_000]) await sendFile(set.emulator, size);

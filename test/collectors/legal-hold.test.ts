@@ -244,7 +244,9 @@ describe('a zip', () => {
     const rows = await set.rows('hold_files');
     const contents = new Set(rows.map(({ record }) => record.object.sha256));
     expect(contents.size).toBeLessThan(rows.length);
-    expect((await readObjects(set.archiver.root)).size).toBe(contents.size);
+    // The schedule in force is an object as well.
+    const stored = [...(await readObjects(set.archiver.root)).values()];
+    expect(stored.filter((sha256) => contents.has(sha256))).toHaveLength(contents.size);
   });
 
   test('of 2 GB is streamed in constant memory', { timeout: 120_000 }, async () => {

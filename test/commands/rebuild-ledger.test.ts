@@ -64,7 +64,8 @@ test('refuses what is no empty ledger, another key and a tampered archive; then 
 
   const summary = JSON.parse(await stage.succeeds('rebuild-ledger', '--since', saved, '--json'));
   expect(summary).toMatchObject({ segments: expect.any(Number), resumedAt: expect.any(Number) });
-  expect(summary.entries).toBe(names.length + 1);
+  // Entry 0, and the schedule as an object and in force.
+  expect(summary.entries).toBe(names.length + 3);
   expect(JSON.parse(await stage.succeeds('collect', '--json'))).toMatchObject({ admitted: {}, drift: 0 });
   await stage.succeeds('seal', '--all');
   expectRefusal(await stage.run('rebuild-ledger'), 23);

@@ -324,7 +324,7 @@ describe('a ledger made again from the archive', () => {
         source: { ...SOURCE, sessions: 3, messages: 90 },
       });
       const folder = await workFolder();
-      const parts = { retention: { mode: 'governance', keep: '7y' } };
+      const parts = { retention: { default: { mode: 'governance', keep: '7y' } } };
       let dying = false;
       let dead = false;
       const old = await open(emulator, folder, { url: (await createSchema()).url }, parts, (sink) => ({
