@@ -51,11 +51,15 @@ const TABLE = {
   },
   'sink-denied': {
     exit: 7,
-    hint: 'Check the credentials and the bucket policy: get, put, list, and retention rights are needed.',
+    hint: 'Check the credentials and the bucket policy: get, put, list, and retention rights are needed; for holds legal-hold rights, for disposition the right to delete versions.',
   },
   'sink-unlocked': {
     exit: 8,
     hint: 'Object Lock must be enabled when the bucket is created, and the store must enforce it, which `zoom-chat-archiver probe` tries. Use such a bucket, or another retention.mode.',
+  },
+  'sink-locked': {
+    exit: 24,
+    hint: 'A version is still under a lock or a legal hold, and nothing was deleted that it protects. Wait until the lock is over, or end the hold first.',
   },
   'sink-full': {
     exit: 9,

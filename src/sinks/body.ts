@@ -56,7 +56,7 @@ export function requireStated(request: PutRequest, actual: Measure): void {
   });
 }
 
-/** The error of an aborted put. What was already stored stays and is adopted by the next put. */
+/** The error of an aborted call. What it did already stays, and the same call again goes on from there. */
 export function interrupted(key: string): ArchiverError {
-  return new ArchiverError('interrupted', 'put was interrupted', { detail: key });
+  return new ArchiverError('interrupted', 'a call to the sink was interrupted', { detail: key });
 }

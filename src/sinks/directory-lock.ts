@@ -3,60 +3,90 @@ import { open, readFile } from 'node:fs/promises';
 import { stricter } from './lock.ts';
 import type { ObjectLock } from './sink.ts';
 
-/** What a directory sink notes beside an object. */
+/** What a directory sink knows of an object from its notes. */
 export interface Note {
   /** Lower-case hex, of the object's bytes. */
   readonly sha256: string;
   readonly lock: ObjectLock | null;
+  /** Under a legal hold. */
+  readonly held: boolean;
 }
 
+/** One line of notes: a lock, none, or a hold that begins or ends. */
+export type Line =
+  | { readonly sha256: string; readonly lock: ObjectLock | null }
+  | { readonly sha256: string; readonly hold: 'on' | 'off' };
+
 /**
- * Appends one line to the notes of an object and makes it durable; the folder must exist. Notes only grow, and
- * the strictest lock of all lines holds, so writers cannot lower each other's and need no lock among them.
+ * Appends one line to the notes of an object and makes it durable; the folder must exist. Notes only grow. The strictest
+ * lock of all lines holds, so writers cannot lower each other's; of lines about holds the last one counts, so the file
+ * decides between two writers.
  */
-export async function appendNote(path: string, note: Note): Promise<void> {
+export async function appendNote(path: string, line: Line): Promise<void> {
   const file = await open(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, 0o644);
   try {
-    const line = {
-      sha256: note.sha256,
-      ...(note.lock === null
-        ? {}
-        : { mode: note.lock.mode, retainUntil: note.lock.retainUntil.toISOString() }),
-    };
     // The line break in front ends a line that a crash cut short.
-    await file.write(`\n${JSON.stringify(line)}\n`);
+    await file.write(`\n${JSON.stringify(fieldsOf(line))}\n`);
     await file.sync();
   } finally {
     await file.close();
   }
 }
 
-/** The notes of an object taken together, `null` when there are none. Unfinished lines count for nothing. */
+/** Makes durable what other writers appended, which a crash may have kept from doing so; none are durable as none. */
+export async function syncNotes(path: string): Promise<void> {
+  const file = await open(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null;
+    throw error;
+  });
+  await file?.sync().finally(() => file.close());
+}
+
+function fieldsOf(line: Line): Record<string, string> {
+  if ('hold' in line) return line;
+  const { sha256, lock } = line;
+  if (lock === null) return { sha256 };
+  return { sha256, mode: lock.mode, retainUntil: lock.retainUntil.toISOString() };
+}
+
+/**
+ * The notes of an object taken together, `null` when there are none. Unfinished lines count for nothing, nor do those
+ * before a line about other bytes: their object was destroyed.
+ */
 export async function readNotes(path: string): Promise<Note | null> {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return '';
     throw error;
   });
   let sum: Note | null = null;
-  for (const line of text.split('\n')) {
-    const note = parseNote(line);
-    if (note === null) continue;
-    sum = { sha256: note.sha256, lock: sum === null ? note.lock : stricter(sum.lock, note.lock) };
+  for (const row of text.split('\n')) {
+    const line = parseLine(row);
+    if (line === null) continue;
+    const { sha256 } = line;
+    const before: Note = sum?.sha256 === sha256 ? sum : { sha256, lock: null, held: false };
+    sum =
+      'hold' in line
+        ? { ...before, held: line.hold === 'on' }
+        : { ...before, lock: stricter(before.lock, line.lock) };
   }
   return sum;
 }
 
-function parseNote(line: string): Note | null {
-  let value: unknown;
+function parseLine(text: string): Line | null {
+  const fields = parseFields(text);
+  const { sha256, hold, mode, retainUntil: until } = fields;
+  if (typeof sha256 !== 'string') return null;
+  if (hold === 'on' || hold === 'off') return { sha256, hold };
+  const retainUntil = new Date(String(until));
+  const locked = (mode === 'governance' || mode === 'compliance') && !Number.isNaN(retainUntil.getTime());
+  return { sha256, lock: locked ? { mode, retainUntil } : null };
+}
+
+function parseFields(text: string): Readonly<Record<string, unknown>> {
   try {
-    value = JSON.parse(line);
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? { ...value } : {};
   } catch {
-    return null;
+    return {};
   }
-  if (typeof value !== 'object' || value === null) return null;
-  if (!('sha256' in value) || typeof value.sha256 !== 'string') return null;
-  const mode = 'mode' in value ? value.mode : undefined;
-  if (mode !== 'governance' && mode !== 'compliance') return { sha256: value.sha256, lock: null };
-  const retainUntil = new Date('retainUntil' in value ? String(value.retainUntil) : '');
-  return { sha256: value.sha256, lock: Number.isNaN(retainUntil.getTime()) ? null : { mode, retainUntil } };
 }

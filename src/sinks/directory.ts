@@ -1,15 +1,25 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { link, lstat, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { link, lstat, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
-import { ArchiverError, type ErrorCode } from '../errors.ts';
-import { bodyChunks, interrupted, type Measure, measure, requireStated } from './body.ts';
-import { appendNote, readNotes } from './directory-lock.ts';
+import { ArchiverError } from '../errors.ts';
+import { interrupted, measure, requireStated } from './body.ts';
+import {
+  errno,
+  ifPresent,
+  makeFolder,
+  makeFolders,
+  syncFolders,
+  translated,
+  writeDurably,
+} from './directory-files.ts';
+import { appendNote, type Line, readNotes, syncNotes } from './directory-lock.ts';
 import { checkedKey, compareKeys } from './key.ts';
-import { isAtLeast } from './lock.ts';
+import { isAtLeast, requireUnprotected } from './lock.ts';
 import { checksOf, type Finding, finding } from './probe.ts';
 import type {
   CurrentBytes,
+  Destroyed,
   ListedObject,
   ObjectLock,
   PutRequest,
@@ -27,23 +37,27 @@ const STALE_MS = 60 * 60 * 1000;
 export interface DirectorySinkOptions {
   /** An existing folder on a file system with hard links. Never created here: a missing one is a missing mount. */
   readonly root: string;
+  /** Milliseconds since the epoch, by which a lock is over; default `Date.now`. */
+  readonly now?: (() => number) | undefined;
 }
 
 /**
  * A sink in a folder of the local file system: one read-only file per key, which appears complete or not at
- * all. Locks are noted under `.locks` and given back, and are only ever raised, but a folder cannot enforce
+ * all. Locks and holds are noted under `.locks` and given back, and locks are only ever raised, but a folder cannot enforce
  * them: whoever owns it can delete files before their time. Where retention must hold against the
  * operator, use a bucket with Object Lock.
  */
-export function createDirectorySink({ root }: DirectorySinkOptions): Sink {
-  return new DirectorySink(resolve(root));
+export function createDirectorySink({ root, now = Date.now }: DirectorySinkOptions): Sink {
+  return new DirectorySink(resolve(root), now);
 }
 
 class DirectorySink implements Sink {
   readonly #root: string;
+  readonly #now: () => number;
 
-  constructor(root: string) {
+  constructor(root: string, now: () => number) {
     this.#root = root;
+    this.#now = now;
   }
 
   async check(_mode: ObjectLock['mode'] | 'none'): Promise<void> {
@@ -121,17 +135,82 @@ class DirectorySink implements Sink {
   }
 
   async #secure(request: PutRequest): Promise<StoredObject> {
-    const notes = this.#notes(request.key);
-    const noted = await readNotes(notes);
-    if (noted === null || !isAtLeast(noted.lock, request.lock)) {
-      await makeFolders(dirname(notes), this.#root);
-      await appendNote(notes, { sha256: request.sha256, lock: request.lock });
-      await syncFolders(dirname(notes), this.#root);
-    }
+    const noted = await readNotes(this.#notes(request.key));
+    const { key, sha256, lock } = request;
+    // A destruction that a crash cut short leaves the notes of other bytes.
+    const isNoted = noted?.sha256 === sha256 && isAtLeast(noted.lock, lock);
+    await this.#note(key, isNoted ? null : { sha256, lock });
     const object = await this.#describe(request.key);
     if (object?.size === request.size && isAtLeast(object.lock, request.lock)) return object;
     throw new ArchiverError('sink-unreachable', 'a stored object cannot be read back', {
       detail: this.#path(request.key),
+    });
+  }
+
+  /** Makes the notes durable, with one more line or, for `null`, as they are: what was read may be only in memory. */
+  async #note(key: string, line: Line | null): Promise<void> {
+    const notes = this.#notes(key);
+    if (line !== null) await makeFolders(dirname(notes), this.#root);
+    await (line === null ? syncNotes(notes) : appendNote(notes, line));
+    await syncFolders(dirname(notes), this.#root);
+  }
+
+  async extend(key: string, version: string, lock: ObjectLock, signal?: AbortSignal): Promise<StoredObject> {
+    if (signal?.aborted) throw interrupted(key);
+    const { lock: standing } = await this.#standing(key, version);
+    const line = isAtLeast(standing, lock) ? null : { sha256: version, lock };
+    await this.#translating(key, () => this.#note(key, line));
+    const extended = await this.#standing(key, version);
+    if (isAtLeast(extended.lock, lock)) return extended;
+    throw new ArchiverError('sink-unlocked', 'a noted lock cannot be read back', { detail: this.#path(key) });
+  }
+
+  async placeHold(key: string, version: string, signal?: AbortSignal): Promise<StoredObject> {
+    return this.#hold(key, version, 'on', signal);
+  }
+
+  async liftHold(key: string, version: string, signal?: AbortSignal): Promise<StoredObject> {
+    return this.#hold(key, version, 'off', signal);
+  }
+
+  async #hold(
+    key: string,
+    version: string,
+    hold: 'on' | 'off',
+    signal: AbortSignal | undefined,
+  ): Promise<StoredObject> {
+    if (signal?.aborted) throw interrupted(key);
+    const wanted = hold === 'on';
+    const { held } = await this.#standing(key, version);
+    const line = held === wanted ? null : { sha256: version, hold };
+    await this.#translating(key, () => this.#note(key, line));
+    const noted = await this.#standing(key, version);
+    if (noted.held === wanted) return noted;
+    throw new ArchiverError('sink-unlocked', 'a noted hold cannot be read back', { detail: this.#path(key) });
+  }
+
+  async #standing(key: string, version: string): Promise<StoredObject> {
+    const object = await this.head(key, version);
+    if (object === null) throw missing(key);
+    return object;
+  }
+
+  /** The object goes first: what a crash leaves then are notes of nothing, which the same call again removes. */
+  async destroy(key: string, signal?: AbortSignal): Promise<Destroyed> {
+    if (signal?.aborted) throw interrupted(key);
+    const object = await this.head(key);
+    const path = this.#path(key);
+    if (object !== null) requireUnprotected(object, path, this.#now());
+    return this.#translating(key, async () => {
+      const facts = await ifPresent(lstat(path));
+      // What a link leads to would outlive it.
+      if (facts !== null && !facts.isFile()) throw conflict(path);
+      for (const each of [path, this.#notes(key)]) {
+        await ifPresent(unlink(each));
+        // Also where nothing stands any more: a crash may have come before it was durable.
+        await ifPresent(syncFolders(dirname(each), this.#root));
+      }
+      return { versions: object === null ? 0 : 1, bytes: object?.size ?? 0 };
     });
   }
 
@@ -227,7 +306,7 @@ class DirectorySink implements Sink {
     if (facts === null || !facts.isFile()) return null;
     const noted = await readNotes(this.#notes(key));
     const version = noted?.sha256 ?? (await measure((await open(path)).createReadStream())).sha256;
-    return { key, version, size: facts.size, lock: noted?.lock ?? null };
+    return { key, version, size: facts.size, lock: noted?.lock ?? null, held: noted?.held ?? false };
   }
 
   #path(key: string): string {
@@ -243,104 +322,14 @@ class DirectorySink implements Sink {
     try {
       return await step();
     } catch (error) {
-      const meaning = BY_ERRNO[errno(error) ?? ''];
-      if (error instanceof ArchiverError || meaning === undefined) throw error;
-      throw new ArchiverError(meaning.code, meaning.phrase, {
-        cause: error,
-        detail: `${join(this.#root, key)}: ${errno(error)}`,
-      });
+      throw translated(error, join(this.#root, key));
     }
-  }
-}
-
-const FULL = { code: 'sink-full', phrase: 'the disk is full' } as const;
-const DENIED = { code: 'sink-denied', phrase: 'the folder cannot be written' } as const;
-const LOST = { code: 'sink-unreachable', phrase: 'the folder is not there' } as const;
-const TAKEN = { code: 'sink-conflict', phrase: 'a folder and an object share a name' } as const;
-
-const BY_ERRNO: Readonly<Record<string, { readonly code: ErrorCode; readonly phrase: string }>> = {
-  ENOSPC: FULL,
-  EDQUOT: FULL,
-  EACCES: DENIED,
-  EPERM: DENIED,
-  EROFS: DENIED,
-  ENOTSUP: DENIED,
-  EOPNOTSUPP: DENIED,
-  ENOENT: LOST,
-  ENODEV: LOST,
-  ESTALE: LOST,
-  EIO: LOST,
-  ETIMEDOUT: LOST,
-  ENOTCONN: LOST,
-  ENOTDIR: TAKEN,
-  EISDIR: TAKEN,
-  EEXIST: TAKEN,
-};
-
-/** Writes the body to a new read-only file and syncs it; tells what the bytes written were. */
-async function writeDurably(
-  path: string,
-  request: PutRequest,
-  signal: AbortSignal | undefined,
-): Promise<Measure> {
-  const hash = createHash('sha256');
-  let size = 0;
-  const file = await open(path, 'wx', 0o600);
-  try {
-    for await (const chunk of bodyChunks(request.body)) {
-      if (signal?.aborted) throw interrupted(request.key);
-      hash.update(chunk);
-      size += chunk.length;
-      await file.writeFile(chunk);
-    }
-    await file.chmod(0o444);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  return { size, sha256: hash.digest('hex') };
-}
-
-/** Creates one folder whose parent must exist, so that a missing mount is never papered over. */
-async function makeFolder(path: string): Promise<void> {
-  await mkdir(path).catch((error: unknown) => {
-    if (errno(error) !== 'EEXIST') throw error;
-  });
-}
-
-async function makeFolders(path: string, root: string): Promise<void> {
-  if (path === root) return;
-  const facts = await ifPresent(stat(path));
-  if (facts !== null) return;
-  await makeFolders(dirname(path), root);
-  await makeFolder(path);
-}
-
-/** Makes the entries of `path` and of every folder above it, up to and with `root`, durable. */
-async function syncFolders(path: string, root: string): Promise<void> {
-  for (let folder = path; ; folder = dirname(folder)) {
-    const handle = await open(folder);
-    await handle.sync().finally(() => handle.close());
-    if (folder === root) return;
-  }
-}
-
-async function ifPresent<T>(step: Promise<T>): Promise<T | null> {
-  try {
-    return await step;
-  } catch (error) {
-    if (errno(error) === 'ENOENT' || errno(error) === 'ENOTDIR') return null;
-    throw error;
   }
 }
 
 /** Our own folders, and the one that ext4 keeps at the root of every mount. */
 function isOurs(name: string): boolean {
   return name.startsWith('.') || name === 'lost+found/';
-}
-
-function errno(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
 function conflict(path: string): ArchiverError {

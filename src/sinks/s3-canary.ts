@@ -1,7 +1,7 @@
 /**
  * Canaries: the objects that a probe of a bucket puts to see what the bucket lets happen to them. They stand below a
- * name that no key of an archive can begin with, in a folder of their own for each probe. Here is the only place of
- * the program that deletes from a store, and it deletes nothing else.
+ * name that no key of an archive can begin with, in a folder of their own for each probe. What deletes here deletes
+ * canaries and nothing else.
  */
 import { createHash } from 'node:crypto';
 import {

@@ -71,6 +71,19 @@ export function statusOf(error: unknown): number | undefined {
   return metadata?.httpStatusCode;
 }
 
+/** When the store sent the answer that an SDK error came from, by its own clock in milliseconds since the epoch. */
+export function answeredAt(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('$response' in error)) return undefined;
+  const response = error.$response as { readonly headers?: Record<string, string> } | undefined;
+  const at = Date.parse(response?.headers?.date ?? '');
+  return Number.isNaN(at) ? undefined : at;
+}
+
+/** S3's answer to a lock or hold where the bucket can keep none has no code of its own. */
+export function isRefusedLock(error: unknown): boolean {
+  return (error instanceof Error && error.name === 'InvalidRequest') || statusOf(error) === 501;
+}
+
 /**
  * Translates what the SDK threw; `subject` (bucket and key) goes into the detail, together with S3's code, and
  * nothing else of the answer does. An error that came without an answer is taken for the network's.

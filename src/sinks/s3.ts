@@ -4,7 +4,6 @@ import {
   GetBucketVersioningCommand,
   GetObjectCommand,
   GetObjectLockConfigurationCommand,
-  HeadObjectCommand,
   ListObjectVersionsCommand,
   PutObjectCommand,
   PutObjectRetentionCommand,
@@ -16,12 +15,16 @@ import { bodyChunks, bodyStream, interrupted, measure, requireStated } from './b
 import { checkedKey } from './key.ts';
 import { isAtLeast, stricter } from './lock.ts';
 import type { Finding } from './probe.ts';
-import { refusalOf, statusOf } from './s3-error.ts';
-import { lockFields, lockOf, retentionOf } from './s3-lock.ts';
+import { type Bucket, headVersion, storedObject, versionFields } from './s3-bucket.ts';
+import { destroyVersions } from './s3-destroy.ts';
+import { isRefusedLock, refusalOf, statusOf } from './s3-error.ts';
+import { setHold } from './s3-hold.ts';
+import { lockFields, retentionOf } from './s3-lock.ts';
 import { probeBucket } from './s3-probe.ts';
 import { type Folder, oldestVersions, UNVERSIONED, type Version } from './s3-versions.ts';
 import type {
   CurrentBytes,
+  Destroyed,
   ListedObject,
   ObjectLock,
   PutRequest,
@@ -58,6 +61,8 @@ export interface S3SinkOptions {
   readonly attempts?: number | undefined;
   /** Waits between tries, in milliseconds; rejects when `signal` aborts. Default: a timer. */
   readonly pause?: ((ms: number, signal: AbortSignal | undefined) => Promise<void>) | undefined;
+  /** Milliseconds since the epoch, by which a lock is over; default `Date.now`. */
+  readonly now?: (() => number) | undefined;
 }
 
 /**
@@ -70,6 +75,7 @@ export interface S3SinkOptions {
  * PutObjectRetention, GetBucketVersioning, GetBucketObjectLockConfiguration; and
  * BypassGovernanceRetention only where governance locks are ever to be raised to compliance. A probe also needs
  * DeleteObjectVersion and AbortMultipartUpload below `.probe/`, and says what it could not find out without.
+ * Holds need PutObjectLegalHold and GetObjectLegalHold; destruction needs the latter and DeleteObjectVersion.
  */
 export function createS3Sink(options: S3SinkOptions): Sink {
   return new S3Sink(options);
@@ -82,6 +88,7 @@ class S3Sink implements Sink {
   readonly #log: Logger;
   readonly #attempts: number;
   readonly #pause: (ms: number, signal: AbortSignal | undefined) => Promise<void>;
+  readonly #now: () => number;
 
   constructor(options: S3SinkOptions) {
     this.#bucket = options.bucket;
@@ -90,6 +97,7 @@ class S3Sink implements Sink {
     this.#log = options.log;
     this.#attempts = options.attempts ?? ATTEMPTS;
     this.#pause = options.pause ?? (async (ms, signal) => sleep(ms, undefined, signal && { signal }));
+    this.#now = options.now ?? Date.now;
     this.#client = new S3Client({
       region: options.region,
       ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
@@ -208,19 +216,25 @@ class S3Sink implements Sink {
   ): Promise<StoredObject> {
     const object = await this.#secured(version, request.key, signal);
     if (object.size !== request.size) throw this.#conflict(object);
-    const target = stricter(object.lock, request.lock);
-    if (target === null || isAtLeast(object.lock, request.lock)) return object;
+    return this.#raised(object, request.lock, signal);
+  }
+
+  async #raised(
+    object: StoredObject,
+    asked: ObjectLock | null,
+    signal: AbortSignal | undefined,
+  ): Promise<StoredObject> {
+    const target = stricter(object.lock, asked);
+    if (target === null || isAtLeast(object.lock, asked)) return object;
     await this.#raise(object, target, signal);
-    const raised = await this.#secured(version, request.key, signal);
-    if (isAtLeast(raised.lock, request.lock)) return raised;
-    throw this.#unlocked('the store did not keep the lock', request.key);
+    const raised = await this.#secured(object.version, object.key, signal);
+    if (isAtLeast(raised.lock, asked)) return raised;
+    throw this.#unlocked('the store did not keep the lock', object.key);
   }
 
   async #raise(object: StoredObject, target: ObjectLock, signal: AbortSignal | undefined): Promise<void> {
     const command = new PutObjectRetentionCommand({
-      Bucket: this.#bucket,
-      Key: this.#prefix + object.key,
-      VersionId: object.version,
+      ...versionFields(this.#calls, object),
       Retention: retentionOf(target),
       // A governance lock turns into compliance only under bypass, though that is stricter.
       ...(object.lock?.mode === 'governance' && target.mode === 'compliance'
@@ -244,18 +258,39 @@ class S3Sink implements Sink {
 
   async head(key: string, version?: string): Promise<StoredObject | null> {
     checkedKey(key);
-    return this.#headOf(key, version);
+    return this.#retrying(key, () => this.#find(key, version));
   }
 
-  async #headOf(key: string, version: string | undefined): Promise<StoredObject | null> {
-    return this.#retrying(key, async () => {
-      const found = version === undefined ? null : await this.#describe(key, version);
-      if (found !== null) return found;
-      // An answer to HEAD has no body: only the listing tells a missing object from a missing bucket or a lapsed token.
-      const oldest = await this.#oldest(key);
-      if (oldest === null || (version !== undefined && version !== oldest.version)) return null;
-      return this.#secured(oldest.version, key, undefined);
-    });
+  async #find(key: string, version: string | undefined, signal?: AbortSignal): Promise<StoredObject | null> {
+    const found = version === undefined ? null : await this.#describe(key, version, signal);
+    if (found !== null) return found;
+    // An answer to HEAD has no body: only the listing tells a missing object from a missing bucket or a lapsed token.
+    const oldest = await this.#oldest(key, signal);
+    if (oldest === null || (version !== undefined && version !== oldest.version)) return null;
+    return this.#secured(oldest.version, key, signal);
+  }
+
+  async extend(key: string, version: string, lock: ObjectLock, signal?: AbortSignal): Promise<StoredObject> {
+    checkedKey(key);
+    const once = async (): Promise<StoredObject | null> => {
+      const object = await this.#find(key, version, signal);
+      return object && this.#raised(object, lock, signal);
+    };
+    const extended = await this.#retrying(key, once, signal);
+    if (extended === null) throw missing(this.#subject(key));
+    return extended;
+  }
+
+  async placeHold(key: string, version: string, signal?: AbortSignal): Promise<StoredObject> {
+    return setHold(this.#calls, { key: checkedKey(key), version }, 'ON', signal);
+  }
+
+  async liftHold(key: string, version: string, signal?: AbortSignal): Promise<StoredObject> {
+    return setHold(this.#calls, { key: checkedKey(key), version }, 'OFF', signal);
+  }
+
+  async destroy(key: string, signal?: AbortSignal): Promise<Destroyed> {
+    return destroyVersions(this.#calls, checkedKey(key), this.#now(), signal);
   }
 
   async read(key: string, version?: string): Promise<Readable> {
@@ -329,20 +364,9 @@ class S3Sink implements Sink {
     this.#client.destroy();
   }
 
-  /** Null when the store has no such version, also when the id cannot be one of its own. */
   async #describe(key: string, version: string, signal?: AbortSignal): Promise<StoredObject | null> {
-    try {
-      const answer = await this.#client.send(
-        new HeadObjectCommand({ Bucket: this.#bucket, Key: this.#prefix + key, VersionId: version }),
-        signal && { abortSignal: signal },
-      );
-      return { key, version, size: answer.ContentLength ?? 0, lock: lockOf(answer) };
-    } catch (error) {
-      const status = statusOf(error);
-      // 405 is a delete marker's answer.
-      if (status === 400 || status === 404 || status === 405) return null;
-      throw error;
-    }
+    const answer = await headVersion(this.#calls, { key, version }, signal);
+    return answer && storedObject({ key, version }, answer);
   }
 
   async #get(object: Pick<Version, 'key' | 'version'>, signal?: AbortSignal): Promise<Readable> {
@@ -384,6 +408,16 @@ class S3Sink implements Sink {
     }
   }
 
+  get #calls(): Bucket {
+    return {
+      client: this.#client,
+      bucket: this.#bucket,
+      above: this.#prefix,
+      retrying: (key, call, signal) => this.#retrying(key, call, signal),
+      subject: (key) => this.#subject(key),
+    };
+  }
+
   #folder(prefix: string): Folder {
     return { bucket: this.#bucket, above: this.#prefix, prefix };
   }
@@ -396,10 +430,8 @@ class S3Sink implements Sink {
     return new ArchiverError('sink-unlocked', phrase, { detail: this.#subject(key), cause });
   }
 
-  /** S3's answer to a lock asked of a bucket that cannot lock has no code of its own. */
   #lockRefused(error: unknown, key: string): unknown {
-    if (!(error instanceof Error) || error.name !== 'InvalidRequest') return error;
-    return this.#unlocked('the store refused the lock', key, error);
+    return isRefusedLock(error) ? this.#unlocked('the store refused the lock', key, error) : error;
   }
 
   #conflict({ key, version }: Pick<Version, 'key' | 'version'>): ArchiverError {

@@ -16,6 +16,16 @@ export interface StoredObject {
   readonly size: number;
   /** `null` when the sink keeps no lock on this version. */
   readonly lock: ObjectLock | null;
+  /** Under a legal hold. S3 tells it only to credentials with s3:GetObjectLegalHold; to others it is false. */
+  readonly held: boolean;
+}
+
+/** What a destruction took away for good. */
+export interface Destroyed {
+  /** How many versions with bytes; delete markers are not counted. */
+  readonly versions: number;
+  /** Their sizes together. */
+  readonly bytes: number;
 }
 
 /** A key as a listing finds it, with its oldest version. */
@@ -83,6 +93,16 @@ export interface SinkReader {
  *    nothing), else it fails with `sink-conflict`; bytes that stand there already are a success. Where the store cannot
  *    compare, two writers at the same moment may both be told that they succeeded, but the later one finds out by
  *    reading back. When it resolves, the bytes are durable.
+ * 6. When `extend` resolves, this version carries a lock at least as strict as asked for and as before (read back):
+ *    neither mode nor date is ever lowered.
+ * 7. A version is under a legal hold from the moment when `placeHold` resolves until `liftHold` is called, whatever
+ *    becomes of its lock; the flag is read back. It is one bit for each version: whoever has several reasons to hold it
+ *    counts them elsewhere.
+ * 8. `destroy` looks first. While a version of the key is held, or its lock is not over, it deletes nothing and fails
+ *    with `sink-locked`; it never asks to bypass a lock. When it resolves, no version is left. One that fails, or a
+ *    crash, may have deleted some versions.
+ * 9. The same call of `extend`, `placeHold`, `liftHold` and `destroy` again is always safe, and a success where the
+ *    first one took effect. All but `destroy` fail with `sink-unreachable` where there is no such version.
  */
 export interface Sink extends SinkReader {
   /**
@@ -102,5 +122,12 @@ export interface Sink extends SinkReader {
     expected: string | null,
     contentType: string,
   ): Promise<CurrentBytes>;
+  /** Fails with `internal` when the asked date has passed and the lock must be raised for it, as `put` does. */
+  extend(key: string, version: string, lock: ObjectLock, signal?: AbortSignal): Promise<StoredObject>;
+  /** Fails with `sink-unlocked` where the place keeps no holds. */
+  placeHold(key: string, version: string, signal?: AbortSignal): Promise<StoredObject>;
+  liftHold(key: string, version: string, signal?: AbortSignal): Promise<StoredObject>;
+  /** Every version and delete marker of the key. A key with nothing there is a success with 0 versions. */
+  destroy(key: string, signal?: AbortSignal): Promise<Destroyed>;
   close(): Promise<void>;
 }

@@ -45,6 +45,10 @@ function dyingSink(sink: Sink, death: Death): Sink {
     current: (key) => sink.current(key),
     list: (prefix) => sink.list(prefix),
     replace: (...args) => sink.replace(...args),
+    extend: (...args) => sink.extend(...args),
+    placeHold: (...args) => sink.placeHold(...args),
+    liftHold: (...args) => sink.liftHold(...args),
+    destroy: (...args) => sink.destroy(...args),
     close: () => sink.close(),
     put: (request, signal) => {
       const put = () => sink.put(request, signal);

@@ -103,6 +103,10 @@ function readers(sink: Sink): Omit<Sink, 'put' | 'replace'> {
     list: (prefix) => sink.list(prefix),
     check: (mode) => sink.check(mode),
     probe: (mode, signal) => sink.probe(mode, signal),
+    extend: (...args) => sink.extend(...args),
+    placeHold: (...args) => sink.placeHold(...args),
+    liftHold: (...args) => sink.liftHold(...args),
+    destroy: (...args) => sink.destroy(...args),
     close: () => sink.close(),
   };
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { compareKeys } from '../../src/sinks/key.ts';
 import { isAtLeast } from '../../src/sinks/lock.ts';
 import type { PutResult } from '../../src/sinks/sink.ts';
@@ -204,6 +204,10 @@ for (const kind of KINDS) {
           () => place.sink.put(putOf(key, ONE)),
           () => place.sink.head(key),
           () => place.sink.read(key),
+          () => place.sink.extend(key, 'v1', lockFor('governance', 5)),
+          () => place.sink.placeHold(key, 'v1'),
+          () => place.sink.liftHold(key, 'v1'),
+          () => place.sink.destroy(key),
         ]) {
           await expect(call()).rejects.toMatchObject({ code: 'internal' });
         }
@@ -218,6 +222,129 @@ for (const kind of KINDS) {
       expect(await place.sink.head(KEY, object.version)).toBeNull();
       await expect(place.sink.read(KEY, object.version)).rejects.toMatchObject({ code: 'sink-unreachable' });
       expect(await place.sink.head('segments')).toBeNull();
+    });
+
+    test.each<[string, Lock, Parameters<typeof lockFor>]>([
+      ['none to a lock', null, ['compliance', 6]],
+      ['to a later date', ['compliance', 5], ['compliance', 9]],
+      ['to a later governance date', ['governance', 5], ['governance', 9]],
+      ['to compliance, keeping the later date', ['governance', 9], ['compliance', 6]],
+    ])('extends the lock of a version: %s', async (_, before, after) => {
+      const [weaker, asked] = [made(before), lockFor(...after)];
+      const { object } = await place.sink.put(putOf(KEY, ONE, { lock: weaker }));
+      const extended = await place.sink.extend(KEY, object.version, asked);
+      expect(extended).toEqual({ ...object, lock: expect.anything() });
+      expect(isAtLeast(extended.lock, asked) && isAtLeast(extended.lock, weaker)).toBe(true);
+      expect(await place.sink.head(KEY)).toEqual(extended);
+      expect(await place.sink.extend(KEY, object.version, asked)).toEqual(extended);
+    });
+
+    test.each<[string, Parameters<typeof lockFor>]>([
+      ['an earlier date', ['compliance', 3]],
+      ['governance', ['governance', 6]],
+    ])('extends to no weaker lock: asked for %s', async (_, asked) => {
+      const { object } = await place.sink.put(putOf(KEY, ONE, { lock: lockFor('compliance', 9) }));
+      const lock = lockFor(...asked);
+      expect(await place.sink.extend(KEY, object.version, lock)).toEqual(object);
+      expect(await place.sink.head(KEY)).toEqual(object);
+    });
+
+    test('places and lifts a legal hold of one version, beside its lock', async () => {
+      const { object } = await place.sink.put(putOf(KEY, ONE, { lock: lockFor('governance', 5) }));
+      const other = await place.sink.put(putOf(`${KEY}.other`, ONE));
+      expect(object.held).toBe(false);
+      const held = { ...object, held: true };
+      for (const _ of ['once', 'again']) {
+        expect(await place.sink.placeHold(KEY, object.version)).toEqual(held);
+        expect(await place.sink.head(KEY, object.version)).toEqual(held);
+      }
+      expect(await place.sink.head(`${KEY}.other`)).toEqual(other.object);
+      expect(await place.sink.put(putOf(KEY, ONE))).toEqual({ outcome: 'identical', object: held });
+      for (const _ of ['once', 'again']) {
+        expect(await place.sink.liftHold(KEY, object.version)).toEqual(object);
+        expect(await place.sink.head(KEY)).toEqual(object);
+      }
+    });
+
+    test('lifts a hold that was never placed', async () => {
+      const { object } = await place.sink.put(putOf(KEY, ONE));
+      expect(await place.sink.liftHold(KEY, object.version)).toEqual(object);
+    });
+
+    test('extends under a hold, which stays', async () => {
+      const { object } = await place.sink.put(putOf(KEY, ONE));
+      await place.sink.placeHold(KEY, object.version);
+      const extended = await place.sink.extend(KEY, object.version, lockFor('governance', 5));
+      expect(extended).toMatchObject({ held: true, lock: { mode: 'governance' } });
+    });
+
+    test('extends and holds nothing that is not there: a key, a version', async () => {
+      const { object } = await place.sink.put(putOf(KEY, ONE));
+      const { object: other } = await place.sink.put(putOf('other', TWO));
+      const lock = lockFor('governance', 5);
+      for (const [key, version] of [
+        ['segments/none', object.version],
+        [KEY, other.version],
+      ] as const) {
+        for (const call of [
+          () => place.sink.extend(key, version, lock),
+          () => place.sink.placeHold(key, version),
+          () => place.sink.liftHold(key, version),
+        ]) {
+          await expect(call()).rejects.toMatchObject({ code: 'sink-unreachable' });
+        }
+      }
+      expect(await place.sink.head(KEY)).toEqual(object);
+    });
+
+    test('destroys a key for good, and nothing that only begins like it; again is a success', async () => {
+      await place.sink.put(putOf(KEY, ONE));
+      const { object } = await place.sink.put(putOf(`${KEY}.other`, TWO));
+      expect(await place.sink.destroy(KEY)).toEqual({ versions: 1, bytes: 3 });
+      expect(await place.sink.head(KEY)).toBeNull();
+      await expect(place.sink.read(KEY)).rejects.toMatchObject({ code: 'sink-unreachable' });
+      expect(await place.sink.head(`${KEY}.other`)).toEqual(object);
+      expect(await keysOf(place.sink)).toEqual([`${KEY}.other`]);
+      expect(await place.sink.destroy(KEY)).toEqual({ versions: 0, bytes: 0 });
+      expect(await place.sink.destroy('segments/never')).toEqual({ versions: 0, bytes: 0 });
+      const { outcome, object: anew } = await place.sink.put(putOf(KEY, TWO));
+      expect([outcome, anew.lock, anew.held]).toEqual(['created', null, false]);
+    });
+
+    test('destroys nothing under a lock until it is over', async () => {
+      const { object } = await place.sink.put(putOf(KEY, ONE, { lock: lockFor('governance', 2) }));
+      const refused = await place.sink.destroy(KEY).catch((error: unknown) => error);
+      expect(refused).toMatchObject({ code: 'sink-locked' });
+      expect(String(refused)).toContain(object.lock?.retainUntil.toISOString());
+      expect(await bytesOf(await place.sink.read(KEY, object.version))).toEqual(ONE);
+      const gone = await vi.waitFor(() => place.sink.destroy(KEY), { timeout: 10_000, interval: 100 });
+      expect(gone).toEqual({ versions: 1, bytes: 3 });
+      expect(await keysOf(place.sink)).toEqual([]);
+    });
+
+    test('destroys nothing under a hold until it is lifted', async () => {
+      const { object } = await place.sink.put(putOf(KEY, ONE));
+      await place.sink.placeHold(KEY, object.version);
+      const refused = await place.sink.destroy(KEY).catch((error: unknown) => error);
+      expect(refused).toMatchObject({ code: 'sink-locked' });
+      expect(String(refused)).toContain('legal hold');
+      expect(await bytesOf(await place.sink.read(KEY, object.version))).toEqual(ONE);
+      await place.sink.liftHold(KEY, object.version);
+      expect(await place.sink.destroy(KEY)).toEqual({ versions: 1, bytes: 3 });
+    });
+
+    test('an abort before they begin lets extend, holds and destroy change nothing', async () => {
+      const { object } = await place.sink.put(putOf(KEY, ONE));
+      const stop = AbortSignal.abort();
+      for (const call of [
+        () => place.sink.extend(KEY, object.version, lockFor('governance', 5), stop),
+        () => place.sink.placeHold(KEY, object.version, stop),
+        () => place.sink.liftHold(KEY, object.version, stop),
+        () => place.sink.destroy(KEY, stop),
+      ]) {
+        await expect(call()).rejects.toMatchObject({ code: 'interrupted' });
+      }
+      expect(await place.sink.head(KEY)).toEqual(object);
     });
 
     test('an aborted put stores nothing, and the same put after it does', async () => {

@@ -8,6 +8,7 @@ import {
   readFile,
   rm,
   stat,
+  symlink,
   utimes,
   writeFile,
 } from 'node:fs/promises';
@@ -108,6 +109,100 @@ describe('notes of locks', () => {
   });
 });
 
+describe('notes of holds', () => {
+  const notes = () => join(root, '.locks', `${KEY}.jsonl`);
+
+  test('the last whole line counts, whoever wrote it; one cut short by a crash does not', async () => {
+    const sink = createDirectorySink({ root });
+    const { object } = await sink.put(LOCKED);
+    const line = (hold: string) => `\n{"sha256":"${object.version}","hold":"${hold}"}\n`;
+    await sink.placeHold(KEY, object.version);
+    await appendFile(notes(), line('off'));
+    expect((await sink.head(KEY))?.held).toBe(false);
+    await appendFile(notes(), line('on'));
+    await appendFile(notes(), line('off').slice(0, -3));
+    expect(await sink.head(KEY)).toEqual({ ...object, held: true });
+    expect(await sink.liftHold(KEY, object.version)).toEqual(object);
+  });
+
+  test('of two sinks at once: the file decides, and both see the same', async () => {
+    const sinks = [createDirectorySink({ root }), createDirectorySink({ root })] as const;
+    const { object } = await sinks[0].put(LOCKED);
+    await Promise.allSettled([
+      sinks[0].placeHold(KEY, object.version),
+      sinks[1].liftHold(KEY, object.version),
+    ]);
+    const lines = (await readFile(notes(), 'utf8')).split('\n').filter((line) => line.includes('"hold"'));
+    const held = lines.at(-1)?.includes('"on"') ?? false;
+    for (const sink of sinks) expect((await sink.head(KEY))?.held).toBe(held);
+  });
+
+  test('do not grow by what they say already', async () => {
+    const sink = createDirectorySink({ root });
+    const { object } = await sink.put(LOCKED);
+    await sink.placeHold(KEY, object.version);
+    const before = await readFile(notes(), 'utf8');
+    await sink.placeHold(KEY, object.version);
+    await sink.extend(KEY, object.version, lockFor('governance', 9));
+    expect(await readFile(notes(), 'utf8')).toBe(before);
+  });
+
+  test('hold an object that a crash left without notes', async () => {
+    const sink = createDirectorySink({ root });
+    await mkdir(join(root, 'segments'));
+    await writeFile(join(root, KEY), ONE);
+    expect(await sink.placeHold(KEY, LOCKED.sha256)).toMatchObject({ lock: null, held: true });
+    await expect(sink.destroy(KEY)).rejects.toMatchObject({ code: 'sink-locked' });
+  });
+});
+
+describe('destruction', () => {
+  const notes = () => join(root, '.locks', `${KEY}.jsonl`);
+
+  test('is refused until the lock is over by the clock of the sink, to the millisecond', async () => {
+    const end = LOCKED.lock?.retainUntil.getTime() ?? 0;
+    let now = end - 1;
+    const sink = createDirectorySink({ root, now: () => now });
+    await sink.put(LOCKED);
+    await expect(sink.destroy(KEY)).rejects.toMatchObject({ code: 'sink-locked' });
+    now = end;
+    expect(await sink.destroy(KEY)).toEqual({ versions: 1, bytes: 3 });
+    expect(await readdir(join(root, 'segments'))).toEqual([]);
+    expect(await readdir(join(root, '.locks', 'segments'))).toEqual([]);
+  });
+
+  test('cut short by a crash leaves notes, which the same call removes', async () => {
+    const sink = createDirectorySink({ root });
+    await sink.put(LOCKED);
+    await rm(join(root, KEY));
+    expect(await sink.head(KEY)).toBeNull();
+    expect(await keysOf(sink)).toEqual([]);
+    expect(await sink.destroy(KEY)).toEqual({ versions: 0, bytes: 0 });
+    await expect(stat(notes())).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  test('cut short by a crash leaves nothing that counts for other bytes put there later', async () => {
+    const sink = createDirectorySink({ root });
+    const { object } = await sink.put(LOCKED);
+    await sink.placeHold(KEY, object.version);
+    await rm(join(root, KEY));
+    const other = putOf(KEY, Buffer.from('two'), { lock: lockFor('governance', 5) });
+    const { object: anew } = await sink.put(other);
+    expect(anew).toEqual({ key: KEY, version: other.sha256, size: 3, lock: other.lock, held: false });
+    expect(await sink.head(KEY)).toEqual(anew);
+  });
+
+  test('does not take a link, or a folder, for an object', async () => {
+    const sink = createDirectorySink({ root });
+    await writeFile(join(root, 'target'), ONE);
+    await symlink(join(root, 'target'), join(root, 'link'));
+    await mkdir(join(root, 'folder'));
+    for (const key of ['link', 'folder'])
+      await expect(sink.destroy(key)).rejects.toMatchObject({ code: 'sink-conflict' });
+    expect((await readdir(root)).sort()).toEqual(['folder', 'link', 'target']);
+  });
+});
+
 test('a process killed at any moment leaves whole objects, and the same puts again end well', async () => {
   const acknowledged: string[] = [];
   for (const lines of [1, 7, 30]) {
@@ -139,6 +234,10 @@ describe('failures', () => {
       () => sink.put(LOCKED),
       () => sink.head(KEY),
       () => keysOf(sink),
+      () => sink.extend(KEY, LOCKED.sha256, lockFor('governance', 5)),
+      () => sink.placeHold(KEY, LOCKED.sha256),
+      () => sink.liftHold(KEY, LOCKED.sha256),
+      () => sink.destroy(KEY),
     ];
     for (const call of calls) await expect(call()).rejects.toMatchObject({ code: 'sink-unreachable' });
     expect(await readdir(root)).toEqual([]);

@@ -8,6 +8,7 @@ import {
   DeleteBucketCommand,
   DeleteObjectCommand,
   ListObjectVersionsCommand,
+  PutObjectLegalHoldCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
 import { silentLog } from '../../src/log.ts';
@@ -63,7 +64,7 @@ async function openDirectory(): Promise<Place> {
 
 function fakeKind(name: string, options: S3FakeOptions): PlaceKind {
   const open = async (): Promise<Place> => {
-    const fake = await startS3Fake({ ...options, prefix: PREFIX });
+    const fake = await startS3Fake({ ...options, prefix: PREFIX, mayDestroy: true });
     const sink = s3SinkOn(fake);
     return {
       sink,
@@ -96,16 +97,18 @@ async function startReal() {
   return { open, stop: () => removeBucket(client, bucket) };
 }
 
-/** Deletes what the tests left, as soon as its locks of a few seconds have run out. */
+/** Deletes what the tests left, held or not, as soon as its locks of a few seconds have run out. */
 async function removeBucket(client: S3Client, Bucket: string): Promise<void> {
   for (let tries = 0; tries < 40; tries += 1) {
     const page = await client.send(new ListObjectVersionsCommand({ Bucket }));
     const left = page.Versions ?? [];
     if (left.length === 0) break;
     const results = await Promise.allSettled(
-      left.map(({ Key, VersionId }) =>
-        client.send(new DeleteObjectCommand({ Bucket, Key, VersionId, BypassGovernanceRetention: true })),
-      ),
+      left.map(async ({ Key, VersionId }) => {
+        const target = { Bucket, Key, VersionId };
+        await client.send(new PutObjectLegalHoldCommand({ ...target, LegalHold: { Status: 'OFF' } }));
+        await client.send(new DeleteObjectCommand({ ...target, BypassGovernanceRetention: true }));
+      }),
     );
     if (results.every(({ status }) => status === 'rejected')) {
       await new Promise((resolve) => setTimeout(resolve, 1000));

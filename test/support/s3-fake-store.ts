@@ -15,6 +15,8 @@ export interface FakeVersion {
   readonly contentType: string;
   readonly metadata: Readonly<Record<string, string>>;
   lock: FakeLock | null;
+  /** Undefined where no legal hold was ever placed or lifted. */
+  hold?: 'ON' | 'OFF';
 }
 
 /** A rule of the archive that a client broke; a test that ends with one has found a bug. */
@@ -25,6 +27,7 @@ export interface Violation {
     | 'shortened-lock'
     | 'missing-lock'
     | 'delete'
+    | 'bypass'
     | 'outside-prefix';
   readonly key: string;
 }
@@ -42,6 +45,12 @@ export interface StoreRules {
   readonly forgetLocks?: boolean;
   /** A locked version can be deleted by anyone. */
   readonly deletesLocked?: boolean;
+  /** A version under a legal hold can be deleted by anyone once no lock holds it. */
+  readonly deletesHeld?: boolean;
+  /** Legal holds are accepted and dropped. */
+  readonly forgetHolds?: boolean;
+  /** The client may delete versions that nothing protects: disposition. Default false: each deletion is a violation. */
+  readonly mayDestroy?: boolean;
   /** A lock can be made to end sooner. */
   readonly shortensLocks?: boolean;
   /** A compliance lock can be turned into a governance lock. */
@@ -182,6 +191,9 @@ export class FakeStore {
     if (lock.retainUntil.getTime() <= this.now()) throw new Refused(400, 'InvalidArgument');
     const found = this.find(key, version);
     const held = this.#activeLock(found);
+    // The one change that AWS makes under bypass only, though it is stricter.
+    const needed = held?.mode === 'GOVERNANCE' && lock.mode === 'COMPLIANCE';
+    if (bypass && !needed) this.violations.push({ rule: 'bypass', key });
     if (held !== null) {
       const shorter = lock.retainUntil.getTime() < held.retainUntil.getTime();
       const weaker = held.mode === 'COMPLIANCE' && lock.mode === 'GOVERNANCE';
@@ -194,10 +206,20 @@ export class FakeStore {
     if (!this.rules.forgetLocks) found.lock = lock;
   }
 
-  /** Deletes a version, or hides the key behind a marker. A violation: nothing but a probe deletes, and only its own. */
+  /** Sets or clears the legal hold of a version. */
+  hold(key: string, version: string | undefined, status: 'ON' | 'OFF'): void {
+    if (!this.locking) throw new Refused(400, 'InvalidRequest');
+    const found = this.find(key, version);
+    if (!this.rules.forgetHolds) found.hold = status;
+  }
+
+  /**
+   * Deletes a version, or hides the key behind a marker. A violation, unless a probe deletes its own or a disposition
+   * what nothing protects; to try where AWS would refuse, or to ask for a bypass, always is one.
+   */
   remove(key: string, version: string | undefined, bypass: boolean): void {
-    if (version === undefined || bypass) this.violations.push({ rule: 'delete', key });
-    else this.violate('delete', key);
+    if (bypass) this.violations.push({ rule: 'bypass', key });
+    if (version === undefined) this.violations.push({ rule: 'delete', key });
     const versions = this.#versions.get(key) ?? [];
     if (version === undefined && this.versioned) {
       const facts = { etag: '', contentType: '', metadata: {}, modified: new Date(this.now()), lock: null };
@@ -206,10 +228,13 @@ export class FakeStore {
     }
     const at = version === undefined ? 0 : versions.findIndex((one) => one.version === version);
     const found = versions[at];
+    const lock = found === undefined ? null : this.#activeLock(found);
+    const held = found?.hold === 'ON';
+    if (version !== undefined && (lock !== null || held || !this.rules.mayDestroy))
+      this.violate('delete', key);
     if (found === undefined) return;
-    const lock = this.#activeLock(found);
     const free = this.rules.deletesLocked || (lock?.mode === 'GOVERNANCE' && bypass);
-    if (lock !== null && !free) throw new Refused(403, 'AccessDenied');
+    if ((lock !== null && !free) || (held && !this.rules.deletesHeld)) throw new Refused(403, 'AccessDenied');
     versions.splice(at, 1);
     if (versions.length === 0) this.#versions.delete(key);
   }

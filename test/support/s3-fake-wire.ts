@@ -85,6 +85,20 @@ function parseLock(mode: string | undefined, until: string | undefined): FakeLoc
   return { mode, retainUntil };
 }
 
+/** The flag in the body of a PutObjectLegalHold. */
+export function holdFromXml(body: Buffer): 'ON' | 'OFF' {
+  const status = /<Status>(.*?)<\/Status>/.exec(body.toString())?.[1];
+  if (status !== 'ON' && status !== 'OFF') throw new Refused(400, 'MalformedXML');
+  return status;
+}
+
+/** S3 takes a change of a lock or hold only with a digest of its body. */
+export function requireDigest(request: IncomingMessage): void {
+  const names = Object.keys(request.headers);
+  const stated = names.some((name) => name === 'content-md5' || name.startsWith('x-amz-checksum-'));
+  if (!stated) throw new Refused(400, 'InvalidRequest');
+}
+
 /** What is asked, from a path-style URL. */
 export interface Target {
   readonly bucket: string;
@@ -126,5 +140,6 @@ export function headersOf(found: FakeVersion, versioned: boolean): Record<string
           'x-amz-object-lock-mode': found.lock.mode,
           'x-amz-object-lock-retain-until-date': found.lock.retainUntil.toISOString(),
         }),
+    ...(found.hold === undefined ? {} : { 'x-amz-object-lock-legal-hold': found.hold }),
   };
 }

@@ -6,12 +6,14 @@ import { type FakeLock, FakeStore, Refused, type StoreRules, type Violation } fr
 import {
   header,
   headersOf,
+  holdFromXml,
   lockConfigurationXml,
   lockFromHeaders,
   lockFromXml,
   parseTarget,
   receiveBody,
   renderXml,
+  requireDigest,
   type Target,
   wrongChecksums,
   type Xml,
@@ -35,6 +37,8 @@ export interface S3FakeOptions extends StoreRules {
 /** A failure to come: of the next request that fits. */
 export interface Fault {
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
+  /** The sub-resource, as `?retention`, '' for the object itself. Default: any. */
+  readonly action?: string;
   /** On the wire, archive prefix included. A listing fits by the prefix it asks for. */
   readonly keyPrefix?: string;
   /** So many requests that fit pass first; default 0. */
@@ -52,6 +56,7 @@ export interface S3FakeObject {
   readonly version: string;
   readonly bytes: Buffer;
   readonly lock: FakeLock | null;
+  readonly held: boolean;
 }
 
 export interface S3Fake {
@@ -93,7 +98,7 @@ export async function startS3Fake(options: S3FakeOptions = {}): Promise<S3Fake> 
     const subject = target.key === '' ? (target.query.get('prefix') ?? '') : target.key;
     requests.push(`${request.method} ${target.key}${actionOf(target)}`);
     const body = await receiveBody(request);
-    const fault = dueFault(request.method, subject);
+    const fault = dueFault(request.method, subject, actionOf(target));
     let answer: Answer = { status: 500, error: 'InternalError' };
     if (fault?.effect !== 'lost') {
       try {
@@ -111,9 +116,12 @@ export async function startS3Fake(options: S3FakeOptions = {}): Promise<S3Fake> 
       send(response, request, fault === undefined ? answer : { status: Number(fault.how), error: 'Fault' });
   }
 
-  function dueFault(method: string | undefined, subject: string): Fault | undefined {
+  function dueFault(method: string | undefined, subject: string, action: string): Fault | undefined {
     const at = faults.findIndex(
-      ({ fault }) => fault.method === method && subject.startsWith(fault.keyPrefix ?? ''),
+      ({ fault }) =>
+        fault.method === method &&
+        (fault.action ?? action) === action &&
+        subject.startsWith(fault.keyPrefix ?? ''),
     );
     const next = faults[at];
     if (next === undefined) return undefined;
@@ -142,7 +150,9 @@ export async function startS3Fake(options: S3FakeOptions = {}): Promise<S3Fake> 
     objects: () =>
       store
         .listed()
-        .flatMap(({ key, version, bytes, lock }) => (bytes === null ? [] : [{ key, version, bytes, lock }])),
+        .flatMap(({ key, version, bytes, lock, hold }) =>
+          bytes === null ? [] : [{ key, version, bytes, lock, held: hold === 'ON' }],
+        ),
     violations: store.violations,
     requests,
     forgetFaults: () => void faults.splice(0),
@@ -205,6 +215,7 @@ function actionOf({ query }: Target): string {
     'versioning',
     'object-lock',
     'retention',
+    'legal-hold',
     'uploads',
     'partNumber',
     'uploadId',
@@ -249,11 +260,12 @@ function respond(
     case 'HEAD object':
     case 'GET object': {
       const found = store.find(target.key, version);
-      return {
-        status: 200,
-        bytes: found.bytes,
-        headers: { ...headersOf(found, store.versioned), 'content-length': String(found.bytes.length) },
-      };
+      const headers = headersOf(found, store.versioned);
+      // S3 tells the flag only to those who may ask for it by name.
+      if (options.forbidden?.includes('GET object?legal-hold'))
+        delete headers['x-amz-object-lock-legal-hold'];
+      headers['content-length'] = String(found.bytes.length);
+      return { status: 200, bytes: found.bytes, headers };
     }
     case 'GET object?retention': {
       const { lock } = store.find(target.key, version);
@@ -273,7 +285,18 @@ function respond(
       };
     }
     case 'PUT object?retention':
+      requireDigest(request);
       store.retain(target.key, version, lockFromXml(body), bypass);
+      return { status: 200 };
+    case 'GET object?legal-hold': {
+      if (!store.locking) throw new Refused(400, 'InvalidRequest');
+      const { hold } = store.find(target.key, version);
+      if (hold === undefined) throw new Refused(404, 'NoSuchObjectLockConfiguration');
+      return { status: 200, xml: [['LegalHold', [['Status', hold]]]] };
+    }
+    case 'PUT object?legal-hold':
+      requireDigest(request);
+      store.hold(target.key, version, holdFromXml(body));
       return { status: 200 };
     case 'POST object?uploads': {
       const id = uploads.begin(target.key, lockFromHeaders(request));
