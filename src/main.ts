@@ -1,4 +1,5 @@
 #!/usr/bin/env -S node --max-semi-space-size=32
+import { createInterface } from 'node:readline/promises';
 import { setFlagsFromString } from 'node:v8';
 import { Command, CommanderError } from 'commander';
 import { checkConfigCommand } from './commands/check-config.ts';
@@ -6,6 +7,7 @@ import { collectCommand } from './commands/collect.ts';
 import { buildInfo, type CommandIo, DEFAULT_CONFIG_PATH } from './commands/context.ts';
 import { cosignCommand } from './commands/cosign.ts';
 import { coverageCommand } from './commands/coverage.ts';
+import { disposeCommand } from './commands/dispose.ts';
 import { initCommand } from './commands/init.ts';
 import { keygenCommand } from './commands/keygen.ts';
 import { migrateCommand } from './commands/migrate.ts';
@@ -47,6 +49,7 @@ async function main(argv: readonly string[]): Promise<number> {
     fail: (error) => {
       failure = error;
     },
+    ask: process.stdin.isTTY && process.stderr.isTTY ? (question) => ask(question, stop.drain) : undefined,
     drain: stop.drain,
     interrupt: stop.interrupt,
     drainWithin: (ms) => {
@@ -77,6 +80,7 @@ async function main(argv: readonly string[]): Promise<number> {
     coverageCommand(io),
     repairCommand(io),
     rebuildLedgerCommand(io),
+    disposeCommand(io),
     queryCommand(io),
     proveCommand(io),
     verifyProofCommand(io),
@@ -91,6 +95,21 @@ async function main(argv: readonly string[]): Promise<number> {
     return report(wrongUsage(error) ?? asArchiverError(error), argv.includes('--json'));
   } finally {
     stop.dispose();
+  }
+}
+
+/** Fails with `interrupted` when asked to stop meanwhile. */
+async function ask(question: string, signal: AbortSignal): Promise<string> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  // Ctrl-C comes here while it asks.
+  const stop = new AbortController();
+  terminal.on('SIGINT', () => stop.abort());
+  try {
+    return await terminal.question(question, { signal: AbortSignal.any([signal, stop.signal]) });
+  } catch (cause) {
+    throw new ArchiverError('interrupted', 'nothing was answered', { cause });
+  } finally {
+    terminal.close();
   }
 }
 

@@ -252,6 +252,17 @@ const signing = z.strictObject({
   ),
 });
 
+const disposition = z
+  .strictObject({
+    automatic: z
+      .boolean()
+      .default(false)
+      .describe(
+        'The daemon destroys what is past its date where the class says `destroy`; never what asks for a review.',
+      ),
+  })
+  .prefault({});
+
 const verification = z
   .strictObject({
     sample: z
@@ -306,6 +317,7 @@ export const configSchema = z.strictObject({
   sink,
   signing,
   retention,
+  disposition,
   seal,
   verification,
   schedule: z
@@ -318,6 +330,9 @@ export const configSchema = z.strictObject({
       seal: schedule('* * * * *'),
       verify: schedule('41 2 * * *').describe('Checks what was archived, as `verify` does.'),
       maintain: schedule('17 3 * * *'),
+      dispose: schedule('37 3 * * *').describe(
+        'Finishes disposals that were begun, and disposes where `disposition.automatic` says so.',
+      ),
     })
     .prefault({}),
   metrics: z
