@@ -16,6 +16,7 @@ import { proveCommand } from './commands/prove.ts';
 import { queryCommand } from './commands/query.ts';
 import { rebuildLedgerCommand } from './commands/rebuild-ledger.ts';
 import { repairCommand } from './commands/repair.ts';
+import { retentionCommand } from './commands/retention.ts';
 import { runCommand } from './commands/run.ts';
 import { sealCommand } from './commands/seal.ts';
 import { statusCommand } from './commands/status.ts';
@@ -81,11 +82,13 @@ async function main(argv: readonly string[]): Promise<number> {
     repairCommand(io),
     rebuildLedgerCommand(io),
     disposeCommand(io),
+    retentionCommand(io),
     queryCommand(io),
     proveCommand(io),
     verifyProofCommand(io),
   ]) {
     program.addCommand(command.copyInheritedSettings(program));
+    for (const child of command.commands) child.copyInheritedSettings(command);
   }
   try {
     await program.parseAsync(argv);

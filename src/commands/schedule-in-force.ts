@@ -47,6 +47,12 @@ export function lockModeOf({ config }: Pick<Context, 'config'>): LockMode {
   return strongestMode(termsByClass(config.retention.schedule));
 }
 
+/** The terms that hold now, of every class that any schedule ever named. */
+export async function classesInForce(db: Database, account: string): Promise<ClassTerms> {
+  const stored = await readClasses(db, account);
+  return new Map(stored.map((each): [string, Terms] => [each.class, termsOf(each)]));
+}
+
 /**
  * The terms that would hold with this schedule. Fails with `retention-weaker` where it takes back what `compliance` data
  * was promised.

@@ -1,5 +1,6 @@
 /** What of the archive is past its period, and what becomes of it when it is destroyed. */
 import type { Database, Queryable } from './database.ts';
+import { OBJECT_DAY } from './kept.ts';
 import { type Lease, leaseLost } from './lease.ts';
 
 /** The last UTC day (`yyyy-mm-dd`) of a class whose records are past their period. */
@@ -34,9 +35,6 @@ export interface Candidate {
 function isOnHold(row: string): string {
   return `${row}.held`;
 }
-
-/** SQL: the UTC day that an object's period is counted from: when its content came last. */
-const OBJECT_DAY = `(greatest(o.planned_at, o.wanted_at) at time zone 'UTC')::date`;
 
 const SEGMENTS = `select 'segment' as kind, s.id::text as id, s.key, s.version, s.sha256, s.records, s.size as bytes,
     s.governed_by as class, s.day::text as day, s.retain_until, ${isOnHold('s')} as on_hold, '[]'::json as pointing

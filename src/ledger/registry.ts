@@ -211,3 +211,17 @@ export async function isExternal(db: Database, account: string, id: string): Pro
   );
   return row?.external ?? undefined;
 }
+
+/** Ids of the sessions with this id, this channel id, or exactly this name. */
+export async function findSessions(
+  db: Database,
+  account: string,
+  idOrName: string,
+): Promise<readonly string[]> {
+  const rows = await db.query<{ session_id: string }>(
+    `select session_id from registry
+     where account = $1 and (session_id = $2 or channel_id = $2 or name = $2) order by session_id limit 100`,
+    [account, idOrName],
+  );
+  return rows.map((row) => row.session_id);
+}

@@ -106,8 +106,8 @@ function nameOf(key: string): string {
   return createHash('sha256').update(key).digest('base64url').slice(0, 22);
 }
 
-function stricter(one: EntryLock, other: NonNullable<EntryLock>): EntryLock {
-  if (one === null) return other;
+function stricter(one: EntryLock, other: EntryLock): EntryLock {
+  if (one === null || other === null) return one ?? other;
   const mode = one.mode === 'compliance' ? one.mode : other.mode;
   const isLonger = other.retain_until > one.retain_until;
   return { mode, retain_until: isLonger ? other.retain_until : one.retain_until };

@@ -71,8 +71,8 @@ const object = z
 const config = z.strictObject({ type: z.literal('config'), at, sha256, what: name });
 
 /**
- * The lock of an object was lengthened: from now on it is kept by this class. Of several entries of one version the
- * strictest counts.
+ * From now on an object is kept by this class, and by this lock if any: never by less than before. Of several entries of
+ * one version the strictest lock counts.
  */
 const relock = z.strictObject({
   type: z.literal('lock'),
@@ -80,7 +80,7 @@ const relock = z.strictObject({
   key: name,
   version: name,
   class: name,
-  lock: lock.unwrap(),
+  lock,
 });
 
 /** Whom and what a legal hold covers; an empty list says nothing, and dates are UTC days, both included. */

@@ -3,7 +3,7 @@ import type { Stream } from '../record.ts';
 import { compileGlob } from './glob.ts';
 import { comparePeriods } from './period.ts';
 import type { Match, Rule, Schedule } from './schedule.ts';
-import type { Terms } from './terms.ts';
+import { LOCK_MODES, type Terms } from './terms.ts';
 
 /** What is known of a record when it is judged. */
 export interface RecordFacts {
@@ -65,7 +65,7 @@ function order(one: Terms, other: Terms): number {
 }
 
 function strength({ mode }: Terms): number {
-  return ['none', 'governance', 'compliance'].indexOf(mode);
+  return -LOCK_MODES.indexOf(mode);
 }
 
 function reason(winner: Rule, matched: readonly Rule[]): string {

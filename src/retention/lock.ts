@@ -2,7 +2,7 @@
 import { ArchiverError } from '../errors.ts';
 import type { ObjectLock } from '../sinks/sink.ts';
 import { comparePeriods, periodEnd } from './period.ts';
-import type { LockMode, Terms } from './terms.ts';
+import { LOCK_MODES, type LockMode, type Terms } from './terms.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -42,8 +42,7 @@ export function lockOfAll(classes: ClassTerms, day: string): ObjectLock | null {
 /** The firmest mode that any class asks for. */
 export function strongestMode(classes: ClassTerms): LockMode {
   const modes = new Set([...classes.values()].map(({ mode }) => mode));
-  if (modes.has('compliance')) return 'compliance';
-  return modes.has('governance') ? 'governance' : 'none';
+  return LOCK_MODES.find((mode) => modes.has(mode)) ?? 'none';
 }
 
 /** Whether the new terms promise less than the old ones did. */
@@ -51,3 +50,16 @@ export function isWeaker(now: Terms, before: Terms): boolean {
   const order = comparePeriods(now.keep, before.keep);
   return order === undefined || order < 0 || (before.mode === 'compliance' && now.mode !== 'compliance');
 }
+
+/** Classes by how long and how firmly they keep: of two, the one with the greater rank keeps at least what the other keeps. */
+export function rankClasses(classes: ClassTerms): ReadonlyMap<string, number> {
+  const names = [...classes].sort(([, one], [, other]) => {
+    const order =
+      comparePeriods(one.keep, other.keep) ?? keptUntil(one, SOME_DAY) - keptUntil(other, SOME_DAY);
+    return order !== 0 ? order : LOCK_MODES.indexOf(other.mode) - LOCK_MODES.indexOf(one.mode);
+  });
+  return new Map(names.map(([name], rank) => [name, rank]));
+}
+
+/** Terms of two schedules may have no order of their own: `90d` of the one and `3m` of the other. */
+const SOME_DAY = '2001-01-01';

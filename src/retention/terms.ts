@@ -1,7 +1,8 @@
 /** What a retention class promises. */
 import type { Period } from './period.ts';
 
-export const LOCK_MODES = ['governance', 'compliance', 'none'] as const;
+/** From the firmest. */
+export const LOCK_MODES = ['compliance', 'governance', 'none'] as const;
 /** Object Lock mode; `none` locks nothing. */
 export type LockMode = (typeof LOCK_MODES)[number];
 

@@ -1,7 +1,7 @@
 /** What the archive expects of the place it is kept in, and what a probe can find out about each. */
 
 interface Expectation {
-  /** True where a lock means nothing without it. */
+  /** True where a lock, or a hold, means nothing without it. */
   readonly essential: boolean;
   /** What was seen where the store keeps to it. */
   readonly kept: string;
@@ -30,6 +30,11 @@ const EXPECTATIONS = {
     kept: 'a locked version outlives a second put of its key',
     broken: 'a second put of its key replaces a locked version',
   },
+  'held-delete': {
+    essential: true,
+    kept: 'a version under a legal hold cannot be deleted',
+    broken: 'a version under a legal hold can be deleted',
+  },
   'lock-headers': {
     essential: false,
     kept: 'a put keeps the lock that it asks for',
@@ -55,6 +60,11 @@ const EXPECTATIONS = {
     kept: 'a multipart upload keeps the lock that it asks for',
     broken: 'a multipart upload loses the lock that it asks for; the sink makes none',
   },
+  'legal-hold': {
+    essential: false,
+    kept: 'a legal hold can be placed and lifted',
+    broken: 'a legal hold cannot be placed, or not be lifted: holds cannot be kept here',
+  },
 } as const satisfies Record<string, Expectation>;
 
 export type ProbeCheck = keyof typeof EXPECTATIONS;
@@ -62,7 +72,7 @@ export type ProbeCheck = keyof typeof EXPECTATIONS;
 /** What one attempt of a probe showed. */
 export interface Finding {
   readonly check: ProbeCheck;
-  /** True where a lock means nothing without it. */
+  /** True where a lock, or a hold, means nothing without it. */
   readonly essential: boolean;
   /** `unknown`: the attempt was not possible, or shows what the credentials may rather than what the store does. */
   readonly enforced: boolean | 'unknown';

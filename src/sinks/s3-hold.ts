@@ -50,7 +50,7 @@ export async function setHold(
 export async function holdOf(
   { client, ...bucket }: Pick<Bucket, 'client' | 'bucket' | 'above'>,
   target: Target,
-  head: HeadObjectCommandOutput,
+  head: Pick<HeadObjectCommandOutput, 'ObjectLockLegalHoldStatus'>,
   signal: AbortSignal | undefined,
 ): Promise<'ON' | 'OFF'> {
   const { ObjectLockLegalHoldStatus: told } = head;

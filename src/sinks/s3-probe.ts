@@ -7,6 +7,7 @@ import {
   type Attempt,
   type Cage,
   deleteCanary,
+  flag,
   lookAt,
   putCanary,
   retain,
@@ -37,7 +38,8 @@ interface Caged {
 
 /**
  * Puts a canary under a lock of a minute, tries to overwrite it, to shorten and weaken its lock and to delete it, and
- * looks after each attempt whether it is still there with bytes and lock. What it leaves is deleted by a later probe.
+ * looks after each attempt whether it is still there with bytes and lock; and one under a legal hold, which it tries to
+ * delete and lifts again. What it leaves is deleted by a later probe.
  *
  * @throws ArchiverError `sink-unreachable`, `sink-denied`, `interrupted`. A refusal of an attempt is a finding.
  */
@@ -60,6 +62,9 @@ export async function probeBucket(
     const byDefault = await defaultRetention(cage);
     verdicts.set('multipart-lock', await tryMultipart(cage, caged.asked, byDefault));
     const mayDelete = await deletesUnlocked(cage, caged.storeNow, byDefault);
+    for (const [check, verdict] of await tryHold(cage, caged.storeNow, byDefault, mayDelete)) {
+      verdicts.set(check, verdict);
+    }
     verdicts.set('version-delete', await tryDelete(cage, caged, mayDelete));
   }
   return checksOf(mode).map((check) => finding(check, verdicts.get(check) ?? { unknown: 'not tried' }));
@@ -185,13 +190,58 @@ async function deletesUnlocked(
   storeNow: () => number,
   byDefault: 'none' | 'some',
 ): Promise<boolean> {
-  const retainUntil = wholeSeconds(storeNow() + SECOND_MS);
-  const lock = byDefault === 'some' ? ({ mode: 'governance', retainUntil } as const) : null;
-  const put = await putCanary(cage, 'control', { bytes: bytesOf(cage, 'control'), lock });
+  const put = await putUnlocked(cage, 'control', storeNow, byDefault);
   if (!put.done) return false;
-  if (lock !== null) await cage.wait(retainUntil.getTime() - (storeNow() - SECOND_MS));
   await deleteCanary(cage, 'control', put.answer);
   return (await lookAt(cage, 'control', put.answer)) === null;
+}
+
+/** Puts a canary that no lock holds; where every object gets one, a lock of a second, which is over then. */
+async function putUnlocked(
+  cage: Cage,
+  name: string,
+  storeNow: () => number,
+  byDefault: 'none' | 'some',
+): Promise<Attempt<string>> {
+  const retainUntil = wholeSeconds(storeNow() + SECOND_MS);
+  const lock = byDefault === 'some' ? ({ mode: 'governance', retainUntil } as const) : null;
+  const put = await putCanary(cage, name, { bytes: bytesOf(cage, name), lock });
+  if (put.done && lock !== null) await cage.wait(retainUntil.getTime() - (storeNow() - SECOND_MS));
+  return put;
+}
+
+/** Without a lock, so that it is the hold that has to keep the canary. The sweep deletes it once the hold is lifted. */
+async function tryHold(
+  cage: Cage,
+  storeNow: () => number,
+  byDefault: 'none' | 'some',
+  mayDelete: boolean,
+): Promise<[ProbeCheck, Verdict][]> {
+  const put = await putUnlocked(cage, 'held', storeNow, byDefault);
+  const placed = put.done ? await flag(cage, 'held', put.answer, 'ON') : put;
+  if (!put.done || !placed.done || placed.answer === 'OFF') {
+    return [
+      ['legal-hold', flagVerdict(placed, 'ON')],
+      ['held-delete', { unknown: `no canary can be held here: ${refusalOf(placed)}` }],
+    ];
+  }
+  await deleteCanary(cage, 'held', put.answer);
+  const survived = (await lookAt(cage, 'held', put.answer)) !== null;
+  const lifted = survived ? await flag(cage, 'held', put.answer, 'OFF') : null;
+  return [
+    ['held-delete', survived ? (mayDelete ? 'kept' : NOT_TESTED) : 'broken'],
+    ['legal-hold', lifted === null ? { unknown: 'the held canary was deleted' } : flagVerdict(lifted, 'OFF')],
+  ];
+}
+
+function flagVerdict(set: Attempt<'ON' | 'OFF'>, asked: 'ON' | 'OFF'): Verdict {
+  if (set.done) return set.answer === asked ? 'kept' : 'broken';
+  if (set.code === 'AccessDenied') return { unknown: 'the credentials may not set or see a legal hold' };
+  return 'broken';
+}
+
+function refusalOf(attempt: Attempt<unknown>): string {
+  return attempt.done ? 'the store forgot the hold' : `${attempt.code}, HTTP ${attempt.status}`;
 }
 
 /**
@@ -207,10 +257,12 @@ async function tryDelete(cage: Cage, caged: Caged, mayDelete: boolean): Promise<
   const swept = await sweepCanaries(cage, storeNow());
   if (!survived) return over ? TOO_SLOW : 'broken';
   if (mayDelete || swept > 0 || answer.done) return 'kept';
-  return {
-    unknown: 'the credentials may delete nothing, so the protection of a lock was not put to the test',
-  };
+  return NOT_TESTED;
 }
+
+const NOT_TESTED: Verdict = {
+  unknown: 'the credentials may delete nothing, so what protects from deletion was not put to the test',
+};
 
 async function isIntact(cage: Cage, { version, bytes }: Caged): Promise<boolean> {
   const seen = await lookAt(cage, CANARY, version);

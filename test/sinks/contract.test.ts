@@ -44,7 +44,12 @@ for (const kind of KINDS) {
       await place.sink.put(putOf(KEY, ONE));
       const findings = await place.sink.probe('governance');
       const essential = findings.filter((finding) => finding.essential);
-      expect(essential.map(({ check }) => check)).toEqual(['version-delete', 'lock-shortening', 'overwrite']);
+      expect(essential.map(({ check }) => check)).toEqual([
+        'version-delete',
+        'lock-shortening',
+        'overwrite',
+        'held-delete',
+      ]);
       expect(new Set(essential.map(({ enforced }) => enforced))).toEqual(new Set([place.locks]));
       expect(await keysOf(place.sink)).toEqual([KEY]);
     });

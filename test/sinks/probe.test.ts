@@ -38,6 +38,7 @@ const ESSENTIAL = {
   'lock-shortening': true,
   'lock-weakening': true,
   overwrite: true,
+  'held-delete': true,
 };
 const ALL = {
   ...ESSENTIAL,
@@ -46,6 +47,7 @@ const ALL = {
   checksum: true,
   'signed-hash': true,
   'multipart-lock': true,
+  'legal-hold': true,
 };
 
 describe('a store that keeps its promise', () => {
@@ -127,6 +129,23 @@ describe('a store that breaks one rule', () => {
     expect(findings.every(({ enforced }) => enforced !== 'unknown')).toBe(true);
   });
 
+  test('that deletes what is held: found, and no hold is left to lift', async () => {
+    const { sink } = await bucket({ deletesHeld: true });
+    const expected = { ...ALL, 'held-delete': false, 'legal-hold': 'unknown' };
+    expect(told(await sink.probe('compliance'))).toEqual(expected);
+  });
+
+  test.each([
+    ['forgets holds', { forgetHolds: true }],
+    ['does not lift them', { keepsHolds: true }],
+    ['has none', { unimplemented: ['PUT object?legal-hold'] }],
+  ])('that %s: found, and not taken for a store that lets what is held be deleted', async (_, options) => {
+    const { sink } = await bucket(options);
+    const findings = told(await sink.probe('compliance'));
+    expect(findings).toMatchObject({ ...ALL, 'held-delete': expect.anything(), 'legal-hold': false });
+    expect(findings['held-delete']).not.toBe(false);
+  });
+
   test('that replaces what is locked: found, and so is all that was lost with it', async () => {
     const { sink } = await bucket({ replacesLocked: true, enforceIfNoneMatch: false });
     expect(told(await sink.probe('compliance'))).toMatchObject({ overwrite: false, 'version-delete': false });
@@ -135,8 +154,10 @@ describe('a store that breaks one rule', () => {
 
 describe('credentials that may not do what is tried show nothing', () => {
   const rights: readonly (readonly [string, string, readonly string[]])[] = [
-    ['delete', 'DELETE object', ['version-delete']],
+    ['delete', 'DELETE object', ['version-delete', 'held-delete']],
     ['change a lock', 'PUT object?retention', ['lock-shortening', 'lock-weakening']],
+    ['set a hold', 'PUT object?legal-hold', ['held-delete', 'legal-hold']],
+    ['see a hold', 'GET object?legal-hold', ['held-delete', 'legal-hold']],
     ['begin an upload', 'POST object?uploads', ['multipart-lock']],
     ['put', 'PUT object', Object.keys(ALL)],
   ];
@@ -196,9 +217,11 @@ describe('what a probe leaves', () => {
           died += 1;
     expect(died).toBeGreaterThan(40);
     expect(told(await sink.probe('compliance'))).toEqual(ALL);
+    expect(fake.objects().some(({ held }) => held)).toBe(true);
     vi.setSystemTime(Date.now() + 2 * HOUR_MS);
     await sink.probe('compliance');
     expect(fake.objects().length).toBeLessThan(10);
+    expect(fake.objects().some(({ held }) => held)).toBe(false);
   });
 
   test('is tried again where a store fails for a moment', async () => {

@@ -49,6 +49,8 @@ export interface StoreRules {
   readonly deletesHeld?: boolean;
   /** Legal holds are accepted and dropped. */
   readonly forgetHolds?: boolean;
+  /** Legal holds are not lifted. */
+  readonly keepsHolds?: boolean;
   /** The client may delete versions that nothing protects: disposition. Default false: each deletion is a violation. */
   readonly mayDestroy?: boolean;
   /** A lock can be made to end sooner. */
@@ -210,7 +212,8 @@ export class FakeStore {
   hold(key: string, version: string | undefined, status: 'ON' | 'OFF'): void {
     if (!this.locking) throw new Refused(400, 'InvalidRequest');
     const found = this.find(key, version);
-    if (!this.rules.forgetHolds) found.hold = status;
+    const dropped = status === 'ON' ? this.rules.forgetHolds : this.rules.keepsHolds;
+    if (!dropped) found.hold = status;
   }
 
   /**

@@ -30,6 +30,8 @@ export interface S3FakeOptions extends StoreRules {
   readonly verifySignedHash?: boolean;
   /** What the credentials have no right to, as `DELETE object` or `PUT object?retention`. */
   readonly forbidden?: readonly string[];
+  /** What the store does not know, named as in `forbidden`. */
+  readonly unimplemented?: readonly string[];
   /** Entries in a page of a listing, default 1,000. */
   readonly pageSize?: number;
 }
@@ -240,6 +242,7 @@ function respond(
   const bypass = header(request, 'x-amz-bypass-governance-retention') === 'true';
   const call = `${request.method} ${target.key === '' ? 'bucket' : 'object'}${actionOf(target)}`;
   if (options.forbidden?.includes(call)) throw new Refused(403, 'AccessDenied');
+  if (options.unimplemented?.includes(call)) throw new Refused(501, 'NotImplemented');
   switch (call) {
     case 'HEAD bucket':
       return { status: 200 };
