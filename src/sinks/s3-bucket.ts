@@ -2,6 +2,7 @@
 import { HeadObjectCommand, type HeadObjectCommandOutput, type S3Client } from '@aws-sdk/client-s3';
 import { statusOf } from './s3-error.ts';
 import { lockOf } from './s3-lock.ts';
+import type { Retrying } from './s3-retry.ts';
 import type { StoredObject } from './sink.ts';
 
 export interface Bucket {
@@ -9,8 +10,7 @@ export interface Bucket {
   readonly bucket: string;
   /** In front of every key on the wire: '' or ending in a slash. */
   readonly above: string;
-  /** Runs a call until it succeeds, fails for good or has been tried often enough. An error names the key. */
-  readonly retrying: <T>(key: string, call: () => Promise<T>, signal?: AbortSignal) => Promise<T>;
+  readonly retrying: Retrying;
   /** Bucket and key, as the detail of an error names them. */
   readonly subject: (key: string) => string;
 }

@@ -1,5 +1,4 @@
 import { Readable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   GetBucketVersioningCommand,
   GetObjectCommand,
@@ -7,7 +6,7 @@ import {
   ListObjectVersionsCommand,
   PutObjectCommand,
   PutObjectRetentionCommand,
-  S3Client,
+  type S3Client,
 } from '@aws-sdk/client-s3';
 import { ArchiverError } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -16,11 +15,13 @@ import { checkedKey } from './key.ts';
 import { isAtLeast, stricter } from './lock.ts';
 import type { Finding } from './probe.ts';
 import { type Bucket, headVersion, storedObject, versionFields } from './s3-bucket.ts';
+import { createClient, type S3Store } from './s3-client.ts';
 import { destroyVersions } from './s3-destroy.ts';
-import { isRefusedLock, refusalOf, statusOf } from './s3-error.ts';
+import { isRefusedLock, statusOf } from './s3-error.ts';
 import { setHold } from './s3-hold.ts';
 import { lockFields, retentionOf } from './s3-lock.ts';
 import { probeBucket } from './s3-probe.ts';
+import { ATTEMPTS, type Pause, pauseFor, type Retrying, retryingOf } from './s3-retry.ts';
 import { type Folder, oldestVersions, UNVERSIONED, type Version } from './s3-versions.ts';
 import type {
   CurrentBytes,
@@ -33,34 +34,15 @@ import type {
   StoredObject,
 } from './sink.ts';
 
-const ATTEMPTS = 6;
-const FIRST_PAUSE_MS = 200;
-const LONGEST_PAUSE_MS = 5_000;
-const CONNECT_TIMEOUT_MS = 5_000;
-const IDLE_TIMEOUT_MS = 60_000;
-
-export interface S3SinkOptions {
+export interface S3SinkOptions extends S3Store {
   readonly bucket: string;
   /** In front of every key on the wire, and never part of a key of the contract; '' for none. */
   readonly prefix: string;
-  readonly region: string;
-  /** URL of a store that is not AWS. */
-  readonly endpoint?: string | undefined;
-  /** `true` where the bucket is a part of the path, as most stores other than AWS need it. */
-  readonly forcePathStyle?: boolean | undefined;
-  /** Without it the AWS default chain: environment, shared files, web identity, instance role. */
-  readonly credentials?:
-    | {
-        readonly accessKeyId: string;
-        readonly secretAccessKey: string;
-        readonly sessionToken?: string;
-      }
-    | undefined;
   readonly log: Logger;
   /** How often one call is tried before it fails; default 6, about 6 s of pauses. */
   readonly attempts?: number | undefined;
   /** Waits between tries, in milliseconds; rejects when `signal` aborts. Default: a timer. */
-  readonly pause?: ((ms: number, signal: AbortSignal | undefined) => Promise<void>) | undefined;
+  readonly pause?: Pause | undefined;
   /** Milliseconds since the epoch, by which a lock is over; default `Date.now`. */
   readonly now?: (() => number) | undefined;
 }
@@ -85,31 +67,23 @@ class S3Sink implements Sink {
   readonly #client: S3Client;
   readonly #bucket: string;
   readonly #prefix: string;
-  readonly #log: Logger;
-  readonly #attempts: number;
-  readonly #pause: (ms: number, signal: AbortSignal | undefined) => Promise<void>;
+  readonly #pause: Pause;
+  readonly #retrying: Retrying;
   readonly #now: () => number;
 
   constructor(options: S3SinkOptions) {
     this.#bucket = options.bucket;
     this.#prefix =
       options.prefix === '' || options.prefix.endsWith('/') ? options.prefix : `${options.prefix}/`;
-    this.#log = options.log;
-    this.#attempts = options.attempts ?? ATTEMPTS;
-    this.#pause = options.pause ?? (async (ms, signal) => sleep(ms, undefined, signal && { signal }));
-    this.#now = options.now ?? Date.now;
-    this.#client = new S3Client({
-      region: options.region,
-      ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
-      ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
-      forcePathStyle: options.forcePathStyle ?? false,
-      // A PUT with an unknown outcome must not be sent again unseen: only #retrying repeats, and it looks first.
-      maxAttempts: 1,
-      requestChecksumCalculation: 'WHEN_REQUIRED',
-      responseChecksumValidation: 'WHEN_REQUIRED',
-      requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, socketTimeout: IDLE_TIMEOUT_MS },
-      logger: { trace() {}, debug() {}, info() {}, warn() {}, error() {} },
+    this.#pause = options.pause ?? pauseFor;
+    this.#retrying = retryingOf({
+      attempts: options.attempts ?? ATTEMPTS,
+      pause: this.#pause,
+      subject: (key) => this.#subject(key),
+      log: options.log,
     });
+    this.#now = options.now ?? Date.now;
+    this.#client = createClient(options);
   }
 
   async check(mode: ObjectLock['mode'] | 'none'): Promise<void> {
@@ -391,29 +365,12 @@ class S3Sink implements Sink {
     return null;
   }
 
-  /** Runs `attempt` until it succeeds, fails for good or has been tried often enough. */
-  async #retrying<T>(key: string, attempt: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    for (let tried = 1; ; tried += 1) {
-      try {
-        return await attempt();
-      } catch (error) {
-        if (signal?.aborted) throw interrupted(key);
-        const refusal = refusalOf(error, this.#subject(key));
-        if (!refusal.again || tried >= this.#attempts) throw refusal.error;
-        this.#log.debug({ tried, reason: refusal.error.message }, 'trying the store again');
-      }
-      await this.#pause(pauseAfter(tried), signal).catch((error: unknown) => {
-        throw signal?.aborted ? interrupted(key) : error;
-      });
-    }
-  }
-
   get #calls(): Bucket {
     return {
       client: this.#client,
       bucket: this.#bucket,
       above: this.#prefix,
-      retrying: (key, call, signal) => this.#retrying(key, call, signal),
+      retrying: this.#retrying,
       subject: (key) => this.#subject(key),
     };
   }
@@ -448,11 +405,6 @@ class S3Sink implements Sink {
 function conditionsOf(expected: string | null): { IfMatch?: string; IfNoneMatch?: string }[] {
   if (expected === null) return [{ IfNoneMatch: '*' }];
   return [{ IfMatch: expected }, { IfMatch: expected.replaceAll('"', '') }];
-}
-
-/** Doubles from 200 ms to 5 s; up to half of it is taken off at random, so that replicas do not march in step. */
-function pauseAfter(tried: number): number {
-  return Math.min(FIRST_PAUSE_MS * 2 ** (tried - 1), LONGEST_PAUSE_MS) * (1 - Math.random() / 2);
 }
 
 function missing(subject: string): ArchiverError {
