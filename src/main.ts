@@ -2,26 +2,8 @@
 import { createInterface } from 'node:readline/promises';
 import { setFlagsFromString } from 'node:v8';
 import { Command, CommanderError } from 'commander';
-import { checkConfigCommand } from './commands/check-config.ts';
-import { collectCommand } from './commands/collect.ts';
-import { buildInfo, type CommandIo, DEFAULT_CONFIG_PATH } from './commands/context.ts';
-import { cosignCommand } from './commands/cosign.ts';
-import { coverageCommand } from './commands/coverage.ts';
-import { disposeCommand } from './commands/dispose.ts';
-import { initCommand } from './commands/init.ts';
-import { keygenCommand } from './commands/keygen.ts';
-import { migrateCommand } from './commands/migrate.ts';
-import { probeCommand } from './commands/probe.ts';
-import { proveCommand } from './commands/prove.ts';
-import { queryCommand } from './commands/query.ts';
-import { rebuildLedgerCommand } from './commands/rebuild-ledger.ts';
-import { repairCommand } from './commands/repair.ts';
-import { retentionCommand } from './commands/retention.ts';
-import { runCommand } from './commands/run.ts';
-import { sealCommand } from './commands/seal.ts';
-import { statusCommand } from './commands/status.ts';
-import { verifyCommand } from './commands/verify.ts';
-import { verifyProofCommand } from './commands/verify-proof.ts';
+import { buildInfo } from './commands/build-info.ts';
+import type { CommandIo } from './commands/context.ts';
 import { ArchiverError, asArchiverError } from './errors.ts';
 import { redactSecrets } from './log.ts';
 import { installStopSignals } from './scheduler/stop.ts';
@@ -30,6 +12,7 @@ import { installStopSignals } from './scheduler/stop.ts';
 setFlagsFromString('--heap-growing-percent=50');
 
 const DEFAULT_DRAIN_MS = 25_000;
+const DEFAULT_CONFIG_PATH = 'zoom-chat-archiver.yaml';
 
 // A reader that has seen enough (`| head`) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -66,28 +49,9 @@ async function main(argv: readonly string[]): Promise<number> {
     // Its errors are reported below, as all others are.
     .configureOutput({ outputError: () => undefined })
     .configureHelp({ showGlobalOptions: true });
-  for (const command of [
-    keygenCommand(io),
-    initCommand(io),
-    migrateCommand(io),
-    checkConfigCommand(io),
-    probeCommand(io),
-    runCommand(io),
-    collectCommand(io),
-    sealCommand(io),
-    statusCommand(io),
-    verifyCommand(io),
-    cosignCommand(io),
-    coverageCommand(io),
-    repairCommand(io),
-    rebuildLedgerCommand(io),
-    disposeCommand(io),
-    retentionCommand(io),
-    queryCommand(io),
-    proveCommand(io),
-    verifyProofCommand(io),
-  ]) {
-    program.addCommand(command.copyInheritedSettings(program));
+  for (const create of await commandsOf(argv)) {
+    const command = create(io).copyInheritedSettings(program);
+    program.addCommand(command);
     for (const child of command.commands) child.copyInheritedSettings(command);
   }
   try {
@@ -114,6 +78,36 @@ async function ask(question: string, signal: AbortSignal): Promise<string> {
   } finally {
     terminal.close();
   }
+}
+
+/** Every command, in the order of the help. */
+const COMMANDS: Readonly<Record<string, () => Promise<(io: CommandIo) => Command>>> = {
+  keygen: async () => (await import('./commands/keygen.ts')).keygenCommand,
+  init: async () => (await import('./commands/init.ts')).initCommand,
+  migrate: async () => (await import('./commands/migrate.ts')).migrateCommand,
+  'check-config': async () => (await import('./commands/check-config.ts')).checkConfigCommand,
+  probe: async () => (await import('./commands/probe.ts')).probeCommand,
+  run: async () => (await import('./commands/run.ts')).runCommand,
+  collect: async () => (await import('./commands/collect.ts')).collectCommand,
+  seal: async () => (await import('./commands/seal.ts')).sealCommand,
+  status: async () => (await import('./commands/status.ts')).statusCommand,
+  verify: async () => (await import('./commands/verify.ts')).verifyCommand,
+  cosign: async () => (await import('./commands/cosign.ts')).cosignCommand,
+  coverage: async () => (await import('./commands/coverage.ts')).coverageCommand,
+  repair: async () => (await import('./commands/repair.ts')).repairCommand,
+  'rebuild-ledger': async () => (await import('./commands/rebuild-ledger.ts')).rebuildLedgerCommand,
+  dispose: async () => (await import('./commands/dispose.ts')).disposeCommand,
+  retention: async () => (await import('./commands/retention.ts')).retentionCommand,
+  query: async () => (await import('./commands/query.ts')).queryCommand,
+  prove: async () => (await import('./commands/prove.ts')).proveCommand,
+  'verify-proof': async () => (await import('./commands/verify-proof.ts')).verifyProofCommand,
+};
+
+/** Those that the command line may mean: to load the others takes longer than a small archive takes to verify. */
+async function commandsOf(argv: readonly string[]): Promise<readonly ((io: CommandIo) => Command)[]> {
+  const named = Object.entries(COMMANDS).filter(([name]) => argv.includes(name));
+  const wanted = named.length > 0 && !argv.includes('help') ? named : Object.entries(COMMANDS);
+  return Promise.all(wanted.map(([, load]) => load()));
 }
 
 /** A command line that commander refused; undefined for any other error. */

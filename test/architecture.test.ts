@@ -23,6 +23,8 @@ interface Rule {
 }
 
 const LEAVES = ['record', 'errors', 'log'];
+/** Leaves for those who handle the archive's bytes (ADR 0012). */
+const BYTES = ['digest', 'duckdb'];
 const STAGES = [
   'zoom',
   'collectors',
@@ -40,17 +42,19 @@ const STAGES = [
 /** Data moves from Zoom to the archive and never back, and so do imports. Nothing may import what has no row. */
 const RULES: Readonly<Record<string, Rule>> = {
   errors: { may: [] },
+  digest: { may: [] },
+  duckdb: { may: [] },
   log: { may: ['errors'] },
   record: { may: ['errors'] },
   metrics: { may: [] },
   retention: { may: LEAVES, types: ['sinks'] },
   zoom: { may: LEAVES },
   ledger: { may: LEAVES },
-  sinks: { may: ['errors', 'log'] },
-  proof: { may: [...LEAVES, 'segments/format', 'segments/layout'], types: ['sinks'] },
+  sinks: { may: ['errors', 'log', 'digest'] },
+  proof: { may: [...LEAVES, ...BYTES, 'segments/format', 'segments/layout'], types: ['sinks'] },
   collectors: { may: [...LEAVES, 'zoom', 'ledger'] },
-  segments: { may: [...LEAVES, 'ledger', 'proof'], not: ['proof/verify'], types: ['sinks'] },
-  query: { may: [...LEAVES, 'proof', 'segments/format', 'segments/layout'], types: ['sinks'] },
+  segments: { may: [...LEAVES, ...BYTES, 'ledger', 'proof'], not: ['proof/verify'], types: ['sinks'] },
+  query: { may: [...LEAVES, ...BYTES, 'proof', 'segments/format', 'segments/layout'], types: ['sinks'] },
   scheduler: { may: [...LEAVES, 'ledger/lease'] },
   webhooks: { may: LEAVES },
   config: { may: [...LEAVES, 'retention'], types: STAGES },

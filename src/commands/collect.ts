@@ -4,8 +4,8 @@ import type { Database } from '../ledger/database.ts';
 import { createMetrics, createRegistry } from '../metrics/metrics.ts';
 import { agreeWithPublished, publish } from '../segments/publish.ts';
 import { checkIdentity, checkSigner } from './archive.ts';
+import { buildInfo } from './build-info.ts';
 import {
-  buildInfo,
   type CommandIo,
   type CommonFlags,
   type Context,

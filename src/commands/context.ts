@@ -1,8 +1,7 @@
 /** What commands share: the configuration turned into the stages' parts. */
-import { readFileSync } from 'node:fs';
 import type { CollectionPolicy } from '../collectors/planner.ts';
 import { type Config, loadConfig, processName } from '../config.ts';
-import { ArchiverError } from '../errors.ts';
+import type { ArchiverError } from '../errors.ts';
 import { type Database, openPostgres } from '../ledger/database.ts';
 import { checkVersion } from '../ledger/migrate.ts';
 import { openPglite } from '../ledger/pglite.ts';
@@ -37,8 +36,6 @@ export interface CommonFlags {
   readonly logLevel?: string;
   readonly json?: boolean;
 }
-
-export const DEFAULT_CONFIG_PATH = 'zoom-chat-archiver.yaml';
 
 export interface Context {
   readonly config: Config;
@@ -165,15 +162,4 @@ export async function leadOnce(context: Context, db: Database, signal: AbortSign
     ttlMs * 1.2,
     signal,
   );
-}
-
-/** Version and commit of this build. */
-export function buildInfo(): { readonly version: string; readonly commit: string } {
-  const file = new URL('../../package.json', import.meta.url);
-  const json: unknown = JSON.parse(readFileSync(file, 'utf8'));
-  if (json === null || typeof json !== 'object' || !('version' in json) || typeof json.version !== 'string') {
-    throw new ArchiverError('internal', 'package.json has no version');
-  }
-  const commit = 'commit' in json && typeof json.commit === 'string' ? json.commit : 'unknown';
-  return { version: json.version, commit };
 }

@@ -5,8 +5,8 @@ import { createMetrics, createRegistry } from '../metrics/metrics.ts';
 import { folded } from '../retention/glob.ts';
 import type { ClassTerms } from '../retention/lock.ts';
 import { checkIdentity, checkSigner } from './archive.ts';
+import { buildInfo } from './build-info.ts';
 import {
-  buildInfo,
   type CommandIo,
   type CommonFlags,
   leadOnce,

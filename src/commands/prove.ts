@@ -4,6 +4,7 @@ import { Command, Option } from 'commander';
 import { ArchiverError } from '../errors.ts';
 import type { SegmentEntry } from '../proof/entry.ts';
 import { formatVerifierKey, type NoteKey } from '../proof/key.ts';
+import { type LocalFiles, requireIntact } from '../proof/local-files.ts';
 import { openPublished, type PlacedEntry, type PublishedLog } from '../proof/published.ts';
 import { proverOf } from '../proof/record-proof.ts';
 import { openCosigned } from '../proof/witness.ts';
@@ -14,7 +15,6 @@ import {
   MessageSearch,
   type WantedRecords,
 } from '../query/message-records.ts';
-import { checkFile, type SegmentFiles } from '../query/segment-files.ts';
 import { messageId } from '../record.ts';
 import { factText } from '../segments/format.ts';
 import type { SinkReader } from '../sinks/sink.ts';
@@ -95,7 +95,7 @@ function notFound({ message, session, kind }: ProveFlags, segments: number): Arc
 interface Searched {
   readonly log: PublishedLog;
   readonly sink: SinkReader;
-  readonly files: SegmentFiles;
+  readonly files: LocalFiles;
   readonly segments: readonly PlacedEntry<SegmentEntry>[];
 }
 
@@ -117,11 +117,8 @@ async function proveAll(
   const search = await MessageSearch.create();
   try {
     const perSegment = await withProgress(io, 'searching', segments, async (placed) => {
-      const { key, version, stream } = placed.entry;
-      if ((await sink.head(key, version)) === null)
-        throw new ArchiverError('proof-invalid', 'a segment of the log is missing', { detail: key });
-      const path = await files.file(key, version);
-      await checkFile(path, placed.entry);
+      const { key, stream } = placed.entry;
+      const path = await requireIntact(sink, placed.entry, () => files.stated(placed.entry));
       const rows = await search.find(path, stream, wanted);
       await files.release(key);
       if (rows === undefined) return [];

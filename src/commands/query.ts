@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { SegmentFiles } from '../query/segment-files.ts';
+import type { LocalFiles } from '../proof/local-files.ts';
 import { type LocalSegment, querySegments } from '../query/sql.ts';
 import { parseSegmentKey, segmentsPrefix } from '../segments/layout.ts';
 import { checkIdentity } from './archive.ts';
@@ -25,7 +25,7 @@ Examples:
       const flags = command.optsWithGlobals<CommonFlags>();
       const context = openContext(flags, 'warn');
       const sink = openSink(context);
-      let files: SegmentFiles | undefined;
+      let files: LocalFiles | undefined;
       try {
         await checkIdentity(sink, context.account);
         const keys: string[] = [];

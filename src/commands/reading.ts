@@ -2,13 +2,11 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { ArchiverError } from '../errors.ts';
-import { createLog } from '../log.ts';
-import { type NoteKey, noteKeyOf } from '../proof/key.ts';
-import { fetchedFiles, filesInPlace, type SegmentFiles } from '../query/segment-files.ts';
+import type { NoteKey } from '../proof/key.ts';
+import { fetchedFiles, filesInPlace, type LocalFiles } from '../proof/local-files.ts';
 import { createDirectorySink } from '../sinks/directory.ts';
-import { createS3Sink } from '../sinks/s3.ts';
 import type { Sink } from '../sinks/sink.ts';
-import { type CommandIo, type CommonFlags, openContext, openSink, signerOf } from './context.ts';
+import type { CommandIo, CommonFlags } from './context.ts';
 import { readNoteKey } from './public-keys.ts';
 
 export interface ReadingFlags extends CommonFlags {
@@ -30,7 +28,7 @@ export function withReadingOptions(command: Command): Command {
 export interface Reading {
   readonly sink: Sink;
   readonly key: NoteKey;
-  readonly files: SegmentFiles;
+  readonly files: LocalFiles;
   close(): Promise<void>;
 }
 
@@ -41,7 +39,9 @@ export interface Reading {
 export async function openReading(flags: ReadingFlags, io: Pick<CommandIo, 'interrupt'>): Promise<Reading> {
   const given = flags.key === undefined ? undefined : await readNoteKey(flags.key);
   const { sink, root, key } =
-    flags.archive === undefined ? byConfiguration(flags, given) : byPlace(flags, flags.archive, given);
+    flags.archive === undefined
+      ? await byConfiguration(flags, given)
+      : await byPlace(flags, flags.archive, given);
   const files = root === undefined ? await fetchedFiles(sink, io.interrupt) : filesInPlace(root);
   return {
     sink,
@@ -61,7 +61,12 @@ interface Place {
   readonly key: NoteKey;
 }
 
-function byConfiguration(flags: ReadingFlags, given: NoteKey | undefined): Place {
+async function byConfiguration(flags: ReadingFlags, given: NoteKey | undefined): Promise<Place> {
+  // The whole archiver, which whoever has the place and the key need not load.
+  const [{ openContext, openSink, signerOf }, { noteKeyOf }] = await Promise.all([
+    import('./context.ts'),
+    import('../proof/key.ts'),
+  ]);
   const context = openContext(flags, 'warn');
   const { sink } = context.config;
   return {
@@ -71,11 +76,11 @@ function byConfiguration(flags: ReadingFlags, given: NoteKey | undefined): Place
   };
 }
 
-function byPlace(
+async function byPlace(
   { region = 'us-east-1', endpoint, logLevel = 'warn' }: ReadingFlags,
   archive: string,
   key: NoteKey | undefined,
-): Place {
+): Promise<Place> {
   if (key === undefined) {
     throw new ArchiverError('usage', 'the public key is missing', {
       detail: 'give --key as you had it from whoever runs the archive, not from the archive itself',
@@ -86,6 +91,10 @@ function byPlace(
     const root = resolve(archive);
     return { sink: createDirectorySink({ root }), root, key };
   }
+  const [{ createS3Sink }, { createLog }] = await Promise.all([
+    import('../sinks/s3.ts'),
+    import('../log.ts'),
+  ]);
   const store = endpoint === undefined ? {} : { endpoint, forcePathStyle: true };
   const sink = createS3Sink({ bucket, prefix, region, ...store, log: createLog({ level: logLevel }) });
   return { sink, root: undefined, key };

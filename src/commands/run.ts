@@ -20,8 +20,8 @@ import type { Sink } from '../sinks/sink.ts';
 import { startWebhooks, type WebhookServer } from '../webhooks/receiver.ts';
 import type { ZoomClient } from '../zoom/client.ts';
 import { checkIdentity, checkSigner } from './archive.ts';
+import { buildInfo } from './build-info.ts';
 import {
-  buildInfo,
   type CommandIo,
   type CommonFlags,
   type Context,

@@ -2,8 +2,8 @@ import { Command } from 'commander';
 import { createMetrics, createRegistry } from '../metrics/metrics.ts';
 import { SegmentBuilder } from '../segments/build.ts';
 import { checkIdentity, checkSigner } from './archive.ts';
+import { buildInfo } from './build-info.ts';
 import {
-  buildInfo,
   type CommandIo,
   type CommonFlags,
   leadOnce,

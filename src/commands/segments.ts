@@ -1,5 +1,5 @@
 /** What commands share that read segments. */
-import { fetchedFiles, filesInPlace, type SegmentFiles, sideBySide } from '../query/segment-files.ts';
+import { fetchedFiles, filesInPlace, type LocalFiles } from '../proof/local-files.ts';
 import type { SinkReader } from '../sinks/sink.ts';
 import type { CommandIo, Context } from './context.ts';
 import { createProgress } from './progress.ts';
@@ -9,11 +9,14 @@ export async function openSegmentFiles(
   io: CommandIo,
   { config: { sink } }: Context,
   reader: SinkReader,
-): Promise<SegmentFiles> {
+): Promise<LocalFiles> {
   return sink.kind === 'directory' ? filesInPlace(sink.path) : fetchedFiles(reader, io.interrupt);
 }
 
-/** {@link sideBySide} with a progress bar that is called `what`. Asked to stop, it begins no other item. */
+/**
+ * What `work` makes of each item, in the items' order, several at a time, with a progress bar that is called `what`.
+ * Asked to stop, or after a failure, it begins no other item, and none is underway any more when it ends.
+ */
 export async function withProgress<T, R>(
   io: CommandIo,
   what: string,
@@ -32,4 +35,27 @@ export async function withProgress<T, R>(
   } finally {
     progress.stop();
   }
+}
+
+/** As many as a bucket answers side by side without slowing down. */
+const AT_ONCE = 8;
+
+async function sideBySide<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<readonly R[]> {
+  const results = new Map<number, R>();
+  const waiting = [...items.entries()];
+  const worker = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const [place, item] = next;
+      try {
+        results.set(place, await work(item));
+      } catch (error) {
+        waiting.length = 0;
+        throw error;
+      }
+    }
+  };
+  const workers = Array.from({ length: AT_ONCE }, worker);
+  await Promise.allSettled(workers);
+  await Promise.all(workers);
+  return [...results].sort(([one], [other]) => one - other).map(([, result]) => result);
 }

@@ -4,9 +4,8 @@ import { readLearned, writeLearned } from '../ledger/learned.ts';
 import type { Lease } from '../ledger/lease.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { noteKeyOf } from '../proof/key.ts';
-import type { Finding } from '../proof/verify/finding.ts';
+import { fetchedFiles, filesInPlace } from '../proof/local-files.ts';
 import { verify } from '../proof/verify/verify.ts';
-import { fetchedFiles, filesInPlace } from '../query/segment-files.ts';
 import type { StopSignals } from '../scheduler/stop.ts';
 import type { Sink } from '../sinks/sink.ts';
 import { type Context, signerOf } from './context.ts';
@@ -25,7 +24,7 @@ export interface WatchJob {
 }
 
 /**
- * Verifies what came since the last time, and a sample of all. Each finding is an error in the log. Fails with
+ * Verifies what came since the last time, a sample of what was archived before, and all of the coverage. Each finding is an error in the log. Fails with
  * `proof-invalid` or `coverage-hole` when there is one, so that the job counts as failed.
  */
 export async function runWatch({ context, db, sink, lease, metrics, stop }: WatchJob): Promise<void> {
@@ -33,27 +32,24 @@ export async function runWatch({ context, db, sink, lease, metrics, stop }: Watc
   const signal = AbortSignal.any([stop.drain, stop.interrupt]);
   const files =
     config.sink.kind === 'directory' ? filesInPlace(config.sink.path) : await fetchedFiles(sink, signal);
-  const options = { sink, files, key: noteKeyOf(signerOf(context)), now, signal };
-  const findings: Finding[] = [];
   try {
     const last = await readLearned(db, lease.account, VERIFIED_HEAD);
-    const since = typeof last === 'string' ? { since: last } : {};
-    const recent = await verify({ ...options, ...since });
-    findings.push(...recent.findings);
-    const { sample } = config.verification;
-    // Without an earlier head all of it was read just now.
-    if (typeof last === 'string' && sample > 0) {
-      findings.push(...(await verify({ ...options, sample })).findings);
-    }
+    const { findings, text, entries, objects, locksUnseen } = await verify({
+      ...{ sink, files, key: noteKeyOf(signerOf(context)), now, signal },
+      // Without an earlier head all of it is read.
+      ...(typeof last === 'string' ? { since: last, past: config.verification.sample } : {}),
+    });
     for (const finding of findings) log.error({ finding }, 'verification found something');
     // A hole is no reason to read all of it again the next time.
     if (findings.every(({ check }) => check === 'coverage'))
-      await writeLearned(db, lease, VERIFIED_HEAD, recent.text);
+      await writeLearned(db, lease, VERIFIED_HEAD, text);
     metrics.verified({ at: now(), findings: findings.length });
-    log.info({ entries: recent.entries, objects: recent.objects, findings: findings.length }, 'verified');
+    if (locksUnseen > 0)
+      log.warn({ objects: locksUnseen }, 'the store does not show locks to these credentials');
+    log.info({ entries, objects, findings: findings.length }, 'verified');
+    const verdict = verdictOf(findings);
+    if (verdict !== undefined) throw verdict;
   } finally {
     await files.close();
   }
-  const verdict = verdictOf(findings);
-  if (verdict !== undefined) throw verdict;
 }

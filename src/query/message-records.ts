@@ -1,4 +1,5 @@
-import { DuckDBInstance } from '@duckdb/node-api';
+import type { DuckDBInstance } from '@duckdb/node-api';
+import { openDuckDB } from '../duckdb.ts';
 import type { MessageId, Stream } from '../record.ts';
 import { type Fact, factText, leafHash } from '../segments/format.ts';
 
@@ -39,12 +40,7 @@ export class MessageSearch {
   }
 
   static async create(): Promise<MessageSearch> {
-    const instance = await DuckDBInstance.create(':memory:', {
-      // The program never downloads code.
-      autoinstall_known_extensions: 'false',
-      autoload_known_extensions: 'false',
-    });
-    return new MessageSearch(instance);
+    return new MessageSearch(await openDuckDB());
   }
 
   /**

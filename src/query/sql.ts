@@ -1,9 +1,5 @@
-import {
-  type DuckDBConnection,
-  DuckDBInstance,
-  type Json as DuckDBJson,
-  StatementType,
-} from '@duckdb/node-api';
+import { type DuckDBConnection, type Json as DuckDBJson, StatementType } from '@duckdb/node-api';
+import { literal, openDuckDB } from '../duckdb.ts';
 import { ArchiverError } from '../errors.ts';
 import { STREAMS } from '../record.ts';
 import { columns } from '../segments/format.ts';
@@ -31,13 +27,9 @@ export async function querySegments(
   segments: readonly LocalSegment[],
   sql: string,
 ): Promise<QueryResult> {
-  const instance = await DuckDBInstance.create(':memory:', {
-    autoinstall_known_extensions: 'false',
-    autoload_known_extensions: 'false',
-  });
+  const instance = await openDuckDB();
   const connection = await instance.connect();
   try {
-    await connection.run(`set TimeZone = 'UTC'`);
     for (const stream of STREAMS) {
       const paths = segments
         .filter((segment) => parseSegmentKey(segment.key)?.stream === stream)
@@ -90,8 +82,4 @@ function view(stream: (typeof STREAMS)[number], paths: readonly string[]): strin
     select * exclude (filename), ${part(1)} as stream, ${part(2)} as class, ${part(3)}::date as date
     from read_parquet([${paths.map(literal).join(', ')}], hive_partitioning = false, union_by_name = true,
       filename = true)`;
-}
-
-function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
 }

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, open, rm, stat } from 'node:fs/promises';
+import { mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { z } from 'zod';
+import { digestOf, fileBytes } from '../digest.ts';
+import { literal, openDuckDB } from '../duckdb.ts';
 import { ArchiverError, isDiskFull } from '../errors.ts';
 import type { SegmentContents } from '../ledger/segment-contents.ts';
 import { RECORD_SEPARATOR, splitStaged } from '../ledger/staged.ts';
@@ -53,14 +54,8 @@ export class SegmentBuilder {
 
   static async create(options: BuilderOptions): Promise<SegmentBuilder> {
     await mkdir(options.spool, { recursive: true });
-    const instance = await DuckDBInstance.create(':memory:', {
-      // One thread and a fixed order make the bytes a function of the records.
-      threads: '1',
-      temp_directory: join(options.spool, 'duckdb'),
-      // The program never downloads code.
-      autoinstall_known_extensions: 'false',
-      autoload_known_extensions: 'false',
-    });
+    // One thread and a fixed order make the bytes a function of the records.
+    const instance = await openDuckDB({ threads: 1, temporary: join(options.spool, 'duckdb') });
     return new SegmentBuilder(options, instance);
   }
 
@@ -79,7 +74,6 @@ export class SegmentBuilder {
     const output = join(this.#options.spool, `${name}.parquet`);
     const connection = await this.#instance.connect();
     try {
-      await connection.run(`set TimeZone = 'UTC'`);
       const rows = await readRows(account, plan, staged);
       if (rows.length !== plan.records) {
         throw new ArchiverError('internal', 'a segment does not hold the planned records', {
@@ -95,8 +89,8 @@ export class SegmentBuilder {
       await checkParquet(connection, output, rows);
       const { stream, day } = plan;
       const contents = await readContents(connection, { stream, day, path: output });
-      const { size } = await stat(output);
-      return { path: output, size, sha256: await sha256(output), root, records: rows.length, contents };
+      const digest = await digestOf(fileBytes(output));
+      return { path: output, ...digest, root, records: rows.length, contents };
     } catch (error) {
       await rm(output, { force: true });
       throw spoolError(error);
@@ -287,21 +281,11 @@ function texts(list: readonly string[]): string {
   return `[${list.map(literal).join(', ')}]::varchar[]`;
 }
 
-async function sha256(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
-  return hash.digest('hex');
-}
-
 function knownStream(name: string): Stream {
   const stream = STREAMS.find((candidate) => candidate === name);
   if (stream === undefined)
     throw new ArchiverError('internal', 'a plan names an unknown stream', { detail: name });
   return stream;
-}
-
-function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
 }
 
 function spoolError(error: unknown): unknown {

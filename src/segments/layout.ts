@@ -97,6 +97,11 @@ export interface EntryBundle {
   readonly width: number;
 }
 
+/** Where the log's tiles and entry bundles begin. */
+export function tilesPrefix(): string {
+  return TILES;
+}
+
 export function tileKey({ level, ...rest }: Tile): string {
   return `${TILES}${level}/${numberAndWidth(rest)}`;
 }

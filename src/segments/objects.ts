@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { digestOf, fileBytes, type Range } from '../digest.ts';
 import type { Database } from '../ledger/database.ts';
 import type { Lease } from '../ledger/lease.ts';
 import { commitObject, planObject } from '../ledger/objects.ts';
@@ -62,17 +61,9 @@ export async function storeFile(
   return parts;
 }
 
-interface Range {
-  readonly from: number;
-  readonly length: number;
-}
-
 async function storePart(options: ObjectStoreOptions, file: ObjectFile, range: Range): Promise<StoredObject> {
-  const hash = createHash('sha256');
-  const { from, length } = range;
-  const bytes = createReadStream(file.path, { start: from, end: from + length - 1, highWaterMark: 1 << 20 });
-  for await (const chunk of bytes) hash.update(chunk as Buffer);
-  return await storeObject(options, { ...file, size: length, sha256: hash.digest('hex') }, range);
+  const part = await digestOf(fileBytes(file.path, range));
+  return await storeObject(options, { ...file, ...part }, range);
 }
 
 /**

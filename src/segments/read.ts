@@ -1,13 +1,11 @@
 /** Segments as they were sealed, read back from a sink. */
-import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
-import { ArchiverError, isDiskFull } from '../errors.ts';
+import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api';
+import { literal, openDuckDB } from '../duckdb.ts';
 import type { SegmentContents } from '../ledger/segment-contents.ts';
 import type { SegmentEntry } from '../proof/entry.ts';
+import { fetchTo, requireIntact } from '../proof/local-files.ts';
 import { type ArchivedRecord, instant, type Stream } from '../record.ts';
 import type { SinkReader } from '../sinks/sink.ts';
 import { readContents } from './contents.ts';
@@ -51,13 +49,7 @@ export class SegmentReader {
     // What a crash left.
     await rm(folder, { recursive: true, force: true });
     await mkdir(folder, { recursive: true });
-    const instance = await DuckDBInstance.create(':memory:', {
-      threads: '1',
-      temp_directory: join(folder, 'duckdb'),
-      autoinstall_known_extensions: 'false',
-      autoload_known_extensions: 'false',
-    });
-    return new SegmentReader(folder, instance);
+    return new SegmentReader(folder, await openDuckDB({ threads: 1, temporary: join(folder, 'duckdb') }));
   }
 
   async close(): Promise<void> {
@@ -70,33 +62,8 @@ export class SegmentReader {
    * none stand there, with `spool-full`, and with `sink-*`.
    */
   async fetch(sink: SinkReader, entry: Named, signal: AbortSignal): Promise<LocalSegment> {
-    const { key, version, sha256, bytes } = entry;
-    if ((await sink.head(key, version)) === null) throw unproven('a segment of the log is missing', key);
-    const path = join(this.#folder, `${sha256}.parquet`);
-    const hash = createHash('sha256');
-    let size = 0;
-    try {
-      await pipeline(
-        await sink.read(key, version),
-        async function* (chunks: AsyncIterable<Buffer>) {
-          for await (const chunk of chunks) {
-            size += chunk.length;
-            // Whatever stands there must not fill the disk.
-            if (size > bytes) throw unproven('a segment is not what the log says', key);
-            hash.update(chunk);
-            yield chunk;
-          }
-        },
-        createWriteStream(path),
-        { signal },
-      );
-    } catch (error) {
-      if (!isDiskFull(error)) throw error;
-      throw new ArchiverError('spool-full', 'the spool is full', { cause: error });
-    }
-    if (size !== bytes || hash.digest('hex') !== sha256)
-      throw unproven('a segment is not what the log says', key);
-    return { entry, path };
+    const place = join(this.#folder, `${entry.sha256}.parquet`);
+    return { entry, path: await requireIntact(sink, entry, () => fetchTo(place, sink, entry, signal)) };
   }
 
   async discard({ path }: LocalSegment): Promise<void> {
@@ -147,7 +114,6 @@ export class SegmentReader {
   async *#rows(sql: string): AsyncGenerator<DuckDBValue[][]> {
     const connection: DuckDBConnection = await this.#instance.connect();
     try {
-      await connection.run(`set TimeZone = 'UTC'`);
       const result = await connection.stream(sql);
       for (;;) {
         const chunk = await result.fetchChunk();
@@ -178,12 +144,4 @@ function recordOf(stream: Stream, row: readonly DuckDBValue[]): ArchivedRecord {
     session: session.id === '' ? undefined : session,
     record: String(record),
   };
-}
-
-function unproven(phrase: string, key: string): ArchiverError {
-  return new ArchiverError('proof-invalid', phrase, { detail: key });
-}
-
-function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
 }

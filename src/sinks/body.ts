@@ -1,18 +1,10 @@
-import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
+import type { Digest } from '../digest.ts';
 import { ArchiverError } from '../errors.ts';
 import type { Body, PutRequest } from './sink.ts';
 
 const CHUNK_BYTES = 1 << 20;
-
-/** What a run of bytes turned out to be. */
-export interface Measure {
-  /** Length in bytes. */
-  readonly size: number;
-  /** Lower-case hex. */
-  readonly sha256: string;
-}
 
 /** A fresh stream over the body; every call starts at its first byte. */
 export function bodyStream(body: Body): Readable {
@@ -37,19 +29,8 @@ export async function* bodyChunks(body: Body): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** Reads `stream` to its end. Stream errors pass through unchanged. */
-export async function measure(stream: AsyncIterable<Uint8Array>): Promise<Measure> {
-  const hash = createHash('sha256');
-  let size = 0;
-  for await (const chunk of stream) {
-    size += chunk.length;
-    hash.update(chunk);
-  }
-  return { size, sha256: hash.digest('hex') };
-}
-
 /** Fails with `internal` when the body is not what the request says it is: nobody may store it as that. */
-export function requireStated(request: PutRequest, actual: Measure): void {
+export function requireStated(request: PutRequest, actual: Digest): void {
   if (actual.size === request.size && actual.sha256 === request.sha256) return;
   throw new ArchiverError('internal', 'body is not the stated bytes', {
     detail: `${request.key}: stated ${request.size} bytes ${request.sha256}, found ${actual.size} bytes ${actual.sha256}`,

@@ -1,9 +1,9 @@
 /** What a directory sink asks of the file system, and what the system's errors mean. */
-import { createHash } from 'node:crypto';
-import { mkdir, open, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { type Digest, digestOf } from '../digest.ts';
 import { ArchiverError, type ErrorCode } from '../errors.ts';
-import { bodyChunks, interrupted, type Measure } from './body.ts';
+import { bodyChunks, interrupted } from './body.ts';
 import type { PutRequest } from './sink.ts';
 
 const FULL = { code: 'sink-full', phrase: 'the disk is full' } as const;
@@ -43,23 +43,28 @@ export async function writeDurably(
   path: string,
   request: PutRequest,
   signal: AbortSignal | undefined,
-): Promise<Measure> {
-  const hash = createHash('sha256');
-  let size = 0;
+): Promise<Digest> {
   const file = await open(path, 'wx', 0o600);
   try {
-    for await (const chunk of bodyChunks(request.body)) {
-      if (signal?.aborted) throw interrupted(request.key);
-      hash.update(chunk);
-      size += chunk.length;
-      await file.writeFile(chunk);
-    }
+    const written = await digestOf(writing(file, request, signal));
     await file.chmod(0o444);
     await file.sync();
+    return written;
   } finally {
     await file.close();
   }
-  return { size, sha256: hash.digest('hex') };
+}
+
+async function* writing(
+  file: FileHandle,
+  { key, body }: PutRequest,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of bodyChunks(body)) {
+    if (signal?.aborted) throw interrupted(key);
+    await file.writeFile(chunk);
+    yield chunk;
+  }
 }
 
 /** Creates one folder whose parent must exist, so that a missing mount is never papered over. */

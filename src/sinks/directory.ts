@@ -2,8 +2,9 @@ import { createHash, randomUUID } from 'node:crypto';
 import { link, lstat, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
+import { digestOf } from '../digest.ts';
 import { ArchiverError } from '../errors.ts';
-import { interrupted, measure, requireStated } from './body.ts';
+import { interrupted, requireStated } from './body.ts';
 import {
   errno,
   ifPresent,
@@ -108,7 +109,7 @@ class DirectorySink implements Sink {
     if (facts === null) return null;
     if (facts.isFile() && facts.size === request.size) {
       const file = await open(path);
-      const found = await measure(file.createReadStream());
+      const found = await digestOf(file.createReadStream());
       if (found.sha256 === request.sha256) return 'identical';
     }
     throw conflict(path);
@@ -222,6 +223,10 @@ class DirectorySink implements Sink {
     });
   }
 
+  async seesLocks(): Promise<boolean> {
+    return true;
+  }
+
   async read(key: string, version?: string): Promise<Readable> {
     if ((await this.head(key, version)) === null) throw missing(key);
     return this.#translating(key, async () => (await open(this.#path(key))).createReadStream());
@@ -305,7 +310,7 @@ class DirectorySink implements Sink {
     if (facts === null) await stat(this.#root);
     if (facts === null || !facts.isFile()) return null;
     const noted = await readNotes(this.#notes(key));
-    const version = noted?.sha256 ?? (await measure((await open(path)).createReadStream())).sha256;
+    const version = noted?.sha256 ?? (await digestOf((await open(path)).createReadStream())).sha256;
     return { key, version, size: facts.size, lock: noted?.lock ?? null, held: noted?.held ?? false };
   }
 

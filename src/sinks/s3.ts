@@ -3,14 +3,16 @@ import {
   GetBucketVersioningCommand,
   GetObjectCommand,
   GetObjectLockConfigurationCommand,
+  GetObjectRetentionCommand,
   ListObjectVersionsCommand,
   PutObjectCommand,
   PutObjectRetentionCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
+import { digestOf } from '../digest.ts';
 import { ArchiverError } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { bodyChunks, bodyStream, interrupted, measure, requireStated } from './body.ts';
+import { bodyChunks, bodyStream, interrupted, requireStated } from './body.ts';
 import { checkedKey } from './key.ts';
 import { isAtLeast, stricter } from './lock.ts';
 import type { Finding } from './probe.ts';
@@ -126,7 +128,7 @@ class S3Sink implements Sink {
   async put(request: PutRequest, signal?: AbortSignal): Promise<PutResult> {
     checkedKey(request.key);
     if (signal?.aborted) throw interrupted(request.key);
-    requireStated(request, await measure(bodyChunks(request.body)));
+    requireStated(request, await digestOf(bodyChunks(request.body)));
     return this.#retrying(request.key, () => this.#putOnce(request, signal), signal);
   }
 
@@ -177,7 +179,7 @@ class S3Sink implements Sink {
 
   async #adopt(standing: Version, request: PutRequest, signal: AbortSignal | undefined): Promise<PutResult> {
     const found =
-      standing.size === request.size ? await measure(await this.#get(standing, signal)) : { sha256: '' };
+      standing.size === request.size ? await digestOf(await this.#get(standing, signal)) : { sha256: '' };
     if (found.sha256 !== request.sha256) throw this.#conflict(standing);
     return { outcome: 'identical', object: await this.#secure(standing.version, request, signal) };
   }
@@ -265,6 +267,23 @@ class S3Sink implements Sink {
 
   async destroy(key: string, signal?: AbortSignal): Promise<Destroyed> {
     return destroyVersions(this.#calls, checkedKey(key), this.#now(), signal);
+  }
+
+  /** Without s3:GetObjectRetention a HEAD leaves the lock out, as if there were none. */
+  async seesLocks(key: string, version: string): Promise<boolean> {
+    checkedKey(key);
+    const command = { Bucket: this.#bucket, Key: this.#prefix + key, VersionId: version };
+    return this.#retrying(key, async () => {
+      try {
+        await this.#client.send(new GetObjectRetentionCommand(command));
+        return true;
+      } catch (error) {
+        if (statusOf(error) === 403) return false;
+        // No lock on the version, or none in the bucket: whoever may ask is told so.
+        if (statusOf(error) === 404 || statusOf(error) === 400) return true;
+        throw error;
+      }
+    });
   }
 
   async read(key: string, version?: string): Promise<Readable> {

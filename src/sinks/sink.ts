@@ -70,6 +70,11 @@ export interface CurrentBytes {
 export interface SinkReader {
   /** The object's description; without `version` its oldest version. `null` when there is none. */
   head(key: string, version?: string): Promise<StoredObject | null>;
+  /**
+   * Whether a lock on this version would show in {@link head}: a store may keep it from those who have no right to read
+   * locks. Fails with `sink-*` where it cannot be told.
+   */
+  seesLocks(key: string, version: string): Promise<boolean>;
   /** The bytes of one version; fails with `sink-unreachable` when it is missing. */
   read(key: string, version?: string): Promise<Readable>;
   /** What stands at a key now that is replaced from time to time; small enough for memory. `null` when nothing does. */

@@ -41,6 +41,7 @@ function dyingSink(sink: Sink, death: Death): Sink {
     check: (mode) => sink.check(mode),
     probe: (mode, signal) => sink.probe(mode, signal),
     head: (key, version) => sink.head(key, version),
+    seesLocks: (key, version) => sink.seesLocks(key, version),
     read: (key, version) => sink.read(key, version),
     current: (key) => sink.current(key),
     list: (prefix) => sink.list(prefix),

@@ -193,6 +193,7 @@ describe('a ledger made again from the archive', () => {
     let reads = 0;
     const failing = (sink: SinkReader): SinkReader => ({
       head: (key, version) => sink.head(key, version),
+      seesLocks: (key, version) => sink.seesLocks(key, version),
       current: (key) => sink.current(key),
       list: (prefix) => sink.list(prefix),
       close: () => sink.close(),

@@ -11,8 +11,8 @@ import type { LockFor } from '../../src/ledger/staging.ts';
 import { endUnit } from '../../src/ledger/units.ts';
 import { silentLog } from '../../src/log.ts';
 import { parseNoteKey, parseSignerKey } from '../../src/proof/key.ts';
+import { fetchedFiles } from '../../src/proof/local-files.ts';
 import { verify } from '../../src/proof/verify/verify.ts';
-import { fetchedFiles } from '../../src/query/segment-files.ts';
 import { type Candidate, instant } from '../../src/record.ts';
 import { parseSegmentKey } from '../../src/segments/layout.ts';
 import { startLog } from '../../src/segments/publish.ts';
@@ -98,6 +98,7 @@ export async function openRealS3(): Promise<FaultySink> {
 function readers(sink: Sink): Omit<Sink, 'put' | 'replace'> {
   return {
     head: (key, version) => sink.head(key, version),
+    seesLocks: (key, version) => sink.seesLocks(key, version),
     read: (key, version) => sink.read(key, version),
     current: (key) => sink.current(key),
     list: (prefix) => sink.list(prefix),

@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { measure } from '../../src/sinks/body.ts';
+import { digestOf } from '../../src/digest.ts';
 import { createDirectorySink } from '../../src/sinks/directory.ts';
 import { writerRequest } from './directory-writer.ts';
 import { bytesOf, keysOf, lockFor, putOf } from './places.ts';
@@ -221,7 +221,7 @@ test('a process killed at any moment leaves whole objects, and the same puts aga
   for (const key of acknowledged) expect((await sink.head(key))?.lock).toEqual(writerRequest(key).lock);
   for await (const { key, version } of sink.list('')) {
     expect(version).toBe(writerRequest(key).sha256);
-    expect((await measure(await sink.read(key))).sha256).toBe(version);
+    expect((await digestOf(await sink.read(key))).sha256).toBe(version);
     expect((await sink.put(writerRequest(key))).outcome).toBe('identical');
   }
 });

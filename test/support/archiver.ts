@@ -2,8 +2,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { archiveEntry, readIdentity, writeIdentity } from '../../src/commands/archive.ts';
+import { buildInfo } from '../../src/commands/build-info.ts';
 import {
-  buildInfo,
   type Context,
   leadOnce,
   openLedger,

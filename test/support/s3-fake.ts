@@ -2,7 +2,14 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { listObjects, listVersions } from './s3-fake-listing.ts';
 import { FakeUploads } from './s3-fake-multipart.ts';
-import { type FakeLock, FakeStore, Refused, type StoreRules, type Violation } from './s3-fake-store.ts';
+import {
+  type FakeLock,
+  FakeStore,
+  type FakeVersion,
+  Refused,
+  type StoreRules,
+  type Violation,
+} from './s3-fake-store.ts';
 import {
   header,
   headersOf,
@@ -263,7 +270,7 @@ function respond(
     case 'HEAD object':
     case 'GET object': {
       const found = store.find(target.key, version);
-      const headers = headersOf(found, store.versioned);
+      const headers = headersOf(visible(found, options), store.versioned);
       // S3 tells the flag only to those who may ask for it by name.
       if (options.forbidden?.includes('GET object?legal-hold'))
         delete headers['x-amz-object-lock-legal-hold'];
@@ -322,6 +329,11 @@ function respond(
     default:
       throw new Refused(501, 'NotImplemented');
   }
+}
+
+/** Without the right to read retention, HEAD and GET leave the lock out. */
+function visible<T extends FakeVersion>(found: T, { forbidden }: S3FakeOptions): T {
+  return forbidden?.includes('GET object?retention') ? { ...found, lock: null } : found;
 }
 
 function putObject(
