@@ -119,7 +119,7 @@ function print(io: CommandIo, report: VerifyReport, json: boolean): void {
       ),
     );
   }
-  const { entries, objects, read, records, bytes, lost, testimonies, coverage } = totals;
+  const { entries, objects, read, records, bytes, lost, testimonies, coverage, disposed } = totals;
   const number = (value: number): string => value.toLocaleString('en-US');
   io.out(
     `${number(entries)} entries, ${number(objects)} objects, ${number(read)} of them read (${number(records)} records, ${(bytes / 1e6).toFixed(1)} MB)`,
@@ -128,6 +128,7 @@ function print(io: CommandIo, report: VerifyReport, json: boolean): void {
     io.out(`${name} saw ${number(size)} entries on ${new Date(time * 1000).toISOString()}`);
   }
   if (!coverage) io.out('The coverage was not looked at: that takes all of its records.');
+  if (disposed > 0) io.out(`${number(disposed)} segments and objects were disposed of`);
   if (lost > 0) io.out(`${number(lost)} windows are on record as out of reach at Zoom`);
   if (checkpoint !== undefined) io.out(`checkpoint:\n${text.trimEnd()}`);
   io.out(findings.length === 0 ? 'Everything holds.' : `${number(findings.length)} findings.`);

@@ -148,7 +148,7 @@ export async function runSeal(
   // Each request to the store in flight listens to it several times.
   setMaxListeners(0, stop.interrupt);
   const { interrupt } = stop;
-  const { lockFor } = await bringIntoForce({ context, db, sink, lease, interrupt });
+  const { lockFor, logLock } = await bringIntoForce({ context, db, sink, lease, interrupt });
   const summary = await seal({
     db,
     lease,
@@ -156,6 +156,7 @@ export async function runSeal(
     builder,
     limits: sealLimits(context.config, all),
     lockFor,
+    logLock,
     signer: signerOf(context),
     now: context.now,
     drain: stop.drain,

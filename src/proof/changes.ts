@@ -25,10 +25,9 @@ export interface Fate {
 export interface Problem {
   /** A constant phrase. */
   readonly what: string;
-  /** Place of the entry that is wrong. */
-  readonly index: number;
-  readonly expected?: string;
-  readonly found?: string;
+  readonly expected: string;
+  /** Names the entry that is wrong. */
+  readonly found: string;
 }
 
 interface PlacedChange {
@@ -45,9 +44,15 @@ interface PlacedChange {
  */
 export class ObjectChanges {
   readonly #byKey = new Map<string, PlacedChange[]>();
+  /** Where the content of a key that was changed was archived last, if that was once more. */
+  readonly #again = new Map<string, number>();
 
   /** Entries come in their order. */
   note(index: number, entry: LogEntry): void {
+    if (isStored(entry) && this.#byKey.size > 0) {
+      const name = nameOf(entry.key);
+      if (this.#byKey.has(name)) this.#again.set(name, index);
+    }
     if (entry.type !== 'lock' && entry.type !== 'disposal') return;
     const name = nameOf(entry.key);
     const change = { index, entry, claimed: false };
@@ -63,6 +68,11 @@ export class ObjectChanges {
     );
   }
 
+  /** Whether the content of a key was archived once more after the disposal at this place. */
+  isArchivedAfter(index: number, { key }: Disposal): boolean {
+    return (this.#again.get(nameOf(key)) ?? 0) > index;
+  }
+
   /** @param index place of `stored` */
   fateOf(index: number, stored: StoredEntry): Fate {
     let lock = stored.lock;
@@ -74,7 +84,7 @@ export class ObjectChanges {
       const { entry } = change;
       if (entry.version !== stored.version) {
         const what = `the ${entry.type} is of another version than was archived`;
-        problems.push({ what, index: change.index, expected: stored.version, found: entry.version });
+        problems.push({ what, expected: stored.version, found: `${entry.version} in entry ${change.index}` });
         continue;
       }
       if (entry.type === 'lock') {
@@ -84,11 +94,11 @@ export class ObjectChanges {
       }
       if (entry.sha256 !== stored.sha256) {
         const what = 'the disposal is of other bytes than were archived';
-        problems.push({ what, index: change.index, expected: stored.sha256, found: entry.sha256 });
+        problems.push({ what, expected: stored.sha256, found: `${entry.sha256} in entry ${change.index}` });
       }
       if (lock !== null && entry.at < lock.retain_until) {
         const what = 'the disposal came before the promised lock was over';
-        problems.push({ what, index: change.index, expected: lock.retain_until, found: entry.at });
+        problems.push({ what, expected: lock.retain_until, found: `${entry.at} in entry ${change.index}` });
       }
       return { lock, class: className, disposal: entry, problems };
     }

@@ -15,7 +15,6 @@ import {
 import type { Logger } from '../log.ts';
 import { entryBytes, entryLock, type LogEntry } from '../proof/entry.ts';
 import type { SignerKey } from '../proof/key.ts';
-import { utcDay } from '../record.ts';
 import type { ObjectLock, Sink } from '../sinks/sink.ts';
 import type { SegmentBuilder } from './build.ts';
 import { segmentKey } from './layout.ts';
@@ -40,6 +39,8 @@ export interface SealOptions {
   readonly builder: SegmentBuilder;
   readonly limits: (now: number) => SealLimits;
   readonly lockFor: LockFor;
+  /** For what of the log never changes. */
+  readonly logLock: () => ObjectLock | null;
   /** Signs the log's heads. */
   readonly signer: SignerKey;
   readonly now: () => number;
@@ -72,8 +73,7 @@ export async function seal(options: SealOptions): Promise<SealSummary> {
   const { db, lease, drain, interrupt, events, now } = options;
   const summary = { segments: 0, records: 0, bytes: 0 };
   const publishing = async (): Promise<void> => {
-    const lock = (): ObjectLock | null => options.lockFor('', utcDay(now()));
-    const { size } = await timed(events, 'publish', () => publish({ ...options, lock }));
+    const { size } = await timed(events, 'publish', () => publish({ ...options, lock: options.logLock }));
     events.published(size);
   };
   try {

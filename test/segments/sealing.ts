@@ -179,6 +179,7 @@ export async function sealAll(run: SealRun, changes: Partial<SealOptions> = {}):
     builder: await createBuilder(spool),
     limits: () => ({ records: 60, bytes: 1_000_000, dueBefore: NOW + 1 }),
     lockFor,
+    logLock: () => LOCK,
     signer: parseSignerKey(SIGNING_KEY),
     now: () => NOW,
     drain: new AbortController().signal,

@@ -108,6 +108,7 @@ export async function makeArchive({
       sink,
       builder,
       lockFor,
+      logLock: () => lockFor('default', ''),
       signer,
       limits: () => ({ records: 1000, bytes: 1e6, dueBefore: NOW + 1 }),
       now: () => NOW,

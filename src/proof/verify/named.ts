@@ -1,6 +1,7 @@
 /** What the log names against what the store lists. */
 import type { DuckDBAppender, DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { ListedObject } from '../../sinks/sink.ts';
+import type { ObjectChanges } from '../changes.ts';
 import type { Report } from './finding.ts';
 
 /**
@@ -44,13 +45,16 @@ export class Named {
     this.#listed.endRow();
   }
 
-  /** Reports keys that two entries name. */
-  async checkTwice(report: Report): Promise<void> {
+  /** Reports keys that two entries name, with no disposal in between. */
+  async checkTwice(changes: ObjectChanges, report: Report): Promise<void> {
     this.#named.flushSync();
     const reader = await this.#connection.runAndReadAll(
-      'select key, max(place)::double from named group by key having count(*) > 1 order by key',
+      `select key, place::double, before::double from (
+         select key, place, lag(place) over (partition by key order by place) as before from named
+       ) where before is not null order by key, place`,
     );
-    for (const [key, place] of reader.getRows()) {
+    for (const [key, place, before] of reader.getRows()) {
+      if (changes.disposedBetween(String(key), Number(before), Number(place))) continue;
       const found = `entry ${String(place)}`;
       report({ check: 'log', what: 'two entries name one object', key: String(key), found });
     }
