@@ -71,9 +71,12 @@ function endOf({ class: className, day }: ClassDay, classes: ClassTerms): number
   return terms === undefined ? Number.POSITIVE_INFINITY : keptUntil(terms, day);
 }
 
+/** The month of records of January 30 runs over into March, and ends after that of records of January 31. */
+const RUN_OVER_DAYS = 3;
+
 /**
  * The last UTC day whose records are past the period of their class at `now` (milliseconds); undefined where no day
- * since 1970 is. A later day never ends earlier, so all days before are past it too.
+ * since 1970 is. The days before are past it too, but for a few at the end of a month that ran over into the next.
  */
 export function lastDayPast(terms: Pick<Terms, 'keep'>, now: number): string | undefined {
   const dayOf = (number: number): string => new Date(number * DAY_MS).toISOString().slice(0, 10);
@@ -84,5 +87,6 @@ export function lastDayPast(terms: Pick<Terms, 'keep'>, now: number): string | u
     if (isPast(middle)) past = middle;
     else kept = middle;
   }
+  for (let later = past + RUN_OVER_DAYS; later > past; later -= 1) if (isPast(later)) past = later;
   return past < 0 ? undefined : dayOf(past);
 }

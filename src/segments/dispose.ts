@@ -62,6 +62,7 @@ export async function dispose(
 
     // LOOK. Durable: nothing. No entry must claim what the store will not do.
     const free = await checked(options, batch);
+    if (free.length === 0) continue;
 
     // LOG. Durable: the entries, each with its row. A crash right after leaves more in the log than is destroyed; the
     // first line takes it up.

@@ -1,13 +1,11 @@
 /** The fault table of the write path: every external write, lost or applied but reported failed, then a restart. */
 import { readdir } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { ArchiverError } from '../../src/errors.ts';
-import type { Database, Queryable } from '../../src/ledger/database.ts';
+import { faulty } from '../ledger/faulty.ts';
 import { type Engine, leaseOf, openLedger, PGLITE, POSTGRES } from '../ledger/ledgers.ts';
 import { folder } from './building.ts';
 import {
   DIRECTORY,
-  type Effect,
   type FaultySink,
   fillLedger,
   SINKS,
@@ -28,44 +26,6 @@ const WRITES = [
   { write: 'note', where: 'set published_size' },
 ] as const;
 const AT_THE_SINK: readonly string[] = ['put', 'tile', 'bundle', 'checkpoint'];
-
-function lost(): ArchiverError {
-  return new ArchiverError('ledger-unreachable', 'the ledger did not answer');
-}
-
-/** `db`, but the transaction with the `nth` statement that has `where` is not sent, or is sent and reported failed. */
-function faulty(db: Database, where: string, effect: Effect, nth: number): Database {
-  let seen = 0;
-  const hits = (text: string): boolean => {
-    if (text.includes(where)) seen += 1;
-    return text.includes(where) && seen === nth;
-  };
-  return {
-    engine: db.engine,
-    async query(text, values) {
-      const hit = hits(text);
-      if (hit && effect === 'lost') throw lost();
-      const rows = await db.query(text, values);
-      if (hit) throw lost();
-      return rows as never;
-    },
-    async transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
-      let hit = false;
-      const result = await db.transaction((tx) =>
-        work({
-          async query(text, values) {
-            if (hits(text)) hit = true;
-            if (hit && effect === 'lost') throw lost();
-            return (await tx.query(text, values)) as never;
-          },
-        }),
-      );
-      if (hit) throw lost();
-      return result;
-    },
-    close: () => db.close(),
-  };
-}
 
 const TABLE = WRITES.flatMap(({ write, where }) =>
   (['lost', 'applied'] as const).flatMap((effect) => [1, 2, 3].map((nth) => ({ write, where, effect, nth }))),

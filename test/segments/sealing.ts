@@ -20,6 +20,7 @@ import { type SealOptions, type SealSummary, seal } from '../../src/segments/sea
 import { createDirectorySink } from '../../src/sinks/directory.ts';
 import type { ObjectLock, Sink } from '../../src/sinks/sink.ts';
 import { DAY, message, page, stagedRecords } from '../ledger/candidates.ts';
+import type { Effect } from '../ledger/faulty.ts';
 import { type Ledger, NOW, type Place } from '../ledger/ledgers.ts';
 import { unitEnd } from '../ledger/unit-end.ts';
 import { KINDS } from '../sinks/places.ts';
@@ -27,8 +28,6 @@ import { PUBLIC_KEY, readLog, SIGNING_KEY } from '../support/log.ts';
 import { type S3FakeOptions, startS3Fake } from '../support/s3-fake.ts';
 import { brokenRules, CEPH_RGW_16, PREFIX, s3SinkOn } from '../support/s3-sink.ts';
 import { archivedRecords, createBuilder, folder, leafHash, naiveRoot } from './building.ts';
-
-export type Effect = 'lost' | 'applied';
 
 /** A place to seal into, which fails on demand as the wire or the disk does. */
 export interface FaultySink {
