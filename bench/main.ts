@@ -9,6 +9,7 @@ import { budget } from './budget.ts';
 import { downloads } from './downloads.ts';
 import { memory } from './memory.ts';
 import { proof } from './proof.ts';
+import { retention } from './retention.ts';
 import { seen } from './seen.ts';
 import { shapes } from './shapes.ts';
 import { steady } from './steady.ts';
@@ -24,6 +25,7 @@ const scenarios: Record<string, () => Promise<string>> = {
   downloads,
   steady,
   proof,
+  retention,
 };
 
 const wanted = process.argv.slice(2);

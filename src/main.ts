@@ -95,6 +95,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<(io: CommandIo) => Command
   cosign: async () => (await import('./commands/cosign.ts')).cosignCommand,
   coverage: async () => (await import('./commands/coverage.ts')).coverageCommand,
   repair: async () => (await import('./commands/repair.ts')).repairCommand,
+  hold: async () => (await import('./commands/hold.ts')).holdCommand,
+  'find-person': async () => (await import('./commands/find-person.ts')).findPersonCommand,
   'rebuild-ledger': async () => (await import('./commands/rebuild-ledger.ts')).rebuildLedgerCommand,
   dispose: async () => (await import('./commands/dispose.ts')).disposeCommand,
   retention: async () => (await import('./commands/retention.ts')).retentionCommand,

@@ -9,6 +9,9 @@ const matters = z.array(
     id: z.string(),
     name: z.string(),
     custodians: z.array(z.object({ userId: z.string(), email: z.string() })),
+    /** As Zoom writes them; empty where it names none, or an earlier version did not keep them. */
+    startDay: z.string().default(''),
+    endDay: z.string().default(''),
   }),
 );
 /** A matter of the newest listing. */

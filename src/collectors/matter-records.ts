@@ -13,12 +13,26 @@ import {
 import { type MatterRow, matterRow } from '../zoom/legal-hold.ts';
 import type { KnownMatter } from './hold-matters.ts';
 
-export function knownMatter({ matter_id, matter_name, matter_users }: MatterRow): KnownMatter {
+/** What is no text names no day. Read beside the row, which is recorded as it came. */
+const matterDays = z.object({
+  matter_start_date: z.string().catch(''),
+  matter_end_date: z.string().catch(''),
+});
+
+export function knownMatter(row: MatterRow): KnownMatter {
+  const { matter_id, matter_name, matter_users } = row;
+  const { matter_start_date: startDay, matter_end_date: endDay } = matterDays.parse(row);
   const custodians = matter_users.map(({ user_id, email }) => ({
     userId: user_id ?? '',
     email: email ?? '',
   }));
-  return { id: matter_id, name: matter_name ?? '', custodians };
+  return {
+    id: matter_id,
+    name: matter_name ?? '',
+    custodians,
+    startDay,
+    endDay,
+  };
 }
 
 /** A matter; recorded anew when it changed. */

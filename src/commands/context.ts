@@ -152,14 +152,20 @@ export function sealLimits({ seal }: Config, all: boolean): (now: number) => Sea
 /**
  * The lease for a command that runs once. It waits out the lease of a process that was killed; one that is still
  * renewed ends in `lease-held`.
+ * @param patience how long it waits, in lives of a lease
  */
-export async function leadOnce(context: Context, db: Database, signal: AbortSignal): Promise<Leadership> {
+export async function leadOnce(
+  context: Context,
+  db: Database,
+  signal: AbortSignal,
+  patience = 1.2,
+): Promise<Leadership> {
   const ttlMs = context.config.ledger.lease;
   // PGlite's directory lock already says that nobody else is there.
   if (db.engine === 'pglite') await db.query(`update lease set expires_at = '-infinity'`);
   return takeLeadership(
     { db, account: context.account, holder: processName(), ttlMs, log: context.log },
-    ttlMs * 1.2,
+    ttlMs * patience,
     signal,
   );
 }

@@ -1,20 +1,17 @@
 /** Disposition, as the command and the daemon alike run it: what is past its date, and its destruction. */
-import { join } from 'node:path';
 import type { Database } from '../ledger/database.ts';
 import { type Candidate, type DisposalOrder, keptByClass, pastPeriod } from '../ledger/disposals.ts';
 import type { Lease } from '../ledger/lease.ts';
 import { countUnindexed } from '../ledger/segment-contents.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import { scopeTag } from '../record.ts';
 import { isForGood, lastDayPast, type Standing, standingOf } from '../retention/due.ts';
 import { type ClassTerms, keptUntil } from '../retention/lock.ts';
 import type { Disposition } from '../retention/terms.ts';
 import type { StopSignals } from '../scheduler/stop.ts';
 import { dispose } from '../segments/dispose.ts';
-import { indexSegments } from '../segments/index-contents.ts';
-import { SegmentReader } from '../segments/read.ts';
 import type { Sink } from '../sinks/sink.ts';
 import { type Context, signerOf } from './context.ts';
+import { indexFirst, runHolds } from './holds.ts';
 import type { Progress } from './progress.ts';
 import { bringIntoForce } from './schedule-in-force.ts';
 
@@ -151,7 +148,12 @@ export async function runDispose(job: DisposeJob): Promise<DisposeSummary> {
   const { context, db, sink, lease, metrics, stop, progress, scope, order, limit } = job;
   const { account, now, log } = context;
   const { classes, logLock } = await bringIntoForce({ context, db, sink, lease, interrupt: stop.interrupt });
-  if (order !== null) await indexAll(job);
+  if (order !== null) {
+    // What was not looked at for a hold counts as held.
+    await runHolds({ context, db, sink, lease, metrics, stop });
+    // What points to a file is known only of segments that were read.
+    await indexFirst(job);
+  }
   const counts = { segments: 0, objects: 0, bytes: 0 };
   const refused: { class: string; key: string; why: string }[] = [];
   const due = async function* (): AsyncGenerator<readonly Candidate[]> {
@@ -196,19 +198,6 @@ export async function runDispose(job: DisposeJob): Promise<DisposeSummary> {
   );
   await reportKept(db, account, classes, metrics);
   return { ...counts, refused };
-}
-
-/** What points to a file is known only of segments that were read. */
-async function indexAll({ context, db, sink, lease, stop, progress }: DisposeJob): Promise<void> {
-  const { account, config } = context;
-  if ((await countUnindexed(db, account)) === 0) return;
-  const reader = await SegmentReader.create(join(config.seal.spool, `index-${scopeTag(account, '')}`));
-  try {
-    const signal = AbortSignal.any([stop.drain, stop.interrupt]);
-    await indexSegments({ db, lease, sink, reader, signal, ...(progress === undefined ? {} : { progress }) });
-  } finally {
-    await reader.close();
-  }
 }
 
 async function reportKept(

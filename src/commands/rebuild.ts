@@ -11,6 +11,7 @@ import {
 import { ArchiverError, hasCode } from '../errors.ts';
 import { oldestKeyMonth } from '../ledger/admit.ts';
 import type { Database } from '../ledger/database.ts';
+import { restoreHold } from '../ledger/holds.ts';
 import type { Lease } from '../ledger/lease.ts';
 import {
   beginRebuild,
@@ -30,9 +31,11 @@ import { noteKeyOf } from '../proof/key.ts';
 import { openPublished, type PlacedEntry, type PublishedLog } from '../proof/published.ts';
 import { frontierAt, lastEntries, replay } from '../proof/replay.ts';
 import { scopeTag } from '../record.ts';
+import { widened } from '../retention/holds.ts';
 import { type LocalSegment, SegmentReader } from '../segments/read.ts';
 import type { SinkReader } from '../sinks/sink.ts';
 import { type Context, signerOf } from './context.ts';
+import { holdStep } from './hold-entries.ts';
 import type { Progress } from './progress.ts';
 
 interface RebuildJob {
@@ -113,6 +116,7 @@ async function rebuild(job: RebuildJob, reader: SegmentReader): Promise<RebuildS
     }
     if (objects.length === OBJECTS_AT_A_TIME || (entry.type !== 'object' && objects.length > 0))
       await restoreObjects(db, lease, objects.splice(0), entry.type === 'object' ? index + 1 : index);
+    if (entry.type === 'hold') await restoreHold(db, lease, holdStep(entry), index + 1, widened);
     if (entry.type !== 'segment') continue;
     job.stop.throwIfAborted();
     let contents: SegmentContents | undefined;

@@ -33,6 +33,7 @@ import {
   withLedger,
 } from './context.ts';
 import { runDispose } from './disposition.ts';
+import { runHolds } from './holds.ts';
 import { watchLocks } from './lock-probe.ts';
 import { warnAboutSettings } from './preflight.ts';
 import { classesWith, lockModeOf } from './schedule-in-force.ts';
@@ -204,6 +205,12 @@ async function lead(parts: Parts, leadership: Leadership, io: CommandIo): Promis
       job('collect', true, collectPart('reports')),
       job('streams', true, collectPart('units')),
       job('fetch', true, collectPart('links')),
+      // By itself: after a hold of much is placed this takes long, and sealing must not wait for it.
+      job('holds', true, async (stop) => {
+        const { flagged, lifted, missing } = await runHolds({ context, db, sink, lease, metrics, stop });
+        if (flagged + lifted + missing > 0)
+          context.log.info({ flagged, lifted, missing }, 'legal holds carried out');
+      }),
       job('verify', false, (stop) => runWatch({ context, db, sink, lease, metrics, stop })),
       // At start too: it takes up what an earlier process left logged.
       job('dispose', true, async (stop) => {

@@ -67,7 +67,7 @@ export async function classesWith(
   const taken: string[] = [];
   for (const before of stored) {
     const [next, then] = [named.get(before.class), termsOf(before)];
-    if (next === undefined || !isWeaker(next, then)) continue;
+    if (next === undefined || then.mode !== 'compliance' || !isWeaker(next, then)) continue;
     const promised = await promisedUnder(db, account, before.class, now());
     if (promised === 0) continue;
     taken.push(

@@ -12,6 +12,7 @@ import {
   signerOf,
   withLedger,
 } from './context.ts';
+import { runHolds } from './holds.ts';
 import { createProgress } from './progress.ts';
 import { lockModeOf } from './schedule-in-force.ts';
 import { runSeal } from './work.ts';
@@ -37,17 +38,17 @@ export function sealCommand(io: CommandIo): Command {
           await sink.check(lockModeOf(context));
           const leadership = await leadOnce(context, db, io.interrupt);
           try {
-            const summary = await runSeal({
+            const job = {
               context,
               db,
               sink,
-              builder,
               lease: leadership.lease,
               metrics: createMetrics(createRegistry(), buildInfo()),
               stop: { drain: io.drain, interrupt: AbortSignal.any([io.interrupt, leadership.lost]) },
-              all: flags.all === true,
-              progress,
-            });
+            };
+            const summary = await runSeal({ ...job, builder, all: flags.all === true, progress });
+            // What was sealed just now may be covered by a hold.
+            await runHolds(job);
             progress.stop();
             const { segments, records, bytes } = summary;
             if (flags.json) io.out(JSON.stringify(summary));

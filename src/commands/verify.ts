@@ -119,7 +119,7 @@ function print(io: CommandIo, report: VerifyReport, json: boolean): void {
       ),
     );
   }
-  const { entries, objects, read, records, bytes, lost, testimonies, coverage, disposed } = totals;
+  const { entries, objects, read, records, bytes, lost, testimonies, coverage, disposed, holds } = totals;
   const number = (value: number): string => value.toLocaleString('en-US');
   io.out(
     `${number(entries)} entries, ${number(objects)} objects, ${number(read)} of them read (${number(records)} records, ${(bytes / 1e6).toFixed(1)} MB)`,
@@ -129,6 +129,7 @@ function print(io: CommandIo, report: VerifyReport, json: boolean): void {
   }
   if (!coverage) io.out('The coverage was not looked at: that takes all of its records.');
   if (disposed > 0) io.out(`${number(disposed)} segments and objects were disposed of`);
+  if (holds > 0) io.out(`${number(holds)} legal holds are in force`);
   if (lost > 0) io.out(`${number(lost)} windows are on record as out of reach at Zoom`);
   if (checkpoint !== undefined) io.out(`checkpoint:\n${text.trimEnd()}`);
   io.out(findings.length === 0 ? 'Everything holds.' : `${number(findings.length)} findings.`);

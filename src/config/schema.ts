@@ -225,6 +225,22 @@ const retention = z
   })
   .prefault({});
 
+const holds = z
+  .strictObject({
+    followZoomMatters: z
+      .boolean()
+      .default(true)
+      .describe(
+        "Place a legal hold here for each of Zoom's matters, where streams.legalHold lists them; one that Zoom lists no more is released by a person only.",
+      ),
+    coolOff: duration
+      .prefault('14d')
+      .describe(
+        'A hold that was released ends after this; until then it holds, and the release can be cancelled.',
+      ),
+  })
+  .prefault({});
+
 const seal = z
   .strictObject({
     records: z
@@ -318,6 +334,7 @@ export const configSchema = z.strictObject({
   signing,
   retention,
   disposition,
+  holds,
   seal,
   verification,
   schedule: z
@@ -328,6 +345,9 @@ export const configSchema = z.strictObject({
       ),
       fetch: schedule('* * * * *').describe('Files, forwarded messages and legal-hold zips, one by one.'),
       seal: schedule('* * * * *'),
+      holds: schedule('* * * * *').describe(
+        'Legal holds: looks for what they cover, and sets and lifts flags.',
+      ),
       verify: schedule('41 2 * * *').describe('Checks what was archived, as `verify` does.'),
       maintain: schedule('17 3 * * *'),
       dispose: schedule('37 3 * * *').describe(

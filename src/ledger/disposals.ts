@@ -31,9 +31,23 @@ export interface Candidate {
   readonly pointing: readonly { readonly class: string; readonly day: string }[];
 }
 
-/** SQL: whether a row of segments or objects is on hold. The one place that says so. */
-function isOnHold(row: string): string {
-  return `${row}.held`;
+/**
+ * SQL: whether a segment `s`, or an object `o`, is on hold: the store was told, or a hold in force covers it, or one
+ * was placed of which it is not known yet whether it does. The one place that says so.
+ */
+export function isOnHold(row: 's' | 'o'): string {
+  const [version, looked] =
+    row === 's'
+      ? ['v.segment_id = s.id', 's.id']
+      : [
+          `v.sha256 = o.sha256`,
+          `(select max(t.id) from segments t where t.account = o.account and t.state = 'committed')`,
+        ];
+  return `(${row}.held
+    or exists (select 1 from hold_versions v join holds h on h.account = v.account and h.id = v.hold
+      where v.account = ${row}.account and ${version} and h.state <> 'ended')
+    or exists (select 1 from holds h where h.account = ${row}.account and h.state <> 'ended'
+      and (h.refreshed_at is null or h.refreshed_to < ${looked})))`;
 }
 
 const SEGMENTS = `select 'segment' as kind, s.id::text as id, s.key, s.version, s.sha256, s.records, s.size as bytes,
@@ -44,10 +58,11 @@ const SEGMENTS = `select 'segment' as kind, s.id::text as id, s.key, s.version, 
     and not exists (select 1 from disposals d where d.segment_id = s.id)
   order by s.id limit $5`;
 
-// Which segment a place of a file comes from is not kept: every one of that day, place and sender counts.
-const OBJECTS = `select 'object' as kind, o.sha256 as id, o.key, o.version, o.sha256, 0 as records, o.size as bytes,
-    o.governed_by as class, ${OBJECT_DAY}::text as day, o.retain_until, ${isOnHold('o')} as on_hold,
-    (select coalesce(json_agg(json_build_object('class', p.class, 'day', p.day)), '[]') from (
+/**
+ * SQL: classes and newest days of what points to an object `o`; `$1` is the account. Which segment a place of a file
+ * comes from is not kept: every one of that day, place and sender counts.
+ */
+export const POINTING = `(select coalesce(json_agg(json_build_object('class', p.class, 'day', p.day)), '[]') from (
        select s.governed_by as class, max(s.day)::text as day
        from file_objects f
        join file_places p on p.account = $1 and p.file = f.file
@@ -56,7 +71,11 @@ const OBJECTS = `select 'object' as kind, o.sha256 as id, o.key, o.version, o.sh
          and s.disposed_at is null and s.stream in ('messages', 'forwarded', 'files', 'hold_files')
        where f.account = $1 and f.sha256 = o.sha256
        group by s.governed_by
-     ) p) as pointing
+     ) p)`;
+
+const OBJECTS = `select 'object' as kind, o.sha256 as id, o.key, o.version, o.sha256, 0 as records, o.size as bytes,
+    o.governed_by as class, ${OBJECT_DAY}::text as day, o.retain_until, ${isOnHold('o')} as on_hold,
+    ${POINTING} as pointing
   from objects o
   join unnest($2::text[], $3::date[]) as past (class, day) on past.class = o.governed_by and ${OBJECT_DAY} <= past.day
   where o.account = $1 and o.state = 'committed' and o.disposed_at is null and not o.disposing and o.sha256 > $4

@@ -32,17 +32,17 @@ export async function* sealedGroups(
 ): AsyncGenerator<{ readonly places: readonly KnownPlace[]; readonly groups: readonly RecordGroup[] }> {
   for (let after = ''; ; ) {
     const groups = await db.query<RecordGroup & Record<string, unknown>>(
-      `with some as materialized (
+      `with chunk as materialized (
          select distinct place from segment_contents where place > $2 order by place limit $3
        )
        select distinct s.stream, c.place, ${bySender ? 'c.sender' : "'' as sender"}
-       from some join segment_contents c using (place) join segments s on s.id = c.segment_id
+       from chunk join segment_contents c using (place) join segments s on s.id = c.segment_id
        where s.account = $1 and s.disposed_at is null order by place`,
       [account, after, PLACES_AT_A_TIME],
     );
     const [range] = await db.query<{ last: string | null }>(
       `select max(place) as last from
-         (select distinct place from segment_contents where place > $1 order by place limit $2) as some`,
+         (select distinct place from segment_contents where place > $1 order by place limit $2) as chunk`,
       [after, PLACES_AT_A_TIME],
     );
     if (range === undefined || range.last === null) return;

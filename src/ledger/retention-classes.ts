@@ -24,7 +24,7 @@ export async function readClasses(db: Database, account: string): Promise<readon
   );
 }
 
-/** Versions in the archive, of segments and files of a class, that are locked in compliance mode still. @param now milliseconds */
+/** Versions in the archive, of segments and files governed by a class, that are locked in compliance mode still. @param now milliseconds */
 export async function promisedUnder(
   db: Database,
   account: string,
@@ -32,7 +32,7 @@ export async function promisedUnder(
   now: number,
 ): Promise<number> {
   const locked = (table: string): string =>
-    `(select count(*) from ${table} where account = $1 and class = $2 and lock_mode = 'compliance' and retain_until > $3)`;
+    `(select count(*) from ${table} where account = $1 and governed_by = $2 and lock_mode = 'compliance' and retain_until > $3)`;
   const [row] = await db.query<{ count: number }>(
     `select ${locked('segments')} + ${locked('objects')} as count`,
     [account, className, new Date(now)],

@@ -70,6 +70,11 @@ export interface Metrics {
   holdZipArchived(zip: { outcome: (typeof ZIP_OUTCOMES)[number] }): void;
   /** Legal-hold zips that Zoom lists and has not made yet. */
   holdFilesNotReady(waiting: { files: number }): void;
+  /**
+   * Legal holds in force by where they come from, those of Zoom whose matter it does not list any more, versions under a
+   * flag, and versions whose flag is still to be set or lifted.
+   */
+  holds(holds: { own: number; zoom: number; gone: number; held: number; waiting: number }): void;
   /** What a probe found out about the locks of the sink at this moment. */
   locksProbed(probe: {
     at: number;
@@ -287,6 +292,20 @@ export function createMetrics(
     'Legal-hold zips that Zoom lists and has not made yet.',
     [],
   );
+  const activeHolds = gauge('holds_active', 'Legal holds in force, by where they come from: own or zoom.', [
+    'source',
+  ]);
+  const heldVersions = gauge('hold_versions', 'Objects and segments under the flag of a legal hold.', []);
+  const holdsWaiting = gauge(
+    'hold_versions_waiting',
+    'Objects and segments whose legal-hold flag is still to be set or lifted.',
+    [],
+  );
+  const mattersGone = gauge(
+    'hold_matters_gone',
+    'Legal holds in force whose matter Zoom does not list any more.',
+    [],
+  );
   const segments = counter('segments_total', 'Segments put into the archive.', ['stream', 'class']);
   const segmentBytes = counter('segment_bytes_total', 'Size of the segments put into the archive.', []);
   const keptSegments = gauge('class_segments', 'Segments in the archive by the class that keeps them.', [
@@ -367,6 +386,9 @@ export function createMetrics(
     objects,
     objectBytes,
     holdNotReady,
+    heldVersions,
+    holdsWaiting,
+    mattersGone,
   ])
     unknown.remove();
 
@@ -451,6 +473,13 @@ export function createMetrics(
     },
     holdFilesNotReady({ files }) {
       holdNotReady.set(files);
+    },
+    holds({ own, zoom, gone, held, waiting }) {
+      activeHolds.set({ source: 'own' }, own);
+      activeHolds.set({ source: 'zoom' }, zoom);
+      mattersGone.set(gone);
+      heldVersions.set(held);
+      holdsWaiting.set(waiting);
     },
     locksProbed({ at, checks }) {
       lockEnforced.reset();

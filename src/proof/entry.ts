@@ -83,7 +83,10 @@ const relock = z.strictObject({
   lock,
 });
 
-/** Whom and what a legal hold covers; an empty list says nothing, and dates are UTC days, both included. */
+/**
+ * Whom and what a legal hold covers: everything where all three lists are empty. Dates are UTC days, both included, and
+ * null where they are open.
+ */
 const scope = z.strictObject({
   custodians: z.array(name),
   channels: z.array(name),
@@ -107,8 +110,10 @@ const hold = z.strictObject({
   action: z.enum(['place', 'change', 'release', 'cancel', 'end']),
   by: name,
   reason: name,
-  /** With `place` and `change`. */
+  /** With `place` and `change`; those of one hold add up: the names of all, and the widest dates. */
   scope: scope.nullable(),
+  /** With `release`: the end of its cool-off. */
+  ends_at: time.nullable(),
 });
 
 /** An object was to be destroyed: from then on it need not be there. */

@@ -1,4 +1,4 @@
-/** A ledger that loses one of its transactions, or its answer. */
+/** A ledger of which one statement fails: before it took effect, or after. */
 import { ArchiverError } from '../../src/errors.ts';
 import type { Database, Queryable } from '../../src/ledger/database.ts';
 

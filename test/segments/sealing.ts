@@ -72,6 +72,8 @@ async function openDirectory(): Promise<FaultySink> {
       ...readers(sink),
       put: (request, signal) => failing(request.key, () => sink.put(request, signal)),
       replace: (key, ...rest) => failing(key, () => sink.replace(key, ...rest)),
+      placeHold: (key, ...rest) => failing(key, () => sink.placeHold(key, ...rest)),
+      liftHold: (key, ...rest) => failing(key, () => sink.liftHold(key, ...rest)),
     },
     failNextPut(effect, prefix) {
       fault = { effect, prefix };

@@ -124,16 +124,21 @@ export async function readArchive(root: string): Promise<Archive> {
 export async function readBucket(fake: S3Fake, prefix: string): Promise<Archive> {
   const root = await mkdtemp(join(tmpdir(), 'bucket-'));
   try {
-    // Newest first within a key, so the oldest version is written last and stays.
-    for (const { key, bytes } of fake.objects()) {
-      if (!key.startsWith(prefix)) continue;
-      const path = join(root, key.slice(prefix.length));
-      await mkdir(dirname(path), { recursive: true });
-      await writeFile(path, bytes);
-    }
+    await copyBucket(fake, prefix, root);
     return await readArchive(root);
   } finally {
     await rm(root, { recursive: true, force: true });
+  }
+}
+
+/** Writes what an S3 fake holds below `prefix`, the oldest version of each key, into a folder. */
+export async function copyBucket(fake: S3Fake, prefix: string, root: string): Promise<void> {
+  // Newest first within a key, so the oldest version is written last and stays.
+  for (const { key, bytes } of fake.objects()) {
+    if (!key.startsWith(prefix)) continue;
+    const path = join(root, key.slice(prefix.length));
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, bytes);
   }
 }
 

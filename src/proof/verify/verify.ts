@@ -67,6 +67,8 @@ export interface VerifyReport {
   readonly locksUnseen: number;
   /** Objects and segments that the log says were disposed of. */
   readonly disposed: number;
+  /** Legal holds in force, as far as the entries that were looked at say. */
+  readonly holds: number;
   /** Whether the coverage was looked at: all of its records had to be read. */
   readonly coverage: boolean;
   /** From when to when each stream is covered; empty where the coverage was not looked at. */
@@ -110,6 +112,7 @@ const NOTHING: Checked = {
   lost: 0,
   locksUnseen: 0,
   disposed: 0,
+  holds: 0,
   coverage: false,
   covered: [],
 };
@@ -170,7 +173,7 @@ async function checkLog(archive: Archive): Promise<Partial<Checked>> {
     // Of a part of the coverage nothing can be said; what took the rest away is a finding already.
     const said = objects.coverage ? await coverage.check(now(), coveredFrom, report) : {};
     coverage.close();
-    return { entries: entries.count, ...objects, ...said };
+    return { entries: entries.count, holds: entries.holds, ...objects, ...said };
   } finally {
     named.close();
   }
@@ -183,11 +186,14 @@ interface ReadLog {
   /** Undefined where the entries are not those of the head. */
   readonly zero: LogEntry | undefined;
   readonly changes: ObjectChanges;
+  /** Holds in force. */
+  readonly holds: number;
 }
 
 async function readLog({ options, log, report }: Archive, from: number, named: Named): Promise<ReadLog> {
   const all = createHash('sha256');
   const changes = new ObjectChanges();
+  const holds = new Set<string>();
   let count = 0;
   let zero: PlacedEntry | undefined;
   const sound = await checkEntries(options.sink, log, from, report, (placed) => {
@@ -197,6 +203,8 @@ async function readLog({ options, log, report }: Archive, from: number, named: N
     all.update(bytes);
     if (isStored(entry)) named.name(entry.key, index);
     changes.note(index, entry);
+    if (entry.type === 'hold' && entry.action === 'place') holds.add(entry.hold);
+    if (entry.type === 'hold' && entry.action === 'end') holds.delete(entry.hold);
     if (entry.type === 'archive' && index > 0) {
       const what = 'a second entry says whose archive it is';
       report({ check: 'identity', what, key: 'log', found: `entry ${index}` });
@@ -204,9 +212,15 @@ async function readLog({ options, log, report }: Archive, from: number, named: N
   });
   const sha256 = all.digest('hex');
   // Entries that are not the log's would blame objects that are right.
-  if (!sound) return { count, sha256, zero: undefined, changes };
+  if (!sound) return { count, sha256, zero: undefined, changes, holds: holds.size };
   await named.checkTwice(changes, report);
-  return { count, sha256, zero: (zero ?? (await provenFirst(options.sink, log, report)))?.entry, changes };
+  return {
+    count,
+    sha256,
+    zero: (zero ?? (await provenFirst(options.sink, log, report)))?.entry,
+    changes,
+    holds: holds.size,
+  };
 }
 
 /** What is done about the object of the entry at `index`: nothing, a look at it, or all of it is read. */
