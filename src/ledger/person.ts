@@ -98,7 +98,7 @@ export async function personKept(
 /** A session or channel of a person. */
 export interface PersonPlace {
   readonly id: string;
-  /** Zoom's type of the session; null for what is in no list of sessions. */
+  /** Zoom's type of the session, or `channel`; null for what is in no list of sessions. */
   readonly type: string | null;
   readonly name: string | null;
 }
@@ -110,8 +110,11 @@ export async function namedPlaces(
   places: readonly string[],
 ): Promise<readonly PersonPlace[]> {
   return db.query<PersonPlace & Record<string, unknown>>(
-    `select p.id, r.type, r.name from unnest($2::text[]) as p (id)
-     left join registry r on r.account = $1 and r.session_id = p.id order by p.id`,
+    `select p.id, coalesce(r.type, c.type) as type, coalesce(r.name, c.name) as name from unnest($2::text[]) as p (id)
+     left join registry r on r.account = $1 and r.session_id = p.id
+     left join lateral (
+       select 'channel' as type, name from registry where account = $1 and channel_id = p.id and p.id <> '' limit 1
+     ) c on true order by p.id`,
     [account, places],
   );
 }
