@@ -1,7 +1,9 @@
 /** `dispose` and `find-person` as they are run, and what auditors see afterwards. */
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { runArchiver } from '../support/command.ts';
+import { PUBLIC_KEY } from '../support/log.ts';
 import { createSchema } from '../support/postgres.ts';
 import { expectRefusal, setStage } from './stage.ts';
 
@@ -91,6 +93,12 @@ test('what is past its date is planned, approved by two names, destroyed, and to
   expect(await json(...approved)).toEqual({ segments: 0, objects: 0, bytes: 0, refused: [] });
   expect(await json('dispose', 'plan')).toEqual({ rows: [], unindexed: 0 });
   expect(await json('verify')).toMatchObject({ ok: true, disposed: segments, findings: [] });
+
+  // Proofs of what stays and of what is gone hold as before.
+  const names = (await readdir(proofs)).filter((name) => name.endsWith('.tlog-proof'));
+  expect(names.length).toBeGreaterThanOrEqual(2);
+  const paths = names.map((name) => join(proofs, name));
+  expect(await runArchiver(['verify-proof', ...paths, '--key', PUBLIC_KEY])).toMatchObject({ code: 0 });
 
   const left: MessageRow[] = await json('query', 'select message_id from messages');
   expect(left).toHaveLength(messages.length - old.length);

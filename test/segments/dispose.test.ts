@@ -332,6 +332,31 @@ test('what is missing is not disposed of: the loss stays a finding', async () =>
   );
 });
 
+test('a hold that was just placed keeps everything until it is known what it covers; then that alone', async () => {
+  const one = await archive(DIRECTORY);
+  one.clock.now = OVER;
+  await one.db.query(
+    `insert into holds (account, id, matter, source, custodians, channels, sessions, state, placed_by, placed_at,
+       placed_reason)
+     values ('account-1', 'h1', 'Project Blue', 'own', '{}', '{}', '{session-1}', 'placed', 'Ann', now(), 'a letter')`,
+  );
+  const early = await one.run();
+  expect(early.destroyed).toEqual([]);
+  expect(early.refused.map(({ key }) => key).sort()).toEqual(one.keys);
+
+  const [covered = ''] = one.keys.filter((key) => key.includes('stream=messages'));
+  await one.db.query(`update holds set refreshed_at = now(), refreshed_to = (select max(id) from segments)`);
+  await one.db.query(
+    `insert into hold_versions (account, hold, segment_id) select account, 'h1', id from segments where key = $1`,
+    [covered],
+  );
+  const { destroyed, refused } = await one.run();
+  expect(destroyed).toEqual(one.keys.filter((key) => key !== covered));
+  expect(refused).toEqual([{ key: covered, why: 'it has to be kept since' }]);
+  await one.db.query(`update holds set state = 'ended'`);
+  expect((await one.run()).destroyed).toEqual([covered]);
+});
+
 test('content that came again meanwhile is not destroyed by the older judgement', async () => {
   const one = await archive(DIRECTORY);
   one.clock.now = OVER;
