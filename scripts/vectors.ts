@@ -5,9 +5,11 @@
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { SegmentEntry } from '../src/proof/entry.ts';
 import { PUBLIC_KEY } from '../test/support/log.ts';
 import { makeArchive } from '../test/vectors/archive.ts';
-import { tamperings, targetsOf } from '../test/vectors/tamperings.ts';
+import { INVALID, VALID } from '../test/vectors/disposals.ts';
+import { type Blame, tamperings, targetsOf } from '../test/vectors/tamperings.ts';
 
 const vectors = join(import.meta.dirname, '../test/vectors');
 const valid = join(vectors, 'valid');
@@ -71,7 +73,37 @@ await writeFile(
   join(gap, 'expected.json'),
   `${JSON.stringify({ name: 'time that nobody looked at, in an archive of its own', findings }, null, 2)}\n`,
 );
-process.stdout.write(`1 valid archive, ${list.length + 1} invalid ones\n`);
+
+const changes = [VALID, ...INVALID];
+for (const [index, { name, apply }] of changes.entries()) {
+  const folder =
+    index === 0
+      ? join(valid, 'disposals')
+      : join(invalid, `${500 + index}-${name.replace(/[^a-z0-9]+/gi, '-')}`);
+  const root = join(folder, 'archive');
+  await mkdir(root, { recursive: true });
+  let found: readonly Blame[] = [];
+  await makeArchive({
+    root,
+    files: 0,
+    configs: 0,
+    covered: [[12, 9]],
+    async change(sink, stored) {
+      const of = (stream: string): SegmentEntry => {
+        const entry = stored.find((each) => each.type === 'segment' && each.stream === stream);
+        if (entry?.type !== 'segment') throw new Error(`there is no segment of ${stream}`);
+        return entry;
+      };
+      const { entries, findings } = await apply(sink, of('messages'), of('reactions'));
+      found = findings;
+      return entries;
+    },
+  });
+  if (index === 0) continue;
+  const expected = { name: `${name}, in an archive of its own`, findings: found };
+  await writeFile(join(folder, 'expected.json'), `${JSON.stringify(expected, null, 2)}\n`);
+}
+process.stdout.write(`2 valid archives, ${list.length + changes.length} invalid ones\n`);
 
 async function filesOf(root: string): Promise<ReadonlyMap<string, Buffer>> {
   const entries = await readdir(root, { recursive: true, withFileTypes: true });

@@ -1,4 +1,5 @@
 #!/usr/bin/env -S node --max-semi-space-size=32
+import { createInterface } from 'node:readline/promises';
 import { setFlagsFromString } from 'node:v8';
 import { Command, CommanderError } from 'commander';
 import { buildInfo } from './commands/build-info.ts';
@@ -26,6 +27,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<(io: CommandIo) => Command
   coverage: async () => (await import('./commands/coverage.ts')).coverageCommand,
   repair: async () => (await import('./commands/repair.ts')).repairCommand,
   'rebuild-ledger': async () => (await import('./commands/rebuild-ledger.ts')).rebuildLedgerCommand,
+  dispose: async () => (await import('./commands/dispose.ts')).disposeCommand,
+  'find-person': async () => (await import('./commands/find-person.ts')).findPersonCommand,
   retention: async () => (await import('./commands/retention.ts')).retentionCommand,
   hold: async () => (await import('./commands/hold.ts')).holdCommand,
   query: async () => (await import('./commands/query.ts')).queryCommand,
@@ -55,6 +58,7 @@ async function main(argv: readonly string[]): Promise<number> {
     fail: (error) => {
       failure = error;
     },
+    ask: process.stdin.isTTY && process.stderr.isTTY ? (question) => ask(question, stop.drain) : undefined,
     drain: stop.drain,
     interrupt: stop.interrupt,
     drainWithin: (ms) => {
@@ -90,6 +94,21 @@ async function main(argv: readonly string[]): Promise<number> {
 function inheritSettings(command: Command, parent: Command): void {
   command.copyInheritedSettings(parent);
   for (const sub of command.commands) inheritSettings(sub, command);
+}
+
+/** Fails with `interrupted` when asked to stop meanwhile. */
+async function ask(question: string, signal: AbortSignal): Promise<string> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  // Ctrl-C comes here while it asks.
+  const stop = new AbortController();
+  terminal.on('SIGINT', () => stop.abort());
+  try {
+    return await terminal.question(question, { signal: AbortSignal.any([signal, stop.signal]) });
+  } catch (cause) {
+    throw new ArchiverError('interrupted', 'nothing was answered', { cause });
+  } finally {
+    terminal.close();
+  }
 }
 
 /** The commands whose names are among the arguments, of which one will run; all of them for help and typing errors. */

@@ -140,7 +140,6 @@ describe('a valid file', () => {
       ledger: { directory: '/etc/archiver/ledger', connections: 12, lease: 20_000 },
       sink: { kind: 'directory', path: '/etc/archiver/archive' },
       signing: { key: 'a-key' },
-      holds: { followZoomMatters: true, coolOff: 14 * day },
       retention: {
         schedule: {
           rules: [],
@@ -148,6 +147,8 @@ describe('a valid file', () => {
         },
         longestCompliance: '10y',
       },
+      disposition: { automatic: false },
+      holds: { followZoomMatters: true, coolOff: 14 * day },
       seal: {
         records: 50_000,
         bytes: 64e6,
@@ -163,6 +164,7 @@ describe('a valid file', () => {
         retention: { cron: '23 4 * * *', timezone: 'UTC', jitter: 10_000 },
         verify: { cron: '41 2 * * *', timezone: 'UTC', jitter: 10_000 },
         maintain: { cron: '17 3 * * *', timezone: 'UTC', jitter: 10_000 },
+        dispose: { cron: '37 3 * * *', timezone: 'UTC', jitter: 10_000 },
       },
       verification: { sample: 50 },
       metrics: { host: '127.0.0.1', port: 9464 },

@@ -23,6 +23,8 @@ export interface CommandIo {
   readonly fail: (error: ArchiverError) => void;
   readonly drain: AbortSignal;
   readonly interrupt: AbortSignal;
+  /** Asks whoever sits at the terminal; undefined where there is none. */
+  readonly ask: ((question: string) => Promise<string>) | undefined;
   /** After a stop signal, how long until the interrupt; called once the configuration is known. */
   readonly drainWithin: (ms: number) => void;
 }

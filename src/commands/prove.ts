@@ -6,7 +6,7 @@ import { formatVerifierKey, type NoteKey } from '../proof/key.ts';
 import { openPublished, type PublishedLog } from '../proof/published.ts';
 import { proverOf } from '../proof/record-proof.ts';
 import { openCosigned } from '../proof/witness.ts';
-import { loggedSegments } from '../query/logged-segments.ts';
+import { type DisposedSegment, loggedSegments } from '../query/logged-segments.ts';
 import { type FoundRecord, MESSAGE_STREAMS, type WantedRecords } from '../query/message-records.ts';
 import { messageId } from '../record.ts';
 import { factText } from '../segments/format.ts';
@@ -58,9 +58,9 @@ Example:
           flags.witness === undefined
             ? published
             : await openCosigned(sink, published, key, await readWitnessKey(flags.witness));
-        const segments = await loggedSegments(sink, log, MESSAGE_STREAMS);
+        const { segments, disposed } = await loggedSegments(sink, log, MESSAGE_STREAMS, published);
         const proofs = await proveAll(io, { log, sink, files, segments }, wantedBy(flags));
-        if (proofs.length === 0) throw notFound(flags, segments.length);
+        if (proofs.length === 0) throw notFound(flags, segments.length, disposed);
         await writeProofs(flags.out, proofs);
         tell(io, flags, { key, log, segments: segments.length }, proofs);
       } finally {
@@ -77,11 +77,27 @@ function wantedBy({ message, session, kind }: ProveFlags): WantedRecords {
   };
 }
 
-function notFound({ message, session, kind }: ProveFlags, segments: number): ArchiverError {
+/** What was in a segment that is gone nobody can tell; that one is gone, and by whom, the log does. */
+function notFound(
+  { message, session, kind }: ProveFlags,
+  segments: number,
+  disposed: readonly DisposedSegment[],
+): ArchiverError {
   const where = session === undefined ? '' : ` in session ${session}`;
+  const wanted = `${kind ?? 'any version'} of message ${message}${where}`;
+  const last = disposed.at(-1)?.disposal;
+  const gone =
+    last === undefined
+      ? ''
+      : `; ${disposed.length} segments of ${daysOf(disposed)} were disposed of, the last of them on ${last.at.slice(0, 10)} by ${last.by}`;
   return new ArchiverError('record-not-found', 'the archive has no such record', {
-    detail: `${kind ?? 'any version'} of message ${message}${where}, in ${segments} segments looked at`,
+    detail: `${wanted}, in ${segments} segments looked at${gone}`,
   });
+}
+
+function daysOf(disposed: readonly DisposedSegment[]): string {
+  const days = disposed.map(({ entry }) => entry.date).sort();
+  return `${days[0] ?? ''} to ${days.at(-1) ?? ''}`;
 }
 
 interface RecordProof {

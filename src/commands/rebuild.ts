@@ -24,6 +24,7 @@ import {
 import type { SegmentContents } from '../ledger/segment-contents.ts';
 import type { SegmentPlan } from '../ledger/staging.ts';
 import { unitsKeptSince } from '../ledger/units.ts';
+import { type Fate, ObjectChanges, type StoredEntry } from '../proof/changes.ts';
 import type { EntryLock, LogEntry, SegmentEntry } from '../proof/entry.ts';
 import { type Frontier, frontierBytes } from '../proof/frontier.ts';
 import { noteKeyOf } from '../proof/key.ts';
@@ -99,7 +100,7 @@ async function rebuild(job: RebuildJob, reader: SegmentReader): Promise<RebuildS
 
   // CHECK. Durable: nothing. Before anything of the log is believed.
   await requireNewest(sink, published, key, job.known ?? {});
-  const { segments: ahead, lastAt, edge } = await survey(job, published, done);
+  const { segments: ahead, lastAt, edge, changes } = await survey(job, published, done);
   progress?.expect(ahead);
 
   // MARK. Durable: the ledger is one that is being made. A crash right after leaves an empty ledger with a mark.
@@ -112,11 +113,14 @@ async function rebuild(job: RebuildJob, reader: SegmentReader): Promise<RebuildS
   const limits: RestoreLimits = { keysFrom: oldestKeyMonth(now), unitsSince: unitsKeptSince(now) };
   const counts = { segments: 0, objects: 0, records: 0 };
   const objects: LoggedObject[] = [];
-  const begin = async (placed: PlacedEntry): Promise<Fetched> => fetched(job, reader, placed, limits);
+  const begin = async (placed: PlacedEntry): Promise<Fetched> =>
+    fetched(job, reader, placed, changes, limits);
   for await (const { placed, local } of inOrder(replay(sink, checkpoint, done), begin)) {
     const { index, entry } = placed;
     if (entry.type === 'object') {
-      objects.push(loggedObject(entry));
+      const kept = await outcome(sink, changes, index, entry);
+      // Of content that was archived once more after its disposal the last time counts.
+      if (!kept.isAgain) objects.push(loggedObject(entry, kept));
       counts.objects += 1;
     }
     if (objects.length === OBJECTS_AT_A_TIME || (entry.type !== 'object' && objects.length > 0))
@@ -130,7 +134,8 @@ async function rebuild(job: RebuildJob, reader: SegmentReader): Promise<RebuildS
       contents = await reader.contents(local);
       await reader.discard(local);
     }
-    await restoreSegment(db, lease, { ...loggedSegment(entry), contents }, index + 1);
+    const kept = await outcome(sink, changes, index, entry);
+    await restoreSegment(db, lease, { ...loggedSegment(entry, kept), contents }, index + 1);
     counts.segments += 1;
     progress?.finish(`${counts.records.toLocaleString('en-US')} records`);
   }
@@ -160,15 +165,27 @@ async function survey(
   { sink, stop }: RebuildJob,
   { checkpoint }: PublishedLog,
   done: Frontier,
-): Promise<{ readonly segments: number; readonly lastAt: number; readonly edge: Frontier }> {
+): Promise<{
+  readonly segments: number;
+  readonly lastAt: number;
+  readonly edge: Frontier;
+  readonly changes: ObjectChanges;
+}> {
   let segments = 0;
+  const changes = new ObjectChanges();
   let lastAt = Number.NEGATIVE_INFINITY;
   const entries = replay(sink, checkpoint, done);
   for (let next = await entries.next(); ; next = await entries.next()) {
     if (next.done === true)
-      return { segments, lastAt: segments === 0 ? Number.POSITIVE_INFINITY : lastAt, edge: next.value };
+      return {
+        segments,
+        lastAt: segments === 0 ? Number.POSITIVE_INFINITY : lastAt,
+        edge: next.value,
+        changes,
+      };
     stop.throwIfAborted();
-    const { entry } = next.value;
+    const { entry, index } = next.value;
+    changes.note(index, entry);
     if (entry.type !== 'segment') continue;
     segments += 1;
     lastAt = Math.max(lastAt, Date.parse(entry.at));
@@ -185,11 +202,14 @@ async function fetched(
   { sink, stop }: RebuildJob,
   reader: SegmentReader,
   placed: PlacedEntry,
+  changes: ObjectChanges,
   limits: RestoreLimits,
 ): Promise<Fetched> {
-  const { entry } = placed;
+  const { entry, index } = placed;
   if (entry.type !== 'segment' || wantedRecords(entry.stream, entry.date, limits) === 'none')
     return { placed, local: undefined };
+  // What was disposed of need not be there, and what it said is to be forgotten.
+  if (changes.fateOf(index, entry).disposal !== undefined) return { placed, local: undefined };
   return { placed, local: await reader.fetch(sink, entry, stop) };
 }
 
@@ -241,7 +261,29 @@ async function restoreSegmentRecords(
   return count;
 }
 
-function loggedSegment(entry: SegmentEntry): Omit<Parameters<typeof restoreSegment>[2], 'contents'> {
+/** What became of an object, and whether the store has destroyed what the log says was disposed of. */
+interface Outcome extends Omit<Fate, 'problems'> {
+  readonly isGone: boolean;
+  /** Whether the same content was archived later once more. */
+  readonly isAgain: boolean;
+}
+
+async function outcome(
+  sink: SinkReader,
+  changes: ObjectChanges,
+  index: number,
+  entry: StoredEntry,
+): Promise<Outcome> {
+  const { problems: _checked, ...fate } = changes.fateOf(index, entry);
+  if (fate.disposal === undefined) return { ...fate, isGone: false, isAgain: false };
+  const isAgain = changes.isArchivedAfter(index, fate.disposal);
+  return { ...fate, isAgain, isGone: isAgain || (await sink.head(entry.key)) === null };
+}
+
+function loggedSegment(
+  entry: SegmentEntry,
+  kept: Outcome,
+): Omit<Parameters<typeof restoreSegment>[2], 'contents'> {
   const {
     stream,
     class: className,
@@ -259,15 +301,30 @@ function loggedSegment(entry: SegmentEntry): Omit<Parameters<typeof restoreSegme
     className,
     day,
     records,
-    lock: lockOf(entry.lock),
+    ...keptOf(kept),
     sealed: { key, version, sha256, size: bytes, root },
     at: Date.parse(at),
   };
 }
 
-function loggedObject(entry: LogEntry & { readonly type: 'object' }): LoggedObject {
+function loggedObject(entry: LogEntry & { readonly type: 'object' }, kept: Outcome): LoggedObject {
   const { sha256, bytes: size, class: className, key, version, at } = entry;
-  return { sha256, size, className, key, version, lock: lockOf(entry.lock), at: Date.parse(at) };
+  return { sha256, size, className, key, version, ...keptOf(kept), at: Date.parse(at) };
+}
+
+function keptOf({
+  lock,
+  class: governedBy,
+  disposal,
+  isGone,
+}: Outcome): Pick<LoggedObject, 'lock' | 'governedBy' | 'disposal'> {
+  if (disposal === undefined) return { lock: lockOf(lock), governedBy, disposal: undefined };
+  const { at, by, approved_by: approvedBy, reason } = disposal;
+  return {
+    lock: lockOf(lock),
+    governedBy,
+    disposal: { at: Date.parse(at), by, approvedBy, reason, isGone },
+  };
 }
 
 function lockOf(lock: EntryLock): SegmentPlan['lock'] {

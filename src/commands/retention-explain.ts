@@ -106,7 +106,7 @@ async function archived(io: CommandIo, context: Context, message: string): Promi
   const files = await openSegmentFiles(io, context, sink);
   try {
     const log = await openPublished(sink, noteKeyOf(signerOf(context)));
-    const segments = await loggedSegments(sink, log, ['messages']);
+    const { segments } = await loggedSegments(sink, log, ['messages']);
     const wanted = { messageId: messageId(message) };
     const found = await searchMessages(io, { sink, files, segments }, wanted, async ({ entry }, rows) =>
       rows.found.map(({ fact, record }): Asked => {

@@ -32,6 +32,7 @@ import {
   signerOf,
   withLedger,
 } from './context.ts';
+import { runDispose } from './disposition.ts';
 import { runHolds } from './holds.ts';
 import { watchLocks } from './lock-probe.ts';
 import { warnAboutSettings } from './preflight.ts';
@@ -226,6 +227,23 @@ async function lead(parts: Parts, leadership: Leadership, io: CommandIo): Promis
         if (lengthened > 0) context.log.info({ versions, lengthened }, 'kept longer');
       }),
       job('verify', false, (stop) => runWatch({ context, db, sink, lease, metrics, stop })),
+      // At start too: it takes up what an earlier process left logged.
+      job('dispose', true, async (stop) => {
+        const by = { by: 'schedule', approvedBy: null, reason: 'its retention period is over' };
+        const order = context.config.disposition.automatic ? by : null;
+        const { segments, objects, bytes, refused } = await runDispose({
+          context,
+          db,
+          sink,
+          lease,
+          metrics,
+          stop,
+          scope: {},
+          order,
+        });
+        if (segments + objects + refused.length > 0)
+          context.log.info({ segments, objects, bytes, refused: refused.length }, 'disposed');
+      }),
       job('maintain', false, async (stop) => {
         // A clock that runs ahead must not forget what Zoom can serve again.
         const now = Math.min(context.now(), await lastAskedAt(db, context.account));

@@ -131,6 +131,7 @@ function print(io: CommandIo, report: VerifyReport, json: boolean): void {
     bytes,
     lost,
     abandoned,
+    disposed,
     locksUnseen,
     holds,
     testimonies,
@@ -150,6 +151,7 @@ function print(io: CommandIo, report: VerifyReport, json: boolean): void {
       `The locks of ${number(locksUnseen)} objects were not looked at: the store does not show them to these credentials (s3:GetObjectRetention).`,
     );
   }
+  if (disposed > 0) io.out(`${number(disposed)} segments and objects were disposed of`);
   if (holds > 0) io.out(`${number(holds)} legal holds are in force`);
   if (lost > 0) io.out(`${number(lost)} windows are on record as out of reach at Zoom`);
   if (abandoned > 0)

@@ -268,6 +268,17 @@ const signing = z.strictObject({
   ),
 });
 
+const disposition = z
+  .strictObject({
+    automatic: z
+      .boolean()
+      .default(false)
+      .describe(
+        'The daemon destroys what is past its date where the class says `destroy`; never what asks for a review.',
+      ),
+  })
+  .prefault({});
+
 const verification = z
   .strictObject({
     sample: z
@@ -322,6 +333,7 @@ export const configSchema = z.strictObject({
   sink,
   signing,
   retention,
+  disposition,
   holds,
   seal,
   verification,
@@ -341,6 +353,9 @@ export const configSchema = z.strictObject({
       ),
       verify: schedule('41 2 * * *').describe('Checks what was archived, as `verify` does.'),
       maintain: schedule('17 3 * * *'),
+      dispose: schedule('37 3 * * *').describe(
+        'Finishes disposals that were begun, and disposes where `disposition.automatic` says so.',
+      ),
     })
     .prefault({}),
   metrics: z

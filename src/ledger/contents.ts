@@ -21,6 +21,18 @@ function aliases(asked: string): string {
     )`;
 }
 
+/**
+ * All addresses and ids that are one person with this one, itself among them.
+ * @param person an e-mail address, a member id or a user id
+ */
+export async function aliasesOf(db: Database, account: string, person: string): Promise<readonly string[]> {
+  const rows = await db.query<{ name: string }>(
+    `with recursive ${aliases('select $2::text as name')} select distinct name from alias order by name`,
+    [account, personName(person)],
+  );
+  return rows.map(({ name }) => name);
+}
+
 /** SQL of the session of a channel, or the channel of a session. @param place SQL of its id */
 function counterparts(place: string): string {
   return `select session_id as place from registry where account = $1 and channel_id = ${place} and channel_id <> ''

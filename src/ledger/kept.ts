@@ -179,6 +179,13 @@ interface KeptRow extends Record<string, unknown> {
   readonly retain_until: Date | null;
 }
 
+/**
+ * SQL: the UTC day from whose end the period of an object counts, a row `o`; `$1` is the account. A file that is sent on
+ * is archived once: it counts from the last record that points to it, and from when its content came last.
+ */
+export const OBJECT_DAY = `greatest((greatest(o.planned_at, o.wanted_at) at time zone 'UTC')::date,
+  (select max(c.day) from object_contents c where c.account = $1 and c.sha256 = o.sha256))`;
+
 const VERSIONS_AT_A_TIME = 5000;
 
 /** Every version that is in the archive, segments first, some at a time. */
@@ -196,10 +203,7 @@ export async function* keptVersions(db: Database, account: string): AsyncGenerat
   }
   for (let after = ''; ; ) {
     const rows = await db.query<KeptRow>(
-      // A file that is sent on is archived once: its period counts from the last record that points to it.
-      `select null::bigint as id, o.sha256, o.key, o.version, greatest((o.planned_at at time zone 'UTC')::date,
-           (select max(c.day) from object_contents c where c.account = $1 and c.sha256 = o.sha256))::text as day,
-         o.governed_by, 0 as records, o.size as bytes, o.lock_mode, o.retain_until
+      `select null::bigint as id, o.sha256, o.key, o.version, ${OBJECT_DAY}::text as day, o.governed_by, 0 as records, o.size as bytes, o.lock_mode, o.retain_until
        from objects o where o.account = $1 and o.state = 'committed' and o.disposed_at is null and o.sha256 > $2
        order by o.sha256 limit $3`,
       [account, after, VERSIONS_AT_A_TIME],

@@ -28,11 +28,25 @@ interface Row extends Record<string, unknown> {
   readonly version: string | null;
   readonly lock_mode: string | null;
   readonly retain_until: Date | null;
+  readonly disposing: boolean;
 }
+
+/** What stands keeps all but the time; what is gone is taken for new. */
+const PLANNED_AGAIN = ['state', 'size', 'class', 'governed_by', 'lock_mode', 'retain_until', 'planned_at']
+  .map((column) => `${column} = case when o.disposed_at is null then o.${column} else excluded.${column} end`)
+  .concat(
+    ['version', 'committed_at'].map(
+      (column) => `${column} = case when o.disposed_at is null then o.${column} end`,
+    ),
+    'wanted_at = case when o.disposed_at is null then excluded.planned_at end',
+    'disposed_at = null',
+  )
+  .join(', ');
 
 /**
  * Plans an object before it is put, so that a crash after the put leaves a row that names it. An object that is
- * planned or stored already is answered as it is, with its own lock. Fails with `lease-lost`.
+ * planned or stored already is answered as it is, with its own lock; its period begins anew. One that was disposed of
+ * is planned as if it had never been there. Fails with `lease-lost`, and with `incomplete` while it is being destroyed.
  */
 export async function planObject(
   db: Database,
@@ -45,8 +59,8 @@ export async function planObject(
        (account, sha256, state, size, class, governed_by, key, lock_mode, retain_until, planned_at)
      select $1, $3, 'planned', $4, $5, $5, $6, $7, $8, $9
      from lease where account = $1 and generation = $2
-     on conflict (account, sha256) do update set size = o.size
-     returning state, sha256, size, class, key, version, lock_mode, retain_until`,
+     on conflict (account, sha256) do update set ${PLANNED_AGAIN}
+     returning state, sha256, size, class, key, version, lock_mode, retain_until, disposing`,
     [
       lease.account,
       lease.generation,
@@ -61,6 +75,9 @@ export async function planObject(
   );
   const [row] = rows;
   if (row === undefined) throw leaseLost(lease);
+  if (row.disposing) {
+    throw new ArchiverError('incomplete', 'the same content is being destroyed', { detail: plan.sha256 });
+  }
   if (row.size !== plan.size) {
     throw new ArchiverError('internal', 'two objects of one hash differ in size', { detail: plan.sha256 });
   }
@@ -111,7 +128,7 @@ export async function objectTotals(
 ): Promise<{ readonly objects: number; readonly bytes: number }> {
   const [row] = await db.query<{ objects: number; bytes: number }>(
     `select count(*) as objects, coalesce(sum(size), 0) as bytes from objects
-     where account = $1 and state = 'committed'`,
+     where account = $1 and state = 'committed' and disposed_at is null`,
     [account],
   );
   return row ?? { objects: 0, bytes: 0 };

@@ -1,6 +1,7 @@
 /** A ledger on its way from an archive: how far it is, and what makes it one that can be used. */
 import { ArchiverError } from '../errors.ts';
 import type { Database } from './database.ts';
+import type { DisposalOrder } from './disposals.ts';
 import { type Lease, leaseLost, requireLease } from './lease.ts';
 import type { LogEdge } from './log.ts';
 import type { CommittedObject } from './objects.ts';
@@ -59,8 +60,17 @@ export async function beginRebuild(db: Database, lease: Lease, source: RebuildSo
   if (rows.length === 0) throw leaseLost(lease);
 }
 
+/** What later entries of the log say about a segment or an object. */
+interface LoggedFate {
+  /** Class by which it is kept. */
+  readonly governedBy: string;
+  readonly disposal: (DisposalOrder & { readonly at: number; readonly isGone: boolean }) | undefined;
+}
+
 /** A segment of the archive, as its entry in the log says. */
-interface LoggedSegment extends Pick<SegmentPlan, 'stream' | 'className' | 'day' | 'records' | 'lock'> {
+interface LoggedSegment
+  extends LoggedFate,
+    Pick<SegmentPlan, 'stream' | 'className' | 'day' | 'records' | 'lock'> {
   readonly sealed: SealedSegment;
   /** When its entry was committed, milliseconds. */
   readonly at: number;
@@ -78,7 +88,7 @@ export async function restoreSegment(
   segment: LoggedSegment,
   next: number,
 ): Promise<void> {
-  const { stream, className, day, records, lock, sealed, at, contents } = segment;
+  const { stream, className, day, records, lock, sealed, at, contents, governedBy, disposal } = segment;
   const rows = await db.query(
     `with guard as (select 1 from lease where account = $1 and generation = $2 for share),
      advanced as (
@@ -86,10 +96,15 @@ export async function restoreSegment(
        returning 1
      ), kept as (
        insert into segments (account, stream, class, governed_by, day, state, records, bytes, lock_mode, retain_until,
-         planned_at, key, version, sha256, size, root, committed_at, indexed)
-       select $1, $4, $5, $5, $6::date, 'committed', $7, 0, $8, $9, $10, $11, $12, $13, $14, $15, $10, $16 from advanced
-       returning id
-     ), ${noteContents('kept', 17)}
+         planned_at, key, version, sha256, size, root, committed_at, indexed, disposed_at)
+       select $1, $4, $5, $17, $6::date, 'committed', $7, 0, $8, $9, $10, $11, $12, $13, $14, $15, $10, $16, $18
+       from advanced returning id, key, version, sha256, size, governed_by
+     ), disposed as (
+       insert into disposals (account, segment_id, key, version, sha256, bytes, class, requested_by, approved_by,
+         reason, logged_at, done_at)
+       select $1, id, key, version, sha256, size, governed_by, $20, $21, $22, $19, $18 from kept
+       where $19::timestamptz is not null
+     ), ${noteContents('kept', 23)}
      select 1 from guard`,
     [
       lease.account,
@@ -108,6 +123,8 @@ export async function restoreSegment(
       sealed.size,
       sealed.root,
       contents !== undefined,
+      governedBy,
+      ...disposalValues(disposal),
       ...contentValues(contents ?? NO_CONTENTS),
     ],
   );
@@ -115,7 +132,7 @@ export async function restoreSegment(
 }
 
 /** An object of the archive, as its entry in the log says. */
-export interface LoggedObject extends CommittedObject {
+export interface LoggedObject extends CommittedObject, LoggedFate {
   /** When its entry was committed, milliseconds. */
   readonly at: number;
 }
@@ -133,11 +150,20 @@ export async function restoreObjects(
        update rebuilds set next_entry = greatest(next_entry, $3) where account = $1 and exists (select 1 from guard)
      ), kept as (
        insert into objects
-         (account, sha256, state, size, class, governed_by, key, version, lock_mode, retain_until, planned_at, committed_at)
-       select $1, o.sha256, 'committed', o.size, o.class, o.class, o.key, o.version, o.mode, o.until, o.at, o.at
+         (account, sha256, state, size, class, governed_by, key, version, lock_mode, retain_until, planned_at,
+          committed_at, disposed_at, disposing)
+       select $1, o.sha256, 'committed', o.size, o.class, o.governed_by, o.key, o.version, o.mode, o.until, o.at, o.at,
+         d.gone_at, d.logged_at is not null and d.gone_at is null
        from guard, unnest($4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[],
-         $10::timestamptz[], $11::timestamptz[]) as o (sha256, size, class, key, version, mode, until, at)
-       on conflict (account, sha256) do nothing
+         $10::timestamptz[], $11::timestamptz[], $12::text[]) as o (sha256, size, class, key, version, mode, until, at, governed_by)
+       left join ${DISPOSED_OBJECTS} on d.sha256 = o.sha256
+       on conflict (account, sha256) do nothing returning sha256, key, version, size, governed_by
+     ), disposed as (
+       insert into disposals (account, object_sha256, key, version, sha256, bytes, class, requested_by, approved_by,
+         reason, logged_at, done_at)
+       select $1, k.sha256, k.key, k.version, k.sha256, k.size, k.governed_by, d.by, d.approved_by, d.reason,
+         d.logged_at, d.gone_at
+       from kept k join ${DISPOSED_OBJECTS} on d.sha256 = k.sha256
      )
      select 1 from guard`,
     [
@@ -152,6 +178,8 @@ export async function restoreObjects(
       objects.map(({ lock }) => lock?.mode ?? null),
       objects.map(({ lock }) => lock?.retainUntil ?? null),
       objects.map(({ at }) => new Date(at)),
+      objects.map(({ governedBy }) => governedBy),
+      ...disposedColumns(objects),
     ],
   );
   if (rows.length === 0) throw leaseLost(lease);
@@ -169,6 +197,24 @@ export async function restoredAmong(
     [account, keys],
   );
   return new Set(rows.map(({ key }) => key));
+}
+
+/** The values of {@link disposedColumns} from `$13` on. */
+const DISPOSED_OBJECTS = `unnest($13::text[], $14::timestamptz[], $15::timestamptz[], $16::text[], $17::text[], $18::text[])
+  as d (sha256, gone_at, logged_at, by, approved_by, reason)`;
+
+function disposedColumns(objects: readonly LoggedObject[]): readonly unknown[] {
+  const rows = objects
+    .filter(({ disposal }) => disposal !== undefined)
+    .map(({ sha256, disposal }) => [sha256, ...disposalValues(disposal)]);
+  return Array.from({ length: 6 }, (_, column) => rows.map((row) => row[column]));
+}
+
+/** When it was gone, when that was logged, by whom, by whom approved, and why; all null for what is kept. */
+function disposalValues(disposal: LoggedFate['disposal']): readonly unknown[] {
+  if (disposal === undefined) return [null, null, null, null, null];
+  const { at, isGone, by, approvedBy, reason } = disposal;
+  return [isGone ? new Date(at) : null, new Date(at), by, approvedBy, reason];
 }
 
 const STATES_AT_A_TIME = 10_000;

@@ -85,6 +85,20 @@ export interface Metrics {
   /** A verification of the archive ended at this moment, with so many findings. */
   verified(verification: { at: number; findings: number }): void;
   segmentPut(segment: { stream: string; class: string; bytes: number }): void;
+  /** What stands in the archive by class, and when the period of its oldest ends; undefined where it never does. */
+  kept(
+    classes: readonly {
+      class: string;
+      segments: number;
+      objects: number;
+      bytes: number;
+      expires: number | undefined;
+    }[],
+  ): void;
+  /** A segment or an object was destroyed after its period. */
+  disposed(disposal: { kind: 'segment' | 'object'; class: string; bytes: number }): void;
+  /** Something could have been destroyed by the ledger or the log, and the store or a hold keeps it. */
+  disposalRefused(refusal: { class: string }): void;
   /** Seconds that one of the collecting workers spent: waiting for Zoom, reading and hashing, waiting for the ledger. */
   collectStage(stage: { stage: 'fetch' | 'parse' | 'admit'; seconds: number }): void;
   sealStep(step: { step: SealStep; seconds: number }): void;
@@ -294,6 +308,28 @@ export function createMetrics(
   );
   const segments = counter('segments_total', 'Segments put into the archive.', ['stream', 'class']);
   const segmentBytes = counter('segment_bytes_total', 'Size of the segments put into the archive.', []);
+  const keptSegments = gauge('class_segments', 'Segments in the archive by the class that keeps them.', [
+    'class',
+  ]);
+  const keptObjects = gauge('class_objects', 'Files and zips in the archive by the class that keeps them.', [
+    'class',
+  ]);
+  const keptBytes = gauge('class_bytes', 'Size of both by the class that keeps them.', ['class']);
+  const nextExpiry = gauge(
+    'class_next_expiry_timestamp_seconds',
+    'Unix time at which the period of the oldest of a class ends; in the past while something waits to be destroyed, or is kept all the same.',
+    ['class'],
+  );
+  const disposals = counter('disposals_total', 'Segments and objects destroyed after their period.', [
+    'kind',
+    'class',
+  ]);
+  const disposedBytes = counter('disposed_bytes_total', 'Size of what was destroyed after its period.', []);
+  const disposalRefusals = counter(
+    'disposal_refusals_total',
+    'Segments and objects that were to be destroyed, and that the store or a hold keeps.',
+    ['class'],
+  );
   const collectSeconds = counter(
     'collect_stage_seconds_total',
     'Seconds that the collecting workers spent by stage; several work at the same time.',
@@ -458,6 +494,23 @@ export function createMetrics(
     verified({ at, findings }) {
       verifiedAt.set(at / 1000);
       verifyFindings.set(findings);
+    },
+    kept(classes) {
+      for (const each of [keptSegments, keptObjects, keptBytes, nextExpiry]) each.reset();
+      for (const { class: name, segments: count, objects: files, bytes, expires } of classes) {
+        const label = { class: classLabel(name) };
+        keptSegments.set(label, count);
+        keptObjects.set(label, files);
+        keptBytes.set(label, bytes);
+        if (expires !== undefined) nextExpiry.set(label, expires / 1000);
+      }
+    },
+    disposed({ kind, class: name, bytes }) {
+      disposals.inc({ kind, class: classLabel(name) });
+      disposedBytes.inc(bytes);
+    },
+    disposalRefused({ class: name }) {
+      disposalRefusals.inc({ class: classLabel(name) });
     },
     segmentPut(segment) {
       segments.inc({ stream: segment.stream, class: classLabel(segment.class) });

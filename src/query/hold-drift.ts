@@ -72,9 +72,8 @@ const DAY = 86_400_000;
  */
 export async function holdDrift(context: DriftContext, input: DriftInput): Promise<DriftReport> {
   const { sink, log, each } = context;
-  const segments = (await loggedSegments(sink, log, ['hold_files', 'messages', 'files'])).map(
-    ({ entry }) => entry,
-  );
+  const logged = await loggedSegments(sink, log, ['hold_files', 'messages', 'files']);
+  const segments = logged.segments.map(({ entry }) => entry);
   const records = segments.filter(({ stream }) => stream === 'hold_files');
   const zips = zipsOfMatter(
     (await each('reading zip records', records, (entry) => zipRecords(context, entry))).flat(),

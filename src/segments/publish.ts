@@ -62,6 +62,19 @@ export async function startLog(
  * @returns the head that is published now
  */
 export async function publish(options: PublishOptions): Promise<Checkpoint> {
+  const { sink } = options;
+  // One at a time in a process: of two, the later one would find a head that it did not expect.
+  const turn = (turns.get(sink) ?? Promise.resolve()).then(() => publishNow(options));
+  turns.set(
+    sink,
+    turn.catch(() => undefined),
+  );
+  return turn;
+}
+
+const turns = new WeakMap<Sink, Promise<unknown>>();
+
+async function publishNow(options: PublishOptions): Promise<Checkpoint> {
   const { db, lease, sink, signer, log, interrupt } = options;
   const { account } = lease;
 

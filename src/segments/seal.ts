@@ -42,6 +42,7 @@ export interface SealOptions {
   readonly builder: SegmentBuilder;
   readonly limits: (now: number) => SealLimits;
   readonly lockFor: LockFor;
+  /** For what of the log never changes. */
   readonly logLock: () => ObjectLock | null;
   /** Signs the log's heads. */
   readonly signer: SignerKey;

@@ -19,6 +19,7 @@ const COMMANDS = [
   'query',
   'prove',
   'verify-proof',
+  'find-person',
 ];
 
 test('help names every command, and each has its own', async () => {

@@ -69,6 +69,9 @@ test('each report of a stage arrives under its name, in base units', async () =>
   metrics.verified({ at: AT, findings: 2 });
   metrics.staged({ records: 5, bytes: 4096 });
   metrics.segmentPut({ stream: 'messages', class: 'default', bytes: 1000 });
+  metrics.kept([{ class: 'chat', segments: 4, objects: 3, bytes: 900, expires: AT }]);
+  metrics.disposed({ kind: 'segment', class: 'chat', bytes: 70 });
+  metrics.disposalRefused({ class: 'chat' });
   metrics.sealStep({ step: 'put', seconds: 0.3 });
   metrics.webhookReceived({ receipt: 'queued' });
   metrics.webhookRefused({ reason: 'signature' });
@@ -112,6 +115,13 @@ test('each report of a stage arrives under its name, in base units', async () =>
     'staged_bytes 4096',
     'segments_total{stream="messages",class="default"} 1',
     'segment_bytes_total 1000',
+    'class_segments{class="chat"} 4',
+    'class_objects{class="chat"} 3',
+    'class_bytes{class="chat"} 900',
+    `class_next_expiry_timestamp_seconds{class="chat"} ${AT / 1000}`,
+    'disposals_total{kind="segment",class="chat"} 1',
+    'disposed_bytes_total 70',
+    'disposal_refusals_total{class="chat"} 1',
     'seal_seconds_count{step="put"} 1',
     'lease_held 1',
     'lease_generation 4',
@@ -131,6 +141,7 @@ describe('what is not known is not claimed', () => {
     expect(await lines(/_bucket|_sum|nodejs|process/)).toEqual([
       'build_info{version="1.2.3",commit="abc1234"} 1',
       'segment_bytes_total 0',
+      'disposed_bytes_total 0',
       'lease_held 0',
     ]);
   });

@@ -53,7 +53,11 @@ async function checked(
   }
   connection.closeSync();
   const findings: Finding[] = [];
-  const verdict = await coverage.check(at(now), (finding) => void findings.push(finding));
+  const verdict = await coverage.check(
+    at(now),
+    Number.NEGATIVE_INFINITY,
+    (finding) => void findings.push(finding),
+  );
   coverage.close();
   const days = (text = ''): string =>
     text.replace(/\d{4}-\S+Z/g, (iso) => String((Date.parse(iso) - at(0)) / DAY));

@@ -12,7 +12,7 @@ import { openPglite } from '../../src/ledger/pglite.ts';
 import type { LockFor } from '../../src/ledger/staging.ts';
 import { endUnit, startUnit } from '../../src/ledger/units.ts';
 import { silentLog } from '../../src/log.ts';
-import { entryBytes } from '../../src/proof/entry.ts';
+import { entryBytes, type LogEntry } from '../../src/proof/entry.ts';
 import { parseSignerKey } from '../../src/proof/key.ts';
 import {
   type Candidate,
@@ -29,14 +29,15 @@ import { storeFile } from '../../src/segments/objects.ts';
 import { startLog } from '../../src/segments/publish.ts';
 import { seal } from '../../src/segments/seal.ts';
 import { createDirectorySink } from '../../src/sinks/directory.ts';
-import { SIGNING_KEY } from '../support/log.ts';
+import type { Sink } from '../../src/sinks/sink.ts';
+import { readLog, SIGNING_KEY } from '../support/log.ts';
 
 /** Far enough that the vectors can be checked for long, and the same whenever they are made. */
 const LOCKS: Readonly<Record<string, 'governance' | 'compliance'>> = {
   default: 'governance',
   books: 'compliance',
 };
-const lockFor: LockFor = (className) => ({
+const lockedFor: LockFor = (className) => ({
   mode: LOCKS[className] ?? 'governance',
   retainUntil: new Date('2099-01-01T00:00:00.000Z'),
 });
@@ -79,6 +80,8 @@ export interface MakeOptions {
   readonly configs: number;
   /** Days that the units cover, as numbers of days ago; the first is the oldest. */
   readonly covered: readonly (readonly [from: number, to: number])[];
+  /** What is done to it at the end, and said by further entries; its reactions are not locked then. */
+  readonly change?: (sink: Sink, stored: readonly LogEntry[]) => Promise<readonly LogEntry[]>;
 }
 
 /** Writes the archive; returns each head that was published on the way, the last one last. */
@@ -87,7 +90,10 @@ export async function makeArchive({
   files,
   configs,
   covered,
+  change,
 }: MakeOptions): Promise<readonly string[]> {
+  const lockFor: LockFor = (className, day) =>
+    change !== undefined && className === 'books' ? null : lockedFor(className, day);
   const work = await mkdtemp(join(tmpdir(), 'vectors-'));
   const db = await openPglite({ directory: join(work, 'ledger') });
   await migrate(db);
@@ -189,6 +195,14 @@ export async function makeArchive({
     await storeFile(options, { path, size: bytes.length, sha256, className: 'default' });
   }
   if (files > 0) await sealAll();
+  if (change !== undefined) {
+    const { entries } = await readLog(sink);
+    for (const entry of await change(sink, entries)) {
+      const text = entryBytes(entry).toString();
+      await db.query('insert into log_entries (account, entry) values ($1, $2)', [ACCOUNT, text]);
+    }
+    await sealAll();
+  }
   builder.close();
   await db.close();
   await rm(work, { recursive: true });

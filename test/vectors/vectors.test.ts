@@ -54,6 +54,11 @@ test('nothing is found in an archive that nobody touched', async () => {
   for (const head of HEADS) expect((await verified(ARCHIVE, head)).findings).toEqual([]);
 });
 
+test('nor where it says what was disposed of, and which lock is longer now', async () => {
+  const report = await verified(join(VALID, 'disposals', 'archive'));
+  expect(report).toMatchObject({ findings: [], disposed: 1 });
+});
+
 test('there are a hundred invalid archives and more', () => {
   expect(vectors.length).toBeGreaterThanOrEqual(100);
   expect(new Set(vectors.map(({ name }) => name)).size).toBe(vectors.length);

@@ -47,8 +47,11 @@ export class Coverage {
       from read_parquet(${literal(path)}, hive_partitioning = false)`);
   }
 
-  /** Reports what is not covered. @param now milliseconds */
-  async check(now: number, report: Report): Promise<CoverageVerdict> {
+  /**
+   * Reports what is not covered; times are milliseconds.
+   * @param from of the time before, records of coverage were disposed of: nothing is missing there that can be told
+   */
+  async check(now: number, from: number, report: Report): Promise<CoverageVerdict> {
     await this.#connection.run(STANDING);
     for (const [what, found, sql] of [
       ['time that nobody looked at', 'no coverage record', GAPS],
@@ -56,6 +59,7 @@ export class Coverage {
     ] as const) {
       const reader = await this.#connection.runAndReadAll(sql);
       for (const [stream, name, scope, since, until] of reader.getRows()) {
+        if (Number(since) < from) continue;
         report({
           check: 'coverage',
           what,

@@ -6,8 +6,8 @@
  * - `log`: tiles against entries, entries against the head; `identity`: `archive.json` against entry 0;
  * - `object`: presence, version, size and SHA-256 of a segment, file or zip; `lock`: its retention;
  * - `segment`: its metadata and root; `record`: one row;
- * - `unlogged`: an object that no entry names; `coverage`: time that nobody looked at, or that
- *   could not be collected.
+ * - `unlogged`: an object that no entry names; `disposal`: one that was disposed of and is still there;
+ * - `coverage`: time that nobody looked at, or that could not be collected.
  */
 export const CHECKS = [
   'checkpoint',
@@ -20,6 +20,7 @@ export const CHECKS = [
   'segment',
   'record',
   'unlogged',
+  'disposal',
   'coverage',
 ] as const;
 export type Check = (typeof CHECKS)[number];

@@ -10,12 +10,12 @@ import {
   tilesPrefix,
 } from '../../segments/layout.ts';
 import type { ListedObject, SinkReader } from '../../sinks/sink.ts';
+import { isStored } from '../changes.ts';
 import type { NoteKey } from '../key.ts';
 import { TILE_WIDTH } from '../tiles.ts';
 import type { Report } from './finding.ts';
 import { checkEntries, checkHead } from './log.ts';
 import type { Named } from './named.ts';
-import { isStored } from './objects.ts';
 
 export interface Listing {
   readonly sink: SinkReader;

@@ -6,6 +6,12 @@ import type { ListedObject } from '../../sinks/sink.ts';
 /** A scan of all names a batch: rarely enough not to count, and a few megabytes each. */
 const BATCH = 20_000;
 
+/** Two entries that name one key, by their places. */
+export interface Repeated {
+  readonly before: number;
+  readonly place: number;
+}
+
 /**
  * The keys that the log names, as 16 bytes of their SHA-256 and their place in a table of DuckDB: 24 bytes each, and on
  * disk beyond what its memory takes.
@@ -38,13 +44,16 @@ export class Named {
     append(this.#named, key, place);
   }
 
-  /** Places of entries that name a key once more. */
-  async repeated(): Promise<readonly number[]> {
+  /** Each place of an entry that names a key once more, and the place of the entry that named it last before. */
+  async repeated(): Promise<readonly Repeated[]> {
     this.#named.flushSync();
     const reader = await this.#connection.runAndReadAll(
-      'select max(place)::double from named group by key having count(*) > 1 order by all',
+      `select before::double, place::double from (
+         select place, lag(place) over (partition by key order by place) as before
+         from named semi join (select key from named group by key having count(*) > 1) using (key)
+       ) where before is not null order by place`,
     );
-    return reader.getRows().map(([place]) => Number(place));
+    return reader.getRows().map(([before, place]) => ({ before: Number(before), place: Number(place) }));
   }
 
   /** Those of `objects` that no entry names, in their order. */

@@ -3,18 +3,12 @@ import type { DuckDBInstance } from '@duckdb/node-api';
 import type { Digest } from '../../digest.ts';
 import { hasCode } from '../../errors.ts';
 import type { ObjectLock, SinkReader, StoredObject } from '../../sinks/sink.ts';
-import type { EntryLock, LogEntry } from '../entry.ts';
+import type { Disposal, StoredEntry } from '../changes.ts';
+import type { EntryLock } from '../entry.ts';
 import { digestStated, type LocalFiles } from '../local-files.ts';
 import type { Coverage } from './coverage.ts';
 import type { Report } from './finding.ts';
 import { checkSegment } from './segment.ts';
-
-/** An entry that names an object. */
-export type StoredEntry = Extract<LogEntry, { type: 'segment' | 'object' }>;
-
-export function isStored(entry: LogEntry): entry is StoredEntry {
-  return entry.type === 'segment' || entry.type === 'object';
-}
 
 export interface ObjectChecks {
   readonly sink: SinkReader;
@@ -27,6 +21,9 @@ export interface ObjectChecks {
   readonly signal: AbortSignal;
   readonly report: Report;
 }
+
+/** How long a disposal may take from its entry on. */
+const DISPOSAL_MS = 86_400_000;
 
 /** Checks objects one by one; several may be underway at once. */
 export class ObjectChecker {
@@ -61,6 +58,23 @@ export class ObjectChecker {
     }
     if (!keepsLock(object.lock, entry.lock, now())) await this.#checkLock(object, entry);
     return true;
+  }
+
+  /** Whether what was disposed of is gone, as far as there was time for that. */
+  async checkAbsence({ key, version, at }: Disposal): Promise<void> {
+    const { sink, report, now } = this.#checks;
+    if (now() - Date.parse(at) <= DISPOSAL_MS) return;
+    const found = await sink.head(key);
+    if (found === null) return;
+    const what = 'the object was disposed of and is still there';
+    report({
+      check: 'disposal',
+      what,
+      key,
+      version,
+      expected: `gone since ${at}`,
+      found: `version ${found.version}`,
+    });
   }
 
   async #checkLock({ lock, key, version }: StoredObject, entry: StoredEntry): Promise<void> {

@@ -8,6 +8,7 @@ import { openDuckDB } from '../../duckdb.ts';
 import { ArchiverError } from '../../errors.ts';
 import { CHECKPOINT_KEY } from '../../segments/layout.ts';
 import type { SinkReader } from '../../sinks/sink.ts';
+import { isStored, ObjectChanges, type StoredEntry } from '../changes.ts';
 import type { Checkpoint } from '../checkpoint.ts';
 import type { LogEntry } from '../entry.ts';
 import type { NoteKey, WitnessKey } from '../key.ts';
@@ -20,7 +21,7 @@ import { checkIdentity, provenFirst } from './identity.ts';
 import { checkHiddenLog, checkListing, versionName } from './listing.ts';
 import { checkEntries, checkHead, checkHistory } from './log.ts';
 import { Named } from './named.ts';
-import { isStored, ObjectChecker, type StoredEntry } from './objects.ts';
+import { ObjectChecker } from './objects.ts';
 
 export interface VerifyOptions {
   readonly sink: SinkReader;
@@ -66,7 +67,9 @@ export interface VerifyReport {
   readonly abandoned: number;
   /** Objects whose lock these credentials are not shown: nothing is known of it. */
   readonly locksUnseen: number;
-  /** Legal holds in force, as far as the entries say that were looked at. */
+  /** Objects and segments that the log says were disposed of. */
+  readonly disposed: number;
+  /** Legal holds in force, as far as the entries that were looked at say. */
   readonly holds: number;
   /** Whether the coverage was looked at: all of its records had to be read. */
   readonly coverage: boolean;
@@ -111,6 +114,7 @@ const NOTHING: Checked = {
   lost: 0,
   abandoned: 0,
   locksUnseen: 0,
+  disposed: 0,
   holds: 0,
   coverage: false,
   covered: [],
@@ -173,9 +177,10 @@ async function checkLog(archive: Archive): Promise<Partial<Checked>> {
     ] as const;
     // Nothing may be underway any more when this ends, also by a failure.
     await Promise.allSettled(steps);
-    const [objects, abandoned] = await Promise.all(steps);
+    const [{ coveredFrom, ...objects }, abandoned] = await Promise.all(steps);
+    if (from === 0) checkChanges(entries.changes, report);
     // Of a part of the coverage nothing can be said; what took the rest away is a finding already.
-    const said = objects.coverage ? await coverage.check(now(), report) : {};
+    const said = objects.coverage ? await coverage.check(now(), coveredFrom, report) : {};
     coverage.close();
     return { entries: entries.count, holds: entries.holds, abandoned, ...objects, ...said };
   } finally {
@@ -189,15 +194,17 @@ interface ReadLog {
   readonly sha256: string;
   /** Versions that a lost ledger left; by {@link versionName}. */
   readonly abandoned: ReadonlySet<string>;
-  /** Placed and not ended. */
-  readonly holds: number;
   /** Undefined where the entries are not those of the head. */
   readonly zero: LogEntry | undefined;
+  readonly changes: ObjectChanges;
+  /** Holds in force. */
+  readonly holds: number;
 }
 
 async function readLog({ options, log, report }: Archive, from: number, named: Named): Promise<ReadLog> {
   const all = createHash('sha256');
   const abandoned = new Set<string>();
+  const changes = new ObjectChanges();
   const holds = new Set<string>();
   let count = 0;
   let zero: PlacedEntry | undefined;
@@ -208,6 +215,7 @@ async function readLog({ options, log, report }: Archive, from: number, named: N
     all.update(bytes);
     if (isStored(entry)) named.add(entry.key, index);
     if (entry.type === 'abandoned') abandoned.add(versionName(entry));
+    changes.note(index, entry);
     if (entry.type === 'hold' && entry.action === 'place') holds.add(entry.hold);
     if (entry.type === 'hold' && entry.action === 'end') holds.delete(entry.hold);
     if (entry.type === 'archive' && index > 0) {
@@ -215,13 +223,14 @@ async function readLog({ options, log, report }: Archive, from: number, named: N
       report({ check: 'identity', what, key: 'log', found: `entry ${index}` });
     }
   });
-  const said = { count, sha256: all.digest('hex'), abandoned, holds: holds.size };
+  const said = { count, sha256: all.digest('hex'), abandoned, changes, holds: holds.size };
   // Entries that are not the log's would blame objects that are right.
   if (!sound) return { ...said, zero: undefined };
-  for (const place of await named.repeated()) {
+  for (const { before, place } of await named.repeated()) {
     const { value } = await readEntries(options.sink, place, log.checkpoint.size).next();
     if (value === undefined || !isStored(value.entry)) continue;
     const { key } = value.entry;
+    if (changes.disposedBetween(key, before, place)) continue;
     report({ check: 'log', what: 'two entries name one object', key, found: `entry ${place}` });
   }
   return { ...said, zero: (zero ?? (await provenFirst(options.sink, log, report)))?.entry };
@@ -256,19 +265,43 @@ function isCoverage(entry: StoredEntry): boolean {
   return entry.type === 'segment' && entry.stream === 'coverage';
 }
 
+function endOfDay(entry: StoredEntry): number {
+  return entry.type === 'segment'
+    ? Date.parse(`${entry.date}T00:00:00Z`) + 86_400_000
+    : Number.NEGATIVE_INFINITY;
+}
+
+/** What lengthened a lock or was disposed of must have been archived before. */
+function checkChanges(changes: ObjectChanges, report: Report): void {
+  for (const { index, entry } of changes.unclaimed()) {
+    const what = `nothing was archived that the ${entry.type} could be of`;
+    report({ check: 'log', what, key: entry.key, version: entry.version, found: `entry ${index}` });
+  }
+}
+
 async function checkObjects(
   { options, log, report }: Archive,
   checker: ObjectChecker,
   from: number,
   expected: ReadLog,
   plan: Plan,
-): Promise<Partial<Checked>> {
+): Promise<Partial<Checked> & { readonly coveredFrom: number }> {
   const { sink, signal, onProgress } = options;
-  const totals = { objects: 0, read: 0, records: 0, bytes: 0, coverage: from === 0 };
+  const { changes } = expected;
+  const totals = { objects: 0, read: 0, records: 0, bytes: 0, disposed: 0, coverage: from === 0 };
+  // End of the last day of which records of coverage were disposed of.
+  let coveredFrom = Number.NEGATIVE_INFINITY;
   const again = createHash('sha256');
   let done = 0;
   const entries = readEntries(sink, from, log.checkpoint.size);
-  const checkOne = async (index: number, entry: StoredEntry): Promise<void> => {
+  const checkOne = async (index: number, stored: StoredEntry): Promise<void> => {
+    const { lock, disposal, problems } = changes.fateOf(index, stored);
+    for (const problem of problems) report({ check: 'log', key: stored.key, ...problem });
+    if (disposal !== undefined) {
+      if (isCoverage(stored)) coveredFrom = Math.max(coveredFrom, endOfDay(stored));
+      return;
+    }
+    const entry = { ...stored, lock };
     const planned = plan(index, entry);
     if (planned === 'pass') return;
     const reads = (await checker.checkPresence(entry)) && planned === 'read';
@@ -286,7 +319,12 @@ async function checkObjects(
       const { value } = await entries.next();
       if (value === undefined) return;
       again.update(value.bytes);
-      if (isStored(value.entry)) await checkOne(value.index, value.entry);
+      const { entry, index } = value;
+      if (isStored(entry)) await checkOne(index, entry);
+      if (entry.type === 'disposal') {
+        totals.disposed += 1;
+        if (!changes.isArchivedAfter(index, entry)) await checker.checkAbsence(entry);
+      }
       done += 1;
       onProgress?.({ expected: expected.count, done });
     }
@@ -297,5 +335,5 @@ async function checkObjects(
   if (expected.sha256 !== again.digest('hex')) {
     report({ check: 'log', what: 'the entries changed while they were read', key: CHECKPOINT_KEY });
   }
-  return { ...totals, locksUnseen: checker.locksUnseen };
+  return { ...totals, coveredFrom, locksUnseen: checker.locksUnseen };
 }
