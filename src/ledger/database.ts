@@ -130,8 +130,12 @@ const CONNECTION_CODES = new Set([
   'EAI_AGAIN',
 ]);
 
-/** SQLSTATE classes that say the server is gone, starting, full, or refuses us, not that a statement is wrong. */
-const UNAVAILABLE = /^(08|28|3D|53|57P)/;
+/**
+ * SQLSTATE classes that say the server is gone, starting, full, or refuses us, not that a statement is wrong. Among them
+ * a session that was ended because this process stood still in a transaction (25P03), and one of two that waited for each
+ * other (40): the next try may succeed.
+ */
+const UNAVAILABLE = /^(08|25P03|28|3D|40|53|57P)/;
 
 /** Errors of the driver in our words; our own errors pass through, a wrong statement stays what it is. */
 export function postgresError(error: unknown): unknown {

@@ -74,6 +74,21 @@ describe('Postgres', () => {
   });
 });
 
+test('Postgres ends the transaction of a process that stands still, which the next try may get over', async () => {
+  const place = await POSTGRES.place();
+  const db = await place.open();
+  const standing = db.transaction(async (tx) => {
+    const [row] = await tx.query<{ pid: number }>(
+      `select pg_backend_pid() as pid, set_config('idle_in_transaction_session_timeout', '1', true)`,
+    );
+    const isThere = 'select 1 from pg_stat_activity where pid = $1';
+    while ((await db.query(isThere, [row?.pid])).length > 0);
+    await tx.query('select 1');
+  });
+  await expect(standing).rejects.toMatchObject({ code: 'ledger-unreachable' });
+  expect(await db.query('select 1 as n')).toEqual([{ n: 1 }]);
+});
+
 describe('PGlite', () => {
   test('is opened by one at a time, also in one process', async () => {
     const directory = await folder();
