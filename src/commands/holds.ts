@@ -14,6 +14,7 @@ import type { Context } from './context.ts';
 import { changeEntries, holdEntry, placeEntries } from './hold-entries.ts';
 import { indexFirst } from './index-first.ts';
 import type { Progress } from './progress.ts';
+import { inTurn } from './turns.ts';
 
 export interface HoldsJob {
   readonly context: Context;
@@ -30,7 +31,12 @@ export interface HoldsJob {
  * at any point is repaired by the next call. Fails as {@link carryOutHolds} does, and with `proof-invalid` and
  * `spool-full` where segments of a rebuilt ledger have to be read first.
  */
-export async function runHolds(job: HoldsJob): Promise<HoldSummary> {
+export function runHolds(job: HoldsJob): Promise<HoldSummary> {
+  // Disposition asks for it too: one that lifts a flag must not meet one that sets it.
+  return inTurn(job.db, 'holds', () => holdsOnce(job));
+}
+
+async function holdsOnce(job: HoldsJob): Promise<HoldSummary> {
   const { context, db, sink, lease, metrics, stop, progress } = job;
   const { account, config, log, now } = context;
   const { drain, interrupt } = stop;

@@ -8,25 +8,25 @@ import { indexSegments } from '../segments/index-contents.ts';
 import { SegmentReader } from '../segments/read.ts';
 import type { SinkReader } from '../sinks/sink.ts';
 import type { Context } from './context.ts';
+import { inTurn } from './turns.ts';
 
 /**
  * Of a rebuilt ledger some segments have to be read before it is known what they hold. Fails as {@link indexSegments}
  * does.
  */
-export async function indexFirst(
-  { account, config }: Context,
-  {
-    db,
-    lease,
-    sink,
-    stop,
-  }: {
-    readonly db: Database;
-    readonly lease: Lease;
-    readonly sink: SinkReader;
-    readonly stop: StopSignals;
-  },
-): Promise<void> {
+export function indexFirst(context: Context, job: IndexJob): Promise<void> {
+  // Two readers would clear each other's folder.
+  return inTurn(job.db, 'index', () => indexOnce(context, job));
+}
+
+interface IndexJob {
+  readonly db: Database;
+  readonly lease: Lease;
+  readonly sink: SinkReader;
+  readonly stop: StopSignals;
+}
+
+async function indexOnce({ account, config }: Context, { db, lease, sink, stop }: IndexJob): Promise<void> {
   if ((await countUnindexed(db, account)) === 0) return;
   const reader = await SegmentReader.create(join(config.seal.spool, `index-${scopeTag(account, '')}`));
   try {
