@@ -12,8 +12,8 @@ import { dispose } from '../segments/dispose.ts';
 import type { Sink } from '../sinks/sink.ts';
 import { type Context, signerOf } from './context.ts';
 import { runHolds } from './holds.ts';
-import { indexFirst } from './index-first.ts';
 import type { Progress } from './progress.ts';
+import { LENGTHENED_A_SECOND, lengthen } from './retention-apply.ts';
 import { bringIntoForce } from './schedule-in-force.ts';
 
 /** Which of what is past its period is looked at. */
@@ -148,12 +148,15 @@ export interface DisposeSummary {
 export async function runDispose(job: DisposeJob): Promise<DisposeSummary> {
   const { context, db, sink, lease, metrics, stop, progress, scope, order, limit } = job;
   const { account, now, log } = context;
-  const { classes, logLock } = await bringIntoForce({ context, db, sink, lease, interrupt: stop.interrupt });
+  const locks = await bringIntoForce({ context, db, sink, lease, interrupt: stop.interrupt });
+  const { classes, logLock } = locks;
   if (order !== null) {
     // What was not looked at for a hold counts as held.
     await runHolds({ context, db, sink, lease, metrics, stop });
-    // What points to a file is known only of segments that were read.
-    await indexFirst(context, { db, lease, sink, stop });
+    // What points to a file is known only of segments that were read, and that a record falls under a longer rule may
+    // be known since it was sealed: both before anything is judged.
+    const interrupt = AbortSignal.any([stop.drain, stop.interrupt]);
+    await lengthen({ context, db, sink, lease, locks, rate: LENGTHENED_A_SECOND, stop: interrupt });
   }
   const counts = { segments: 0, objects: 0, bytes: 0 };
   const refused: { class: string; key: string; why: string }[] = [];
