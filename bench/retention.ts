@@ -104,7 +104,7 @@ async function ask(db: Database): Promise<readonly Answer[]> {
     () => membersOf(db, ACCOUNT, sessions),
     (members) => whole([...members.values()].reduce((sum, { size }) => sum + size, 0)),
   );
-  const context = { account: ACCOUNT };
+  const context = { account: ACCOUNT, now: Date.now };
   for (const [name, schedule] of Object.entries(SCHEDULES)) {
     const plan = await measure(
       `retention plan, ${name}`,

@@ -17,6 +17,7 @@ import type { Schedule } from '../retention/schedule.ts';
 import { isAtLeast, stricter } from '../sinks/lock.ts';
 import type { ObjectLock } from '../sinks/sink.ts';
 import { needsOf, type PlaceFacts, peopleOf } from './classification.ts';
+import type { Context } from './context.ts';
 
 /** A version, and what it should be kept by. */
 export interface Assessed {
@@ -34,8 +35,8 @@ export interface Assessed {
  * @param classes terms by class; those of the schedule among them
  */
 export async function* assess(
+  { account, now }: Pick<Context, 'account' | 'now'>,
   db: Database,
-  account: string,
   schedule: Schedule,
   classes: ClassTerms,
 ): AsyncGenerator<readonly Assessed[]> {
@@ -50,7 +51,9 @@ export async function* assess(
       const terms = classes.get(name);
       // The texts of schedules are of a class that no schedule names, and as firmly locked as anything.
       const due = terms === undefined ? null : lockOf(terms, day);
-      const lock = isAtLeast(version.lock, due) ? version.lock : stricter(version.lock, due);
+      // No store takes a date in the past; the class decides all the same.
+      const isOver = due !== null && due.retainUntil.getTime() <= now();
+      const lock = isOver || isAtLeast(version.lock, due) ? version.lock : stricter(version.lock, due);
       return { version, class: name, lock, changes: name !== governedBy || lock !== version.lock };
     });
   }

@@ -12,8 +12,8 @@ import { dispose } from '../segments/dispose.ts';
 import type { Sink } from '../sinks/sink.ts';
 import { type Context, signerOf } from './context.ts';
 import { runHolds } from './holds.ts';
+import { LENGTHENED_A_SECOND, lengthen } from './lengthen.ts';
 import type { Progress } from './progress.ts';
-import { LENGTHENED_A_SECOND, lengthen } from './retention-apply.ts';
 import { bringIntoForce } from './schedule-in-force.ts';
 
 /** Which of what is past its period is looked at. */
@@ -155,8 +155,7 @@ export async function runDispose(job: DisposeJob): Promise<DisposeSummary> {
     await runHolds({ context, db, sink, lease, metrics, stop });
     // What points to a file is known only of segments that were read, and that a record falls under a longer rule may
     // be known since it was sealed: both before anything is judged.
-    const interrupt = AbortSignal.any([stop.drain, stop.interrupt]);
-    await lengthen({ context, db, sink, lease, locks, rate: LENGTHENED_A_SECOND, stop: interrupt });
+    await lengthen({ context, db, sink, lease, locks, rate: LENGTHENED_A_SECOND, stop });
   }
   const counts = { segments: 0, objects: 0, bytes: 0 };
   const refused: { class: string; key: string; why: string }[] = [];

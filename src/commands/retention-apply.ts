@@ -1,30 +1,19 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
-import { ArchiverError, hasCode } from '../errors.ts';
-import type { Database } from '../ledger/database.ts';
-import { noteKept } from '../ledger/kept.ts';
-import type { Lease } from '../ledger/lease.ts';
-import { entryBytes, entryLock } from '../proof/entry.ts';
+import { ArchiverError } from '../errors.ts';
 import { publish } from '../segments/publish.ts';
-import type { Sink } from '../sinks/sink.ts';
 import { checkIdentity, checkSigner } from './archive.ts';
-import { type Assessed, assess } from './assessment.ts';
 import {
   type CommandIo,
   type CommonFlags,
-  type Context,
   leadOnce,
   openContext,
   openSink,
   signerOf,
   withLedger,
 } from './context.ts';
-import { indexFirst } from './index-first.ts';
-import { createProgress, type Progress } from './progress.ts';
-import { bringIntoForce, type Locks, lockModeOf } from './schedule-in-force.ts';
-
-/** Versions; a bucket takes much more, and others want to write too. */
-export const LENGTHENED_A_SECOND = 100;
+import { LENGTHENED_A_SECOND, lengthen } from './lengthen.ts';
+import { createProgress } from './progress.ts';
+import { bringIntoForce, lockModeOf } from './schedule-in-force.ts';
 
 interface ApplyFlags extends CommonFlags {
   readonly rate: number;
@@ -58,19 +47,18 @@ Example:
           checkSigner(await checkIdentity(sink, context.account), signer);
           await sink.check(lockModeOf(context));
           const { lease, lost, release } = await leadOnce(context, db, io.interrupt);
-          const stop = AbortSignal.any([io.drain, io.interrupt, lost]);
+          const interrupt = AbortSignal.any([io.interrupt, lost]);
           try {
             const { log } = context;
-            const locks = await bringIntoForce({ context, db, sink, lease, interrupt: stop });
+            const locks = await bringIntoForce({ context, db, sink, lease, interrupt });
             const { rate } = flags;
+            const stop = { drain: io.drain, interrupt };
             const summary = await lengthen({ context, db, sink, lease, locks, rate, stop, progress });
-            await publish({ db, lease, sink, signer, logLock: locks.logLock, interrupt: stop, log });
+            await publish({ db, lease, sink, signer, logLock: locks.logLock, interrupt, log });
             progress.stop();
             if (flags.json) io.out(JSON.stringify(summary));
             else io.out(`${summary.lengthened} of ${summary.versions} versions are kept longer now`);
-          } catch (error) {
-            if (!stop.aborted || hasCode(error, 'lease-lost')) throw error;
-            throw new ArchiverError('interrupted', 'lengthening was interrupted', { cause: error });
+            if (!summary.complete) io.fail(new ArchiverError('interrupted', 'lengthening was asked to stop'));
           } finally {
             await release();
           }
@@ -86,80 +74,4 @@ function perSecond(text: string): number {
   const value = Number(text);
   if (!(value > 0 && value <= 10_000)) throw new InvalidArgumentError('must be above 0 and at most 10000');
   return value;
-}
-
-export interface LengthenJob {
-  readonly context: Context;
-  readonly db: Database;
-  readonly sink: Sink;
-  readonly lease: Lease;
-  readonly locks: Locks;
-  /** Versions a second at most. */
-  readonly rate: number;
-  readonly stop: AbortSignal;
-  readonly progress?: Progress;
-}
-
-export interface LengthenSummary {
-  /** In the archive. */
-  readonly versions: number;
-  /** Of which are kept longer, or by another class, now. */
-  readonly lengthened: number;
-}
-
-const AT_ONCE = 16;
-
-/**
- * Raises the lock of each version that the schedule asks more for, and notes it with an entry of the log, one after the
- * other: what was done is done, and the next call goes on. Fails with `lease-lost`, `sink-*`, `ledger-unreachable`, and
- * with the reason of `stop`.
- */
-export async function lengthen(job: LengthenJob): Promise<LengthenSummary> {
-  const { context, db, lease, sink, locks, rate, stop, progress } = job;
-  await indexFirst(context, { db, lease, sink, stop: { drain: stop, interrupt: stop } });
-  let versions = 0;
-  let lengthened = 0;
-  let next = performance.now();
-  for await (const batch of assess(db, lease.account, context.config.retention.schedule, locks.classes)) {
-    const waiting = batch.filter(({ changes }) => changes);
-    versions += batch.length;
-    progress?.expect(waiting.length);
-    const work = async (): Promise<void> => {
-      for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) {
-        const at = Math.max(next, performance.now());
-        next = at + 1000 / rate;
-        await sleep(at - performance.now(), undefined, { signal: stop });
-        await lengthenOne(job, one).catch((error: unknown) => {
-          // The others finish what they have in hand.
-          waiting.length = 0;
-          throw error;
-        });
-        lengthened += 1;
-        progress?.finish('');
-      }
-    };
-    const workers = Array.from({ length: AT_ONCE }, work);
-    await Promise.allSettled(workers);
-    await Promise.all(workers);
-  }
-  return { versions, lengthened };
-}
-
-async function lengthenOne({ context, db, sink, lease, stop }: LengthenJob, one: Assessed): Promise<void> {
-  const { version, class: className, lock } = one;
-  // LENGTHEN. Durable: the lock at the store. A crash right after leaves one that is stricter than the ledger knows; the
-  // next call asks for the same again.
-  if (lock !== null && lock !== version.lock) {
-    await sink.extend(version.key, version.version, lock, stop);
-  }
-  // NOTE. Durable: the promise, in ledger and log.
-  const entry = entryBytes({
-    type: 'lock',
-    at: new Date(context.now()).toISOString(),
-    key: version.key,
-    version: version.version,
-    class: className,
-    lock: entryLock(lock),
-  });
-  await noteKept(db, lease, version, { governedBy: className, lock, entry: entry.toString() });
 }

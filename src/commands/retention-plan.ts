@@ -92,17 +92,18 @@ interface Tally {
 
 /** What the schedule would change against the archive as the ledger knows it. */
 export async function planRetention(
-  { account }: Pick<Context, 'account'>,
+  context: Pick<Context, 'account' | 'now'>,
   db: Database,
   schedule: Schedule,
 ): Promise<RetentionPlan> {
+  const { account } = context;
   const now = await classesInForce(db, account);
   const then: ClassTerms = new Map([...now, ...termsByClass(schedule)]);
   const before = new Map<string, Tally>();
   const after = new Map<string, Tally>();
   const changed = new Map<string, number>();
   let versions = 0;
-  for await (const batch of assess(db, account, schedule, then)) {
+  for await (const batch of assess(context, db, schedule, then)) {
     versions += batch.length;
     for (const { version, class: name, lock, changes } of batch) {
       const due = (terms: ClassTerms, className: string, held: typeof lock): number => {

@@ -34,9 +34,9 @@ import {
 } from './context.ts';
 import { runDispose } from './disposition.ts';
 import { runHolds } from './holds.ts';
+import { LENGTHENED_A_SECOND, lengthen } from './lengthen.ts';
 import { watchLocks } from './lock-probe.ts';
 import { warnAboutSettings } from './preflight.ts';
-import { LENGTHENED_A_SECOND, lengthen } from './retention-apply.ts';
 import { bringIntoForce, classesWith, lockModeOf } from './schedule-in-force.ts';
 import { collectedStreams } from './streams.ts';
 import { runWatch } from './watch.ts';
@@ -213,8 +213,7 @@ async function lead(parts: Parts, leadership: Leadership, io: CommandIo): Promis
           context.log.info({ flagged, lifted, missing }, 'legal holds carried out');
       }),
       job('retention', false, async (stop) => {
-        const interrupt = AbortSignal.any([stop.drain, stop.interrupt]);
-        const locks = await bringIntoForce({ context, db, sink, lease, interrupt });
+        const locks = await bringIntoForce({ context, db, sink, lease, interrupt: stop.interrupt });
         const { versions, lengthened } = await lengthen({
           context,
           db,
@@ -222,7 +221,7 @@ async function lead(parts: Parts, leadership: Leadership, io: CommandIo): Promis
           lease,
           locks,
           rate: LENGTHENED_A_SECOND,
-          stop: interrupt,
+          stop,
         });
         if (lengthened > 0) context.log.info({ versions, lengthened }, 'kept longer');
       }),

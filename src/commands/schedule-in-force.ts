@@ -17,6 +17,7 @@ import type { LockMode, Terms } from '../retention/terms.ts';
 import { storeFile } from '../segments/objects.ts';
 import type { ObjectLock, Sink } from '../sinks/sink.ts';
 import type { Context } from './context.ts';
+import { inTurn } from './turns.ts';
 
 /** What the archive is locked by. */
 export interface Locks {
@@ -115,7 +116,12 @@ export interface ForceOptions {
  * the next call. Fails as {@link classesWith}, and with `log-diverged` before anything is written where the ledger has no
  * log, `lease-lost`, `sink-*`, `ledger-unreachable`.
  */
-export async function bringIntoForce({ context, db, sink, lease, interrupt }: ForceOptions): Promise<Locks> {
+export function bringIntoForce(options: ForceOptions): Promise<Locks> {
+  // Every job begins with it; a new schedule comes into force once.
+  return inTurn(options.db, 'schedule', () => inForce(options));
+}
+
+async function inForce({ context, db, sink, lease, interrupt }: ForceOptions): Promise<Locks> {
   const { config, account, now } = context;
   const { schedule } = config.retention;
   const classes = await classesWith(context, db, schedule);

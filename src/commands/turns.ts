@@ -1,7 +1,7 @@
 import type { Database } from '../ledger/database.ts';
 
 /** What several jobs of a process do, and must not do at the same time; other processes do not lead. */
-export type Turn = 'holds' | 'index';
+export type Turn = 'holds' | 'index' | 'lengthen' | 'schedule';
 
 const turns = new WeakMap<Database, Map<Turn, Promise<unknown>>>();
 

@@ -1,0 +1,121 @@
+/** Lengthens the locks of what is sealed, as `retention apply`, the daemon and disposition alike do it. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ArchiverError, hasCode } from '../errors.ts';
+import type { Database } from '../ledger/database.ts';
+import { noteKept } from '../ledger/kept.ts';
+import type { Lease } from '../ledger/lease.ts';
+import { entryBytes, entryLock } from '../proof/entry.ts';
+import type { StopSignals } from '../scheduler/stop.ts';
+import type { Sink } from '../sinks/sink.ts';
+import { type Assessed, assess } from './assessment.ts';
+import type { Context } from './context.ts';
+import { indexFirst } from './index-first.ts';
+import type { Progress } from './progress.ts';
+import type { Locks } from './schedule-in-force.ts';
+import { inTurn } from './turns.ts';
+
+/** Versions; a bucket takes much more, and others want to write too. */
+export const LENGTHENED_A_SECOND = 100;
+
+export interface LengthenJob {
+  readonly context: Context;
+  readonly db: Database;
+  readonly sink: Sink;
+  readonly lease: Lease;
+  readonly locks: Locks;
+  /** Versions a second at most. */
+  readonly rate: number;
+  readonly stop: StopSignals;
+  readonly progress?: Progress;
+}
+
+export interface LengthenSummary {
+  /** In the archive. */
+  readonly versions: number;
+  /** Of which are kept longer, or by another class, now. */
+  readonly lengthened: number;
+  /** False when it was asked to stop before the end. */
+  readonly complete: boolean;
+}
+
+const AT_ONCE = 16;
+
+/**
+ * Raises the lock of each version that the schedule asks more for, and notes it with an entry of the log, one after the
+ * other: what was done is done, and the next call goes on. Asked to drain, it finishes what is in hand. Fails with
+ * `lease-lost`, `interrupted`, `sink-*`, `ledger-unreachable`.
+ */
+export function lengthen(job: LengthenJob): Promise<LengthenSummary> {
+  // Disposition lengthens too.
+  return inTurn(job.db, 'lengthen', () => lengthenAll(job));
+}
+
+async function lengthenAll(job: LengthenJob): Promise<LengthenSummary> {
+  const { context, db, lease, sink, locks, stop, progress } = job;
+  const { drain, interrupt } = stop;
+  await indexFirst(context, { db, lease, sink, stop });
+  const pace = paced(job.rate, AbortSignal.any([drain, interrupt]));
+  let versions = 0;
+  let lengthened = 0;
+  try {
+    for await (const batch of assess(context, db, context.config.retention.schedule, locks.classes)) {
+      const waiting = batch.filter(({ changes }) => changes);
+      versions += batch.length;
+      progress?.expect(waiting.length);
+      const work = async (): Promise<void> => {
+        for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) {
+          await pace();
+          if (drain.aborted) return;
+          interrupt.throwIfAborted();
+          await lengthenOne(job, one).catch((error: unknown) => {
+            // The others finish what they have in hand.
+            waiting.length = 0;
+            throw error;
+          });
+          lengthened += 1;
+          progress?.finish('');
+        }
+      };
+      const workers = Array.from({ length: AT_ONCE }, work);
+      await Promise.allSettled(workers);
+      await Promise.all(workers);
+      if (drain.aborted) return { versions, lengthened, complete: false };
+    }
+    return { versions, lengthened, complete: true };
+  } catch (error) {
+    if (!interrupt.aborted) throw error;
+    if (hasCode(interrupt.reason, 'lease-lost')) throw interrupt.reason;
+    throw new ArchiverError('interrupted', 'lengthening was interrupted', { cause: error });
+  }
+}
+
+/** Resolves so many times a second at most, and at once when `stop` says so. */
+function paced(rate: number, stop: AbortSignal): () => Promise<void> {
+  let next = performance.now();
+  return async () => {
+    const at = Math.max(next, performance.now());
+    next = at + 1000 / rate;
+    await sleep(at - performance.now(), undefined, { signal: stop }).catch(() => undefined);
+  };
+}
+
+async function lengthenOne(
+  { context, db, sink, lease, stop }: LengthenJob,
+  { version, class: className, lock }: Assessed,
+): Promise<void> {
+  // LENGTHEN. Durable: the lock at the store. A crash right after leaves one that is stricter than the ledger knows; the
+  // next call asks for the same again.
+  if (lock !== null && lock !== version.lock) {
+    await sink.extend(version.key, version.version, lock, stop.interrupt);
+  }
+  // NOTE. Durable: the promise, in ledger and log.
+  const entry = entryBytes({
+    type: 'lock',
+    at: new Date(context.now()).toISOString(),
+    key: version.key,
+    version: version.version,
+    class: className,
+    lock: entryLock(lock),
+  });
+  await noteKept(db, lease, version, { governedBy: className, lock, entry: entry.toString() });
+}
