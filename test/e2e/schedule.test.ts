@@ -142,6 +142,15 @@ test('decides classes and locks, lengthens what is sealed, and cannot take back 
   }
   await run(0, 'verify');
 
+  const wanted = messages.find((row) => row.columns.session_name === named.name);
+  const id = String(wanted?.columns.message_id);
+  const [message] = JSON.parse(await run(0, 'retention', 'explain', '--message', id, '--json'));
+  expect(message).toMatchObject({ session: named.id, mode: 'compliance' });
+  const kept = segments.find(({ key }) => key === message.kept.key);
+  expect(kept).toMatchObject({ stream: 'messages', class: message.kept.class });
+  expect(await run(2, 'retention', 'explain')).toContain('give --session or --message');
+  expect(await run(25, 'retention', 'explain', '--session', 'nowhere')).toContain('nowhere');
+
   const explained = JSON.parse(await run(0, 'retention', 'explain', '--session', named.name, '--json'));
   expect(explained[0]).toMatchObject({ matched: expect.arrayContaining([1]), mode: 'compliance' });
 
