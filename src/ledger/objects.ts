@@ -121,14 +121,14 @@ export async function commitObject(
   if (!row.found) throw new ArchiverError('internal', 'a planned object vanished', { detail: sha256 });
 }
 
-/** How many objects are stored, and their bytes. */
+/** How many files and zips are stored, and their bytes; what the archive keeps for itself, as schedules, does not count. */
 export async function objectTotals(
   db: Database,
   account: string,
 ): Promise<{ readonly objects: number; readonly bytes: number }> {
   const [row] = await db.query<{ objects: number; bytes: number }>(
     `select count(*) as objects, coalesce(sum(size), 0) as bytes from objects
-     where account = $1 and state = 'committed' and disposed_at is null`,
+     where account = $1 and state = 'committed' and disposed_at is null and class not like '.%'`,
     [account],
   );
   return row ?? { objects: 0, bytes: 0 };
