@@ -313,7 +313,7 @@ secrets: none
         'sink.s3.secretAccessKey: is missing; accessKeyId and secretAccessKey go together',
         "sink.s3.accessKeyId: cannot read the file: ENOENT: no such file or directory, open '/etc/archiver/missing'",
         'retention.default.class: must be 1 to 32 of a-z, 0-9, _ and -',
-        'retention.default.keep: must be a number and a unit: d (up to 99999), m (months, up to 999) or y (up to 99), as in 7y',
+        'retention.default.keep: must be a number and a unit: d (up to 36500), m (months, up to 999) or y (up to 99), as in 7y',
         'retention.default.mode: must be one of compliance, governance, none',
         'seal.bytes: must be a number above 0 and a unit: B, kB, MB, GB, KiB, MiB or GiB, as in 64MB',
         'seal.records: must be a number, not text',

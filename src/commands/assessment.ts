@@ -1,4 +1,5 @@
 /** What is sealed, judged anew by a schedule and by what is known now. It only ever lengthens (ADR 0012). */
+import { readMatters } from '../collectors/hold-matters.ts';
 import { ArchiverError } from '../errors.ts';
 import type { Database } from '../ledger/database.ts';
 import {
@@ -14,7 +15,7 @@ import {
 import { createJudge, type RecordFacts } from '../retention/decide.ts';
 import { type ClassTerms, lockOf, rankClasses } from '../retention/lock.ts';
 import type { Schedule } from '../retention/schedule.ts';
-import { isAtLeast, stricter } from '../sinks/lock.ts';
+import { isAtLeast } from '../sinks/lock.ts';
 import type { ObjectLock } from '../sinks/sink.ts';
 import { needsOf, type PlaceFacts, peopleOf } from './classification.ts';
 import type { Context } from './context.ts';
@@ -50,13 +51,22 @@ export async function* assess(
       const name = rank === undefined ? governedBy : (byRank.get(rank) ?? governedBy);
       const terms = classes.get(name);
       // The texts of schedules are of a class that no schedule names, and as firmly locked as anything.
-      const due = terms === undefined ? null : lockOf(terms, day);
-      // No store takes a date in the past; the class decides all the same.
-      const isOver = due !== null && due.retainUntil.getTime() <= now();
-      const lock = isOver || isAtLeast(version.lock, due) ? version.lock : stricter(version.lock, due);
+      const lock = lengthened(version.lock, terms === undefined ? null : lockOf(terms, day), now());
       return { version, class: name, lock, changes: name !== governedBy || lock !== version.lock };
     });
   }
+}
+
+/**
+ * The lock that a version gets where `due` is asked for. A lock that has run out is as none, and no store takes a date in
+ * the past. Terms are never mixed: governance terms do not lengthen a compliance lock, which nobody could take back, and
+ * terms that end sooner do not turn a longer lock into compliance. What the lock does not keep then, the class does.
+ */
+function lengthened(held: ObjectLock | null, due: ObjectLock | null, now: number): ObjectLock | null {
+  if (due === null || due.retainUntil.getTime() <= now) return held;
+  if (held === null || held.retainUntil.getTime() <= now) return due;
+  if (held.mode === 'compliance' && due.mode === 'governance') return held;
+  return isAtLeast(held, due) || held.retainUntil > due.retainUntil ? held : due;
 }
 
 interface Outranked {
@@ -76,16 +86,19 @@ async function outranked(
   if (schedule.rules.length === 0) return { segments, objects };
   const judge = createJudge(schedule);
   const needs = needsOf(schedule);
+  const matters = new Map((await readMatters(db, account)).map(({ id, name }) => [id, name]));
   const note = <K>(into: Map<K, number>, found: ReadonlyMap<K, number>): void => {
     for (const [name, rank] of found) into.set(name, Math.max(rank, into.get(name) ?? rank));
   };
   for await (const { places, groups } of sealedGroups(db, account, needs.senders)) {
     const facts = await factsOf(db, account, places, needs.members);
-    const ranked = groups.map((group): RankedGroup => {
-      const name = judge(recordFacts(group, facts.get(group.place))).class;
+    const ranked = groups.flatMap((group): readonly RankedGroup[] => {
+      const { class: name, rule } = judge(recordFacts(group, facts.get(group.place), matters));
+      // That no rule matches is not something that became known: a session was renamed, a rule is gone.
+      if (rule === undefined) return [];
       const rank = ranks.get(name);
       if (rank === undefined) throw new ArchiverError('internal', 'a class has no terms', { detail: name });
-      return { ...group, rank };
+      return [{ ...group, rank }];
     });
     note(segments, await outrankedSegments(db, account, ranked, needs.senders, ranks));
     note(objects, await outrankedObjects(db, account, ranked, needs.senders, ranks));
@@ -125,12 +138,19 @@ function asked({ place, session }: KnownPlace): { readonly id: string; readonly 
   return { id: place, channelId: session?.channelId ?? '' };
 }
 
-function recordFacts({ stream, place, sender }: RecordGroup, known: Facts | undefined): RecordFacts {
+/** The facts that admission had, as far as the ledger keeps them. */
+function recordFacts(
+  { stream, place, sender }: RecordGroup,
+  known: Facts | undefined,
+  matters: ReadonlyMap<string, string>,
+): RecordFacts {
   const matter = /^matter:(.*)$/s.exec(place)?.[1];
+  // Of a legal-hold zip the ledger notes the custodian there, and of people without an address an id.
+  const isSender = stream !== 'hold_files' && sender.includes('@');
   return {
     ...known,
     stream,
-    ...(sender === '' ? {} : { sender }),
-    ...(matter === undefined ? {} : { matter: [matter] }),
+    ...(isSender ? { sender } : {}),
+    ...(matter === undefined ? {} : { matter: [matter, matters.get(matter) ?? matter] }),
   };
 }

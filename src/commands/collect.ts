@@ -128,8 +128,7 @@ export async function collectOnce(
         lease: leadership.lease,
         sink,
         signer,
-        logLock: locksOf(await classesWith(context, db, context.config.retention.schedule), context.now)
-          .logLock,
+        logLock: locksOf(await classesWith(context, db, context.config.retention.schedule), context).logLock,
         interrupt: AbortSignal.any([io.interrupt, leadership.lost]),
         log: context.log,
       });

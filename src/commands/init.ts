@@ -64,7 +64,7 @@ export function initCommand(io: CommandIo): Command {
           const existing = await readIdentity(sink);
           if (existing !== undefined) checkSigner(await checkIdentity(sink, account), signer);
           if ((await readLogHead(db, account)) === undefined) await requireNoLog(sink);
-          const { logLock } = locksOf(await classesWith(context, db, config.retention.schedule), now);
+          const { logLock } = locksOf(await classesWith(context, db, config.retention.schedule), context);
           const archive = existing ?? (await writeIdentity(sink, account, signer, logLock(), now()));
           if ((await sink.current(CHECKPOINT_KEY)) === null)
             await beginPublishing(context, { db, sink, archive }, io.interrupt);

@@ -2,11 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ArchiverError, hasCode } from '../errors.ts';
 import type { Database } from '../ledger/database.ts';
-import { noteKept } from '../ledger/kept.ts';
+import { type KeptVersion, noteKept } from '../ledger/kept.ts';
 import type { Lease } from '../ledger/lease.ts';
 import { entryBytes, entryLock } from '../proof/entry.ts';
 import type { StopSignals } from '../scheduler/stop.ts';
-import type { Sink } from '../sinks/sink.ts';
+import type { ObjectLock, Sink } from '../sinks/sink.ts';
 import { type Assessed, assess } from './assessment.ts';
 import type { Context } from './context.ts';
 import { indexFirst } from './index-first.ts';
@@ -34,6 +34,8 @@ export interface LengthenSummary {
   readonly versions: number;
   /** Of which are kept longer, or by another class, now. */
   readonly lengthened: number;
+  /** Versions that are not there, or whose lock may not be changed; the log names them, and the next call tries again. */
+  readonly failed: number;
   /** False when it was asked to stop before the end. */
   readonly complete: boolean;
 }
@@ -42,8 +44,9 @@ const AT_ONCE = 16;
 
 /**
  * Raises the lock of each version that the schedule asks more for, and notes it with an entry of the log, one after the
- * other: what was done is done, and the next call goes on. Asked to drain, it finishes what is in hand. Fails with
- * `lease-lost`, `interrupted`, `sink-*`, `ledger-unreachable`.
+ * other: what was done is done, and the next call goes on. A version whose lock cannot be raised keeps no other from it.
+ * Asked to drain, it finishes what is in hand. Fails with `lease-lost`, `interrupted`, `sink-*` where the store itself
+ * does not answer, `ledger-unreachable`.
  */
 export function lengthen(job: LengthenJob): Promise<LengthenSummary> {
   // Disposition lengthens too.
@@ -53,6 +56,7 @@ export function lengthen(job: LengthenJob): Promise<LengthenSummary> {
 async function lengthenAll(job: LengthenJob): Promise<LengthenSummary> {
   const { context, db, lease, sink, locks, stop, progress } = job;
   const { drain, interrupt } = stop;
+  let failed = 0;
   await indexFirst(context, { db, lease, sink, stop });
   const pace = paced(job.rate, AbortSignal.any([drain, interrupt]));
   let versions = 0;
@@ -67,21 +71,22 @@ async function lengthenAll(job: LengthenJob): Promise<LengthenSummary> {
           await pace();
           if (drain.aborted) return;
           interrupt.throwIfAborted();
-          await lengthenOne(job, one).catch((error: unknown) => {
+          const done = await lengthenOne(job, one).catch((error: unknown) => {
             // The others finish what they have in hand.
             waiting.length = 0;
             throw error;
           });
-          lengthened += 1;
+          if (done) lengthened += 1;
+          else failed += 1;
           progress?.finish('');
         }
       };
       const workers = Array.from({ length: AT_ONCE }, work);
       await Promise.allSettled(workers);
       await Promise.all(workers);
-      if (drain.aborted) return { versions, lengthened, complete: false };
+      if (drain.aborted) return { versions, lengthened, failed, complete: false };
     }
-    return { versions, lengthened, complete: true };
+    return { versions, lengthened, failed, complete: true };
   } catch (error) {
     if (!interrupt.aborted) throw error;
     if (hasCode(interrupt.reason, 'lease-lost')) throw interrupt.reason;
@@ -99,15 +104,17 @@ function paced(rate: number, stop: AbortSignal): () => Promise<void> {
   };
 }
 
+/** @returns whether the lock is as it should be; the class is noted in any case, for disposition to go by */
 async function lengthenOne(
-  { context, db, sink, lease, stop }: LengthenJob,
-  { version, class: className, lock }: Assessed,
-): Promise<void> {
+  job: LengthenJob,
+  { version, class: className, lock: asked }: Assessed,
+): Promise<boolean> {
+  const { context, db, lease } = job;
   // LENGTHEN. Durable: the lock at the store. A crash right after leaves one that is stricter than the ledger knows; the
   // next call asks for the same again.
-  if (lock !== null && lock !== version.lock) {
-    await sink.extend(version.key, version.version, lock, stop.interrupt);
-  }
+  const raised = asked === null || asked === version.lock || (await extended(job, version, asked));
+  if (!raised && className === version.governedBy) return false;
+  const lock = raised ? asked : version.lock;
   // NOTE. Durable: the promise, in ledger and log.
   const entry = entryBytes({
     type: 'lock',
@@ -118,4 +125,24 @@ async function lengthenOne(
     lock: entryLock(lock),
   });
   await noteKept(db, lease, version, { governedBy: className, lock, entry: entry.toString() });
+  return raised;
+}
+
+/** Whether the store raised the lock; not where the version is not there, or where it is denied to this one alone. */
+async function extended(
+  { context, sink, stop }: LengthenJob,
+  { key, version }: KeptVersion,
+  lock: ObjectLock,
+): Promise<boolean> {
+  try {
+    await sink.extend(key, version, lock, stop.interrupt);
+    return true;
+  } catch (error) {
+    const isAlone =
+      hasCode(error, 'sink-denied') ||
+      (hasCode(error, 'sink-unreachable') && (await sink.head(key, version)) === null);
+    if (!isAlone) throw error;
+    context.log.error({ key, version, code: error.code }, 'the lock of a version cannot be raised');
+    return false;
+  }
 }

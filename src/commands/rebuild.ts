@@ -37,6 +37,7 @@ import { ENTRIES_AT_A_TIME } from '../segments/publish.ts';
 import { type LocalSegment, SegmentReader } from '../segments/read.ts';
 import type { SinkReader } from '../sinks/sink.ts';
 import { abandonedEntries } from './abandoned.ts';
+import { restoreSchedule } from './archived-schedule.ts';
 import { type Context, signerOf } from './context.ts';
 import { holdStep } from './hold-entries.ts';
 import type { Progress } from './progress.ts';
@@ -125,6 +126,7 @@ async function rebuild(job: RebuildJob, reader: SegmentReader): Promise<RebuildS
     }
     if (objects.length === OBJECTS_AT_A_TIME || (entry.type !== 'object' && objects.length > 0))
       await restoreObjects(db, lease, objects.splice(0), entry.type === 'object' ? index + 1 : index);
+    if (entry.type === 'config') await restoreSchedule(job, entry);
     if (entry.type === 'hold') await restoreHold(db, lease, holdStep(entry), index + 1, widened);
     if (entry.type !== 'segment') continue;
     job.stop.throwIfAborted();

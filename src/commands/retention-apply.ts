@@ -58,6 +58,12 @@ Example:
             progress.stop();
             if (flags.json) io.out(JSON.stringify(summary));
             else io.out(`${summary.lengthened} of ${summary.versions} versions are kept longer now`);
+            if (summary.failed > 0)
+              io.fail(
+                new ArchiverError('incomplete', 'some locks could not be raised', {
+                  detail: `${summary.failed} versions; the log names them`,
+                }),
+              );
             if (!summary.complete) io.fail(new ArchiverError('interrupted', 'lengthening was asked to stop'));
           } finally {
             await release();

@@ -214,7 +214,7 @@ async function lead(parts: Parts, leadership: Leadership, io: CommandIo): Promis
       }),
       job('retention', false, async (stop) => {
         const locks = await bringIntoForce({ context, db, sink, lease, interrupt: stop.interrupt });
-        const { versions, lengthened } = await lengthen({
+        const { versions, lengthened, failed } = await lengthen({
           context,
           db,
           sink,
@@ -224,6 +224,10 @@ async function lead(parts: Parts, leadership: Leadership, io: CommandIo): Promis
           stop,
         });
         if (lengthened > 0) context.log.info({ versions, lengthened }, 'kept longer');
+        if (failed > 0)
+          throw new ArchiverError('incomplete', 'some locks could not be raised', {
+            detail: `${failed} versions`,
+          });
       }),
       job('verify', false, (stop) => runWatch({ context, db, sink, lease, metrics, stop })),
       // At start too: it takes up what an earlier process left logged.

@@ -16,6 +16,7 @@ import { type Schedule, termsByClass } from '../retention/schedule.ts';
 import type { LockMode, Terms } from '../retention/terms.ts';
 import { storeFile } from '../segments/objects.ts';
 import type { ObjectLock, Sink } from '../sinks/sink.ts';
+import { SCHEDULE_ENTRY } from './archived-schedule.ts';
 import type { Context } from './context.ts';
 import { inTurn } from './turns.ts';
 
@@ -56,8 +57,8 @@ export async function classesInForce(db: Database, account: string): Promise<Cla
 }
 
 /**
- * The terms that would hold with this schedule. Fails with `retention-weaker` where it takes back what `compliance` data
- * was promised.
+ * The terms that would hold with this schedule. Fails with `retention-weaker` where it takes back what data in
+ * `compliance` mode, or without a lock, was promised.
  */
 export async function classesWith(
   { account, now }: Context,
@@ -69,8 +70,9 @@ export async function classesWith(
   const taken: string[] = [];
   for (const before of stored) {
     const [next, then] = [named.get(before.class), termsOf(before)];
-    if (next === undefined || then.mode !== 'compliance' || !isWeaker(next, then)) continue;
-    const promised = await promisedUnder(db, account, before.class, now());
+    // What a governance lock promised, the lock keeps; without one nothing but the terms does.
+    if (next === undefined || then.mode === 'governance' || !isWeaker(next, then)) continue;
+    const promised = await promisedUnder(db, account, before.class, then.mode, now());
     if (promised === 0) continue;
     taken.push(
       `class ${before.class}: ${promised} objects were promised ${inWords(then)}, the schedule says ${inWords(next)}`,
@@ -98,8 +100,13 @@ function termsOf({ class: name, keep: text, mode, disposition }: StoredClass): T
 }
 
 /** Locks by these terms. */
-export function locksOf(classes: ClassTerms, now: () => number): Locks {
-  return { classes, lockFor: lockByClass(classes), logLock: () => lockOfAll(classes, utcDay(now())) };
+export function locksOf(classes: ClassTerms, { config, now }: Pick<Context, 'config' | 'now'>): Locks {
+  const { longestCompliance } = config.retention;
+  return {
+    classes,
+    lockFor: lockByClass(classes),
+    logLock: () => lockOfAll(classes, utcDay(now()), longestCompliance),
+  };
 }
 
 export interface ForceOptions {
@@ -125,7 +132,7 @@ async function inForce({ context, db, sink, lease, interrupt }: ForceOptions): P
   const { config, account, now } = context;
   const { schedule } = config.retention;
   const classes = await classesWith(context, db, schedule);
-  const locks = locksOf(classes, now);
+  const locks = locksOf(classes, context);
   const bytes = Buffer.from(scheduleText(schedule));
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   const [newest] = await readClasses(db, account);
@@ -153,7 +160,7 @@ async function inForce({ context, db, sink, lease, interrupt }: ForceOptions): P
     type: 'config',
     at: new Date(at).toISOString(),
     sha256,
-    what: 'retention-schedule',
+    what: SCHEDULE_ENTRY,
   });
   await putInForce(db, lease, { sha256, classes: named, entry: entry.toString() }, at);
   return locks;

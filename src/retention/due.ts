@@ -43,10 +43,12 @@ export type Standing =
 export function standingOf(kept: Kept, classes: ClassTerms, now: number, approved: boolean): Standing {
   const terms = classes.get(kept.class);
   if (terms === undefined || isForGood(kept.class)) return { state: 'keep' };
+  const pointing = kept.pointing.map((each) => endOf(each, classes));
+  if (pointing.includes(undefined)) return { state: 'keep' };
   const dates = [
     { until: keptUntil(terms, kept.day), because: 'period' },
     { until: kept.lockedUntil ?? Number.NEGATIVE_INFINITY, because: 'lock' },
-    ...kept.pointing.map((each) => ({ until: endOf(each, classes), because: 'records' }) as const),
+    ...pointing.map((until = 0) => ({ until, because: 'records' }) as const),
   ] as const;
   const last = dates.reduce((latest, date) => (date.until > latest.until ? date : latest));
   if (last.until > now) return { state: 'dated', ...last };
@@ -66,9 +68,10 @@ function mayGo(disposition: Exclude<Disposition, 'keep'>, approved: boolean): bo
   }
 }
 
-function endOf({ class: className, day }: ClassDay, classes: ClassTerms): number {
+/** Undefined for good. */
+function endOf({ class: className, day }: ClassDay, classes: ClassTerms): number | undefined {
   const terms = classes.get(className);
-  return terms === undefined ? Number.POSITIVE_INFINITY : keptUntil(terms, day);
+  return terms === undefined ? undefined : keptUntil(terms, day);
 }
 
 /** The month of records of January 30 runs over into March, and ends after that of records of January 31. */

@@ -1,7 +1,7 @@
 /** From the terms of a class to the lock of what is kept under it. Pure. */
 import { ArchiverError } from '../errors.ts';
 import type { ObjectLock } from '../sinks/sink.ts';
-import { comparePeriods, periodEnd } from './period.ts';
+import { comparePeriods, type Period, periodEnd } from './period.ts';
 import { LOCK_MODES, type LockMode, type Terms } from './terms.ts';
 
 const DAY_MS = 86_400_000;
@@ -31,12 +31,17 @@ export function lockByClass(classes: ClassTerms): (className: string, day: strin
   };
 }
 
-/** The lock of what the whole archive rests on, as firm and as long as any class: the log proves them all. */
-export function lockOfAll(classes: ClassTerms, day: string): ObjectLock | null {
+/**
+ * The lock of what the whole archive rests on, as firm and as long as that of any class: the log proves them all. In
+ * compliance mode not longer than any class may be in it.
+ */
+export function lockOfAll(classes: ClassTerms, day: string, longestCompliance: Period): ObjectLock | null {
   const mode = strongestMode(classes);
   if (mode === 'none') return null;
-  const ends = [...classes.values()].map((terms) => keptUntil(terms, day));
-  return { mode, retainUntil: new Date(Math.max(...ends)) };
+  const locked = [...classes.values()].filter((terms) => terms.mode !== 'none');
+  const longest = Math.max(...locked.map((terms) => keptUntil(terms, day)));
+  const most = mode === 'compliance' ? keptUntil({ keep: longestCompliance }, day) : longest;
+  return { mode, retainUntil: new Date(Math.min(longest, most)) };
 }
 
 /** The firmest mode that any class asks for. */

@@ -3,11 +3,12 @@ import type { Brand } from '../record.ts';
 
 export type Period = Brand<string, 'Period'>;
 
-/** S3 locks for 100 years at most. */
-export const PERIOD_PATTERN = /^([1-9]\d{0,4}d|[1-9]\d{0,2}m|[1-9]\d?y)$/;
+/** S3 locks for 100 years at most; 36500 days, 999 months and 99 years stay below. */
+export const PERIOD_PATTERN =
+  /^((?:[1-9]\d{0,3}|[12]\d{4}|3[0-5]\d{3}|36[0-4]\d{2}|36500)d|[1-9]\d{0,2}m|[1-9]\d?y)$/;
 
 export const PERIOD_FORM =
-  'must be a number and a unit: d (up to 99999), m (months, up to 999) or y (up to 99), as in 7y';
+  'must be a number and a unit: d (up to 36500), m (months, up to 999) or y (up to 99), as in 7y';
 
 /** @returns undefined where `text` is no period */
 export function parsePeriod(text: string): Period | undefined {

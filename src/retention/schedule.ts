@@ -208,16 +208,22 @@ function conflicts(one: Placed, other: Placed): readonly ScheduleProblem[] {
     const what = `${other.keep} and ${one.keep} of ${name(one)} have no order: which is longer depends on the month; write both in one unit`;
     return [{ path: [...path, 'keep'], what }];
   }
-  // What no rule matches competes with none.
-  if (one.match === undefined || other.match === undefined || !canMeet(one.match, other.match)) return [];
   const [longer, shorter] = order > 0 ? [one, other] : [other, one];
   if (order === 0 || longer.mode === 'compliance' || shorter.mode !== 'compliance') return [];
+  if (longer.match === undefined) {
+    const what = `${longer.keep} is longer than ${name(shorter)} (${shorter.keep}, compliance) and locks less firmly: what is found to fall under that rule later, as when a member becomes known, would stay as it is; give default at most its period, or mode compliance`;
+    return [{ path: ['default', 'keep'], what }];
+  }
+  if (shorter.match === undefined || !canMeet(longer.match, shorter.match)) return [];
   const what = `a record may match both ${name(longer)} (${longer.keep}, governance) and ${name(shorter)} (${shorter.keep}, compliance): the longer one wins and would lock it less firmly; give ${name(longer)} mode compliance, or ${name(shorter)} at least its period`;
   return [{ path: [...path, 'mode'], what }];
 }
 
 /** Whether one record may fit both; not known for members, of whom a session has many. */
 function canMeet(one: Match, other: Match): boolean {
+  // What Zoom exports for a matter is of no session.
+  if ((one.matter !== undefined && isOfSession(other)) || (other.matter !== undefined && isOfSession(one)))
+    return false;
   const meet = (
     a: readonly string[] | undefined,
     b: readonly string[] | undefined,
@@ -234,6 +240,10 @@ function canMeet(one: Match, other: Match): boolean {
       other.externalMember === undefined ||
       one.externalMember === other.externalMember)
   );
+}
+
+function isOfSession({ session, sessionType, externalMember, member }: Match): boolean {
+  return [session, sessionType, externalMember, member].some((field) => field !== undefined);
 }
 
 /** Terms of each class that a schedule names. */

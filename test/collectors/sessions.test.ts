@@ -59,6 +59,7 @@ describe('a session', () => {
       name: 'General',
       channelId: 'c',
       lastMessageAt: Date.parse('2026-06-15T11:59:58Z'),
+      external: false,
     });
     expect(
       listedSession({ id: 'x', type: '1:1', last_message_sent_time: '2026-06-15T13:59:58+02:00' }),

@@ -103,6 +103,7 @@ describe('the class of a record', () => {
 rules:
   - { class: a, match: { session: "*" }, keep: 6y }
   - { class: b, match: { channel: c }, keep: 72m, mode: compliance }
+default: { keep: 1y }
 `),
     );
     expect(judge(group('x', { channel: 'c' }))).toMatchObject({

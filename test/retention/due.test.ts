@@ -44,7 +44,7 @@ describe('the standing of something', () => {
       { pointing: [{ class: 'lost', day: '2020-01-01' }] },
       END * 2,
       true,
-      { state: 'dated', because: 'records' },
+      { state: 'keep' },
     ],
     ['on hold', { onHold: true }, END, true, { state: 'held' }],
     ['asks for a review', { class: 'books' }, END, false, { state: 'review' }],

@@ -23,7 +23,7 @@ test.each([
   expect(end(`${from}T00:00:00Z`, text)).toBe(expected);
 });
 
-test.each(['0d', '7', 'd', '1w', '-1y', '1.5y', ' 1y', '100y', '1000m', '100000d', '1Y'])(
+test.each(['0d', '7', 'd', '1w', '-1y', '1.5y', ' 1y', '100y', '1000m', '36501d', '1Y'])(
   '%s is no period',
   (text) => {
     expect(parsePeriod(text)).toBeUndefined();
@@ -51,7 +51,7 @@ describe('the order of two periods', () => {
 
   const anyPeriod = fc
     .oneof(
-      fc.integer({ min: 1, max: 40_000 }).map((days) => `${days}d`),
+      fc.integer({ min: 1, max: 36_500 }).map((days) => `${days}d`),
       fc.integer({ min: 1, max: 999 }).map((months) => `${months}m`),
       fc.integer({ min: 1, max: 99 }).map((years) => `${years}y`),
     )

@@ -32,7 +32,7 @@ test.each<[string, string, readonly string[]]>([
     'no period',
     rule('keep: 7 years'),
     [
-      'retention.yaml, rules.0.keep (line 4): must be a number and a unit: d (up to 99999), m (months, up to 999) or y (up to 99), as in 7y',
+      'retention.yaml, rules.0.keep (line 4): must be a number and a unit: d (up to 36500), m (months, up to 999) or y (up to 99), as in 7y',
     ],
   ],
   ['no period at all', rule('disposition: keep'), ['retention.yaml, rules.0.keep (line 2): is missing']],
@@ -109,15 +109,27 @@ test.each<[string, string, readonly string[]]>([
   ],
   [
     'a longer period that locks less firmly',
-    'rules:\n  - { class: one, match: { session: "t*" }, keep: 5y, mode: compliance }\n  - { class: two, match: { session: "*x" }, keep: 6y }\n',
+    'rules:\n  - { class: one, match: { session: "t*" }, keep: 5y, mode: compliance }\n  - { class: two, match: { session: "*x" }, keep: 6y }\ndefault: { keep: 1y }\n',
     [
       'retention.yaml, rules.1.mode (line 3): a record may match both rule 2 (two) (6y, governance) and rule 1 (one) (5y, compliance): the longer one wins and would lock it less firmly; give rule 2 (two) mode compliance, or rule 1 (one) at least its period',
     ],
   ],
   [
     'two that no record can match both',
-    'rules:\n  - { class: one, match: { session: "t*" }, keep: 5y, mode: compliance }\n  - { class: two, match: { session: "x*" }, keep: 6y }\n',
+    'rules:\n  - { class: one, match: { session: "t*" }, keep: 5y, mode: compliance }\n  - { class: two, match: { session: "x*" }, keep: 6y }\ndefault: { keep: 1y }\n',
     [],
+  ],
+  [
+    'a matter and a session, which no record has both',
+    'rules:\n  - { class: one, match: { session: "t*" }, keep: 5y, mode: compliance }\n  - { class: two, match: { matter: M }, keep: 6y }\ndefault: { keep: 1y }\n',
+    [],
+  ],
+  [
+    'a default that keeps longer and locks less firmly',
+    'rules:\n  - { class: one, match: { member: "*@desk" }, keep: 6y, mode: compliance }\ndefault:\n  keep: 7y\n',
+    [
+      'retention.yaml, default.keep (line 4): 7y is longer than rule 1 (one) (6y, compliance) and locks less firmly: what is found to fall under that rule later, as when a member becomes known, would stay as it is; give default at most its period, or mode compliance',
+    ],
   ],
   [
     'bad YAML',

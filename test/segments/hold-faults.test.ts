@@ -64,7 +64,7 @@ async function run({ phase, where, effect }: Fault, kind: SinkKind): Promise<voi
   await fillArchive({ db, sink });
   if (phase === 'ending') await placeBoth({ db, sink });
   const atSink = where.endsWith('/');
-  if (atSink) target.failNextPut(effect, where);
+  if (atSink) target.failNextHold(effect, where);
   const broken = atSink ? db : faulty(db, where, effect, 1);
   const step = phase === 'placing' ? placeBoth : endOne;
   await expect(step({ db: broken, sink })).rejects.toThrow();

@@ -38,6 +38,8 @@ export interface FaultySink {
   failNextPut(effect: Effect, prefix: string): void;
   /** The same of the next lock that is put on what stands already. */
   failNextLock(effect: Effect, prefix: string): void;
+  /** The same of the next legal-hold flag that is set or lifted. */
+  failNextHold(effect: Effect, prefix: string): void;
   /** Rules broken and files left behind. */
   rubbish(): Promise<readonly string[]>;
 }
@@ -91,6 +93,9 @@ async function openDirectory(): Promise<FaultySink> {
     failNextLock(effect, prefix) {
       fault = { effect, prefix: `lock ${prefix}` };
     },
+    failNextHold(effect, prefix) {
+      fault = { effect, prefix };
+    },
     rubbish: () => readdir(join(root, '.incoming')),
   };
 }
@@ -109,6 +114,7 @@ export async function openRealS3(): Promise<FaultySink> {
     sink: opened.sink,
     failNextPut: () => undefined,
     failNextLock: () => undefined,
+    failNextHold: () => undefined,
     rubbish: () => opened.rubbish(),
   };
 }
@@ -150,6 +156,14 @@ async function openS3(options: S3FakeOptions): Promise<FaultySink> {
       fake.failNext({
         method: 'PUT',
         action: '?retention',
+        keyPrefix: PREFIX + prefix,
+        effect,
+        how: 'reset',
+      }),
+    failNextHold: (effect, prefix) =>
+      fake.failNext({
+        method: 'PUT',
+        action: '?legal-hold',
         keyPrefix: PREFIX + prefix,
         effect,
         how: 'reset',

@@ -111,7 +111,7 @@ export async function openArchiver(
   await sink.check(lockModeOf(context));
   if ((await readIdentity(sink)) === undefined) {
     const signer = signerOf(context);
-    const { logLock } = locksOf(termsByClass(config.retention.schedule), context.now);
+    const { logLock } = locksOf(termsByClass(config.retention.schedule), context);
     const archive = await writeIdentity(sink, context.account, signer, logLock(), context.now());
     await startLog(db, context.account, archiveEntry(archive));
   }
