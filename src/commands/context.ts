@@ -71,11 +71,11 @@ export async function withLedger<T>(context: Context, work: (db: Database) => Pr
   }
 }
 
-export function openSink({ config, log }: Context): Sink {
+export function openSink({ config, log, now }: Context): Sink {
   const { sink } = config;
   switch (sink.kind) {
     case 'directory':
-      return createDirectorySink({ root: sink.path });
+      return createDirectorySink({ root: sink.path, now });
     case 's3': {
       const { kind: _kind, endpoint, credentials, ...rest } = sink;
       return createS3Sink({
@@ -83,6 +83,7 @@ export function openSink({ config, log }: Context): Sink {
         ...(endpoint === undefined ? {} : { endpoint }),
         ...(credentials === undefined ? {} : { credentials }),
         log,
+        now,
       });
     }
     default:
