@@ -14,7 +14,7 @@ export interface StreamRow {
   readonly eventAt: number;
   /** Milliseconds. */
   readonly observedAt: number;
-  /** All columns, as DuckDB gives them. */
+  /** All columns, as DuckDB gives them, and `filename`. */
   readonly columns: Readonly<Record<string, JS>>;
   readonly record: Json;
 }
@@ -32,7 +32,7 @@ export async function readStream(root: string, stream: string): Promise<readonly
     await connection.run(`set TimeZone = 'UTC'`);
     const reader = await connection.runAndReadAll(
       `select *, epoch_ms(event_at)::double as event_ms, epoch_ms(observed_at)::double as observed_ms
-       from read_parquet([${files.join(', ')}], hive_partitioning = true) order by observed_at`,
+       from read_parquet([${files.join(', ')}], hive_partitioning = true, filename = true) order by observed_at`,
     );
     return reader.getRowObjectsJS().map((columns) => ({
       kind: String(columns.kind),
