@@ -1,4 +1,5 @@
 /** Disposition, as the command and the daemon alike run it: what is past its date, and its destruction. */
+import { setMaxListeners } from 'node:events';
 import type { Database } from '../ledger/database.ts';
 import { type Candidate, type DisposalOrder, keptByClass, pastPeriod } from '../ledger/disposals.ts';
 import type { Lease } from '../ledger/lease.ts';
@@ -147,6 +148,8 @@ export interface DisposeSummary {
 export async function runDispose(job: DisposeJob): Promise<DisposeSummary> {
   const { context, db, sink, lease, metrics, stop, progress, scope, order, limit } = job;
   const { account, now, log } = context;
+  // Each request to the store in flight listens to it several times.
+  setMaxListeners(0, stop.interrupt);
   const { classes, logLock } = await bringIntoForce({ context, db, sink, lease, interrupt: stop.interrupt });
   if (order !== null) {
     // What was not looked at for a hold counts as held.

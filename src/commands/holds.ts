@@ -1,4 +1,5 @@
 /** Legal holds as the daemon and the commands carry them out: Zoom's matters, ends of cool-offs, flags at the store. */
+import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 import { type KnownMatter, readMatters } from '../collectors/hold-matters.ts';
 import type { Database } from '../ledger/database.ts';
@@ -37,6 +38,8 @@ export async function runHolds(job: HoldsJob): Promise<HoldSummary> {
   const { context, db, sink, lease, metrics, stop, progress } = job;
   const { account, config, log, now } = context;
   const { drain, interrupt } = stop;
+  // Each request to the store in flight listens to it several times.
+  setMaxListeners(0, interrupt);
   if (config.holds.followZoomMatters && config.streams.legalHold.enabled) await followMatters(context, db);
   await endDue(context, db);
   try {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { ArchiverError, hasCode } from '../errors.ts';
@@ -112,6 +113,8 @@ const AT_ONCE = 16;
  */
 export async function lengthen(job: LengthenJob): Promise<LengthenSummary> {
   const { context, db, lease, locks, rate, stop, progress } = job;
+  // Each request to the store in flight listens to it several times.
+  setMaxListeners(0, stop);
   let versions = 0;
   let lengthened = 0;
   let next = performance.now();
