@@ -38,11 +38,12 @@ const ofMessage = { sessionId: z.string(), messageId: z.string() };
 
 /** One deed. Message ids are taken in any notation; a reaction that is held already is taken back. */
 export const deedSchema = z.discriminatedUnion('verb', [
-  // Files with nothing wrong with them; a forward leads to an earlier message of the session.
+  // Files with nothing wrong with them; a forward leads to an earlier message of the session. Without a sender, a member.
   z.strictObject({
     verb: z.literal('send'),
     sessionId: z.string(),
     text: z.string(),
+    sender: z.string().optional(),
     files: z.array(z.strictObject({ name: z.string(), size: z.number().int().nonnegative() })).optional(),
     forward: z.boolean().optional(),
   }),
@@ -51,10 +52,13 @@ export const deedSchema = z.discriminatedUnion('verb', [
   z.strictObject({ verb: z.literal('react'), ...ofMessage, emoji: z.string().optional() }),
   z.strictObject({ verb: z.literal('rename-session'), sessionId: z.string(), name: z.string() }),
   z.strictObject({ verb: z.literal('delete-session'), sessionId: z.string() }),
+  // Without people, the first five of the account; `direct` is 1:1, which has no name.
   z.strictObject({
     verb: z.literal('create-session'),
     name: z.string(),
     channelType: z.literal([1, 2, 3, 4, 5]).optional(),
+    people: z.array(z.string()).min(2).optional(),
+    direct: z.literal(true).optional(),
   }),
   ...accountDeedSchema.options,
 ]);
@@ -118,8 +122,9 @@ export class Actors {
   perform(deed: Deed): string {
     if (isAccountDeed(deed)) return this.#performAccountDeed(deed);
     if (deed.verb === 'create-session') {
-      const facts = { id: this.#random.hex(64), type: 'Group' as const, channelId: this.#random.hex(22) };
-      const members = this.#account.people.slice(0, 5);
+      const type = deed.direct ? '1:1' : 'Group';
+      const facts = { id: this.#random.hex(64), type, channelId: this.#random.hex(22) } as const;
+      const members = deed.people?.map((id) => this.#person(id)) ?? this.#account.people.slice(0, 5);
       const session = addSession(
         this.#account,
         { ...facts, members },
@@ -136,7 +141,8 @@ export class Actors {
     const at = this.#nextTime(session);
     switch (deed.verb) {
       case 'send': {
-        const message = this.#send(session, deed.text, at);
+        const sender = deed.sender === undefined ? undefined : this.#person(deed.sender);
+        const message = this.#send(session, deed.text, at, sender);
         const files = deed.files?.map(({ name, size }) => ({
           fileId: normalFileId(this.#random),
           fileName: name,
@@ -210,13 +216,20 @@ export class Actors {
     }
   }
 
-  #send(session: Session, text: string, at: number): Message {
+  /** A person by user id, member id or e-mail address. */
+  #person(id: string): Person {
+    const person = findPerson(this.#account, id);
+    if (person === undefined) throw new Error(`no person ${id}`);
+    return person;
+  }
+
+  #send(session: Session, text: string, at: number, sender?: Person): Message {
     return addMessage(
       session,
       {
         id: this.#random.uuid(),
         sentAt: at,
-        sender: this.#random.pick(session.members),
+        sender: sender ?? this.#random.pick(session.members),
       },
       JSON.stringify(text),
     );

@@ -82,6 +82,8 @@ export interface Candidate {
 export interface About {
   /** E-mail address of the sender. */
   readonly sender?: string;
+  /** The session that it describes; what is of one comes with it. */
+  readonly session?: { readonly type: string; readonly name: string };
   /** Channel id. */
   readonly channel?: string;
   /** Id and name of a legal-hold matter. */

@@ -30,6 +30,7 @@ export function listedSession(row: SessionRow): ListedSession {
  */
 export function sessionCandidate(row: SessionRow, account: string, observedAt: Instant): Candidate {
   const { last_message_sent_time: _time, has_external_member: _external, ...description } = row;
+  const { type, name, channelId } = listedSession(row);
   return {
     stream: 'sessions',
     kind: 'description',
@@ -39,5 +40,6 @@ export function sessionCandidate(row: SessionRow, account: string, observedAt: I
     time: observedAt,
     keyMonth: LASTING,
     record: canonicalJson(row as Json),
+    about: { session: { type, name }, ...(channelId === '' ? {} : { channel: channelId }) },
   };
 }

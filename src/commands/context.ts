@@ -71,11 +71,11 @@ export async function withLedger<T>(context: Context, work: (db: Database) => Pr
 }
 
 /** The SDK of S3 is a quarter of what starting takes, so it is read only where there is a bucket. */
-export async function openSink({ config, log }: Context): Promise<Sink> {
+export async function openSink({ config, log, now }: Context): Promise<Sink> {
   const { sink } = config;
   switch (sink.kind) {
     case 'directory':
-      return createDirectorySink({ root: sink.path });
+      return createDirectorySink({ root: sink.path, now });
     case 's3': {
       const { createS3Sink } = await import('../sinks/s3.ts');
       const { kind: _kind, endpoint, credentials, ...rest } = sink;
@@ -84,6 +84,7 @@ export async function openSink({ config, log }: Context): Promise<Sink> {
         ...(endpoint === undefined ? {} : { endpoint }),
         ...(credentials === undefined ? {} : { credentials }),
         log,
+        now,
       });
     }
     default:

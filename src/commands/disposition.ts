@@ -1,4 +1,5 @@
 /** Disposition, as the command and the daemon alike run it: what is past its date, and its destruction. */
+import { setMaxListeners } from 'node:events';
 import type { Database } from '../ledger/database.ts';
 import { type Candidate, type DisposalOrder, keptByClass, pastPeriod } from '../ledger/disposals.ts';
 import type { Lease } from '../ledger/lease.ts';
@@ -148,6 +149,8 @@ export interface DisposeSummary {
 export async function runDispose(job: DisposeJob): Promise<DisposeSummary> {
   const { context, db, sink, lease, metrics, stop, progress, scope, order, limit } = job;
   const { account, now, log } = context;
+  // Each request to the store in flight listens to it several times.
+  setMaxListeners(0, stop.interrupt);
   const locks = await bringIntoForce({ context, db, sink, lease, interrupt: stop.interrupt });
   const { classes, logLock } = locks;
   if (order !== null) {

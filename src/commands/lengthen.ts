@@ -1,4 +1,5 @@
 /** Lengthens the locks of what is sealed, as `retention apply`, the daemon and disposition alike do it. */
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ArchiverError, hasCode } from '../errors.ts';
 import type { Database } from '../ledger/database.ts';
@@ -57,6 +58,8 @@ async function lengthenAll(job: LengthenJob): Promise<LengthenSummary> {
   const { context, db, lease, sink, locks, stop, progress } = job;
   const { drain, interrupt } = stop;
   let failed = 0;
+  // Each request to the store in flight listens to it several times.
+  setMaxListeners(0, interrupt);
   await indexFirst(context, { db, lease, sink, stop });
   const pace = paced(job.rate, AbortSignal.any([drain, interrupt]));
   let versions = 0;

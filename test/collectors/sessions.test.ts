@@ -52,6 +52,12 @@ describe('a session', () => {
     expect(sessionCandidate(ROW, 'other', SEEN).key).not.toBe(candidate().key);
   });
 
+  test('falls under the rules of its session', () => {
+    expect(candidate().about).toEqual({ session: { type: 'Group', name: 'General' }, channel: 'c' });
+    const direct = { type: '1:1', name: undefined, channel_id: undefined };
+    expect(candidate(direct).about).toEqual({ session: { type: '1:1', name: '' } });
+  });
+
   test('is registered with what the planner needs', () => {
     expect(listedSession(ROW)).toEqual({
       id: 'abc/def',

@@ -11,17 +11,27 @@ import {
   openZoom,
   signerOf,
 } from '../../src/commands/context.ts';
+import { runDispose } from '../../src/commands/disposition.ts';
+import { holdEntry, placeEntries } from '../../src/commands/hold-entries.ts';
 import { runHolds } from '../../src/commands/holds.ts';
-import { lockModeOf, locksOf } from '../../src/commands/schedule-in-force.ts';
+import { type LengthenSummary, lengthen } from '../../src/commands/lengthen.ts';
+import { bringIntoForce, lockModeOf, locksOf } from '../../src/commands/schedule-in-force.ts';
 import { runCollect, runSeal } from '../../src/commands/work.ts';
 import { parseConfig } from '../../src/config.ts';
 import type { Database } from '../../src/ledger/database.ts';
+import type { DisposalOrder } from '../../src/ledger/disposals.ts';
+import { cancelRelease, placeHold, readHolds, releaseHold } from '../../src/ledger/holds.ts';
+import type { Lease } from '../../src/ledger/lease.ts';
 import { migrate } from '../../src/ledger/migrate.ts';
 import { silentLog } from '../../src/log.ts';
 import { createMetrics, createRegistry } from '../../src/metrics/metrics.ts';
+import { noteKeyOf } from '../../src/proof/key.ts';
+import { fetchedFiles } from '../../src/proof/local-files.ts';
+import { type VerifyReport, verify } from '../../src/proof/verify/verify.ts';
+import { EVERYTHING, type Scope } from '../../src/retention/holds.ts';
 import { termsByClass } from '../../src/retention/schedule.ts';
 import { SegmentBuilder } from '../../src/segments/build.ts';
-import { startLog } from '../../src/segments/publish.ts';
+import { publish, startLog } from '../../src/segments/publish.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import type { ZoomClient } from '../../src/zoom/client.ts';
 import { SIGNING_KEY } from './log.ts';
@@ -66,12 +76,24 @@ export interface Archiver {
   collect(signals?: { drain?: AbortSignal; interrupt?: AbortSignal }): ReturnType<typeof runCollect>;
   /** As `seal`, or `seal --all`. */
   seal(all?: boolean): ReturnType<typeof runSeal>;
+  /** As `retention apply`. */
+  lengthen(): Promise<LengthenSummary>;
+  /** A step of a legal hold, as the commands take it; flags are left to `holds`. */
+  hold(step: HoldStep): Promise<void>;
   /** Legal holds, as the daemon carries them out. */
-  holds(): ReturnType<typeof runHolds>;
+  holds(interrupt?: AbortSignal): ReturnType<typeof runHolds>;
+  /** As `dispose run`. */
+  dispose(order: DisposalOrder, interrupt?: AbortSignal): ReturnType<typeof runDispose>;
+  /** As `verify`; with a head saved earlier as the daemon does it, what came since and so many objects of the past. */
+  verify(news?: { readonly since: string; readonly past: number }): Promise<VerifyReport>;
   /** The metrics so far, as Prometheus reads them. */
   metrics(): Promise<string>;
   close(): Promise<void>;
 }
+
+export type HoldStep =
+  | { readonly action: 'place'; readonly id: string; readonly matter: string; readonly scope: Partial<Scope> }
+  | { readonly action: 'release' | 'cancel'; readonly id: string };
 
 /** Parts of a test's own in place of those that the configuration makes. */
 export interface OwnParts {
@@ -119,6 +141,15 @@ export async function openArchiver(
   const registry = createRegistry();
   const metrics = createMetrics(registry, buildInfo());
   const never = new AbortController().signal;
+  const signer = signerOf(context);
+  const leading = async <T>(work: (lease: Lease) => Promise<T>): Promise<T> => {
+    const { lease, release } = await leadOnce(context, db, never);
+    try {
+      return await work(lease);
+    } finally {
+      await release();
+    }
+  };
   return {
     context,
     root,
@@ -132,22 +163,35 @@ export async function openArchiver(
         if (own.client === undefined) await client.close();
       }
     },
-    async seal(all = false) {
-      const { lease, release } = await leadOnce(context, db, never);
-      const stop = { drain: never, interrupt: never };
+    seal: (all = false) =>
+      leading((lease) => {
+        const stop = { drain: never, interrupt: never };
+        return runSeal({ context, db, sink, builder, lease, metrics, stop, all });
+      }),
+    lengthen: () =>
+      leading(async (lease) => {
+        const locks = await bringIntoForce({ context, db, sink, lease, interrupt: never });
+        const stop = { drain: never, interrupt: never };
+        const summary = await lengthen({ context, db, sink, lease, locks, rate: 10_000, stop });
+        const { log } = context;
+        await publish({ db, lease, sink, signer, logLock: locks.logLock, interrupt: never, log });
+        return summary;
+      }),
+    hold: (step) => takeHoldStep(context, db, step),
+    holds: (interrupt = new AbortController().signal) =>
+      leading((lease) => runHolds({ context, db, sink, lease, metrics, stop: { drain: never, interrupt } })),
+    dispose: (order, interrupt = new AbortController().signal) =>
+      leading((lease) => {
+        const stop = { drain: never, interrupt };
+        return runDispose({ context, db, sink, lease, metrics, stop, scope: {}, order });
+      }),
+    async verify(news) {
+      const files = await fetchedFiles(sink, never);
       try {
-        return await runSeal({ context, db, sink, builder, lease, metrics, stop, all });
+        const options = { sink, key: noteKeyOf(signer), files, now: context.now, signal: never };
+        return await verify({ ...options, ...news });
       } finally {
-        await release();
-      }
-    },
-    async holds() {
-      const { lease, release } = await leadOnce(context, db, never);
-      const stop = { drain: never, interrupt: never };
-      try {
-        return await runHolds({ context, db, sink, lease, metrics, stop });
-      } finally {
-        await release();
+        await files.close();
       }
     },
     metrics: () => registry.metrics(),
@@ -157,4 +201,38 @@ export async function openArchiver(
       await db.close();
     },
   };
+}
+
+/** Fails where the step is not to be taken. */
+async function takeHoldStep(context: Context, db: Database, step: HoldStep): Promise<void> {
+  const { account, config, now } = context;
+  const deed = { by: 'B. Counsel', at: now(), reason: step.action };
+  const requireTaken = (taken: boolean): void => {
+    if (!taken) throw new Error(`hold ${step.id} cannot ${step.action}`);
+  };
+  if (step.action === 'place') {
+    const { id, matter, scope } = step;
+    const hold = {
+      id,
+      matter,
+      source: 'own',
+      zoomMatter: undefined,
+      scope: { ...EVERYTHING, ...scope },
+      placed: deed,
+    } as const;
+    return requireTaken(await placeHold(db, account, hold, placeEntries(hold)));
+  }
+  const hold = (await readHolds(db, account)).find(({ id }): boolean => id === step.id);
+  if (hold === undefined) throw new Error(`no hold ${step.id}`);
+  switch (step.action) {
+    case 'release': {
+      const endsAt = deed.at + config.holds.coolOff;
+      const entry = holdEntry(hold, 'release', deed, { ends_at: new Date(endsAt).toISOString() });
+      return requireTaken(await releaseHold(db, account, hold.id, { ...deed, endsAt }, [entry]));
+    }
+    case 'cancel':
+      return requireTaken(await cancelRelease(db, account, hold.id, [holdEntry(hold, 'cancel', deed)]));
+    default:
+      return step satisfies never;
+  }
 }

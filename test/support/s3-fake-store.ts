@@ -106,6 +106,8 @@ export class FakeStore {
   rules: StoreRules;
   /** Oldest first. */
   readonly #versions = new Map<string, FakeVersion[]>();
+  /** In the order of a listing; undefined since something came or went. */
+  #listed: readonly FakeVersion[] | undefined;
   #serial = 0;
 
   constructor(rules: StoreRules) {
@@ -127,10 +129,12 @@ export class FakeStore {
   }
 
   /** All versions and markers, by key in byte order, newest first within a key: the order of S3's listing. */
-  listed(): FakeVersion[] {
-    return [...this.#versions.keys()]
+  listed(): readonly FakeVersion[] {
+    // Listings are asked for far more often than keys come and go.
+    this.#listed ??= [...this.#versions.keys()]
       .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
       .flatMap((key) => [...(this.#versions.get(key) ?? [])].reverse());
+    return this.#listed;
   }
 
   put(input: PutInput): FakeVersion {
@@ -241,6 +245,7 @@ export class FakeStore {
     const free = this.rules.deletesLocked || (lock?.mode === 'GOVERNANCE' && bypass);
     if ((lock !== null && !free) || (held && !this.rules.deletesHeld)) throw new Refused(403, 'AccessDenied');
     versions.splice(at, 1);
+    this.#listed = undefined;
     if (versions.length === 0) this.#versions.delete(key);
   }
 
@@ -251,6 +256,7 @@ export class FakeStore {
   #append(version: FakeVersion): FakeVersion {
     const standing = this.versioned ? (this.#versions.get(version.key) ?? []) : [];
     this.#versions.set(version.key, [...standing, version]);
+    this.#listed = undefined;
     return version;
   }
 
