@@ -61,7 +61,9 @@ async function lengthenAll(job: LengthenJob): Promise<LengthenSummary> {
   // Each request to the store in flight listens to it several times.
   setMaxListeners(0, interrupt);
   await indexFirst(context, { db, lease, sink, stop });
-  const pace = paced(job.rate, AbortSignal.any([drain, interrupt]));
+  const either = AbortSignal.any([drain, interrupt]);
+  setMaxListeners(0, either);
+  const pace = paced(job.rate, either);
   let versions = 0;
   let lengthened = 0;
   try {
