@@ -13,9 +13,8 @@ import {
   sealedGroups,
 } from '../ledger/kept.ts';
 import { createJudge, type RecordFacts } from '../retention/decide.ts';
-import { type ClassTerms, lockOf, rankClasses } from '../retention/lock.ts';
+import { type ClassTerms, lengthenedLock, lockOf, rankClasses } from '../retention/lock.ts';
 import type { Schedule } from '../retention/schedule.ts';
-import { isAtLeast } from '../sinks/lock.ts';
 import type { ObjectLock } from '../sinks/sink.ts';
 import { needsOf, type PlaceFacts, peopleOf } from './classification.ts';
 import type { Context } from './context.ts';
@@ -51,22 +50,10 @@ export async function* assess(
       const name = rank === undefined ? governedBy : (byRank.get(rank) ?? governedBy);
       const terms = classes.get(name);
       // The texts of schedules are of a class that no schedule names, and as firmly locked as anything.
-      const lock = lengthened(version.lock, terms === undefined ? null : lockOf(terms, day), now());
+      const lock = lengthenedLock(version.lock, terms === undefined ? null : lockOf(terms, day), now());
       return { version, class: name, lock, changes: name !== governedBy || lock !== version.lock };
     });
   }
-}
-
-/**
- * The lock that a version gets where `due` is asked for. A lock that has run out is as none, and no store takes a date in
- * the past. Terms are never mixed: governance terms do not lengthen a compliance lock, which nobody could take back, and
- * terms that end sooner do not turn a longer lock into compliance. What the lock does not keep then, the class does.
- */
-function lengthened(held: ObjectLock | null, due: ObjectLock | null, now: number): ObjectLock | null {
-  if (due === null || due.retainUntil.getTime() <= now) return held;
-  if (held === null || held.retainUntil.getTime() <= now) return due;
-  if (held.mode === 'compliance' && due.mode === 'governance') return held;
-  return isAtLeast(held, due) || held.retainUntil > due.retainUntil ? held : due;
 }
 
 interface Outranked {

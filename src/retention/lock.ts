@@ -44,6 +44,26 @@ export function lockOfAll(classes: ClassTerms, day: string, longestCompliance: P
   return { mode, retainUntil: new Date(Math.min(longest, most)) };
 }
 
+/**
+ * The lock that a version gets where `due` is asked for. A lock that has run out is as none, and no store takes a date in
+ * the past. Terms are never mixed: governance terms do not lengthen a compliance lock, which nobody could take back, and
+ * terms that end sooner do not turn a longer lock into compliance. What the lock does not keep then, the class does.
+ * @param now milliseconds
+ */
+export function lengthenedLock(
+  held: ObjectLock | null,
+  due: ObjectLock | null,
+  now: number,
+): ObjectLock | null {
+  if (due === null || due.retainUntil.getTime() <= now) return held;
+  if (held === null || held.retainUntil.getTime() <= now) return due;
+  if (held.mode === 'compliance' && due.mode === 'governance') return held;
+  return held.retainUntil > due.retainUntil ||
+    (held.mode === due.mode && +held.retainUntil === +due.retainUntil)
+    ? held
+    : due;
+}
+
 /** The firmest mode that any class asks for. */
 export function strongestMode(classes: ClassTerms): LockMode {
   const modes = new Set([...classes.values()].map(({ mode }) => mode));

@@ -129,6 +129,7 @@ async function contents(db: Database): Promise<Readonly<Record<string, readonly 
       case when (stream, mode) in (('sessions', 'sweep'), ('matters', 'list'), ('hold_files', 'list')) then null else asked_at end
       from coverage`,
     subjects: 'select kind, id, name from subjects',
+    classes: 'select class, keep, mode, disposition, schedule, since from retention_classes',
     links: `select kind, id, open, error, found_at from links`,
     objects: `select sha256, state, size, class, key, version, lock_mode, retain_until from objects`,
     segments: `select key, version, sha256, size, root, records, stream, class, day::text, state, lock_mode, retain_until from segments`,

@@ -4,13 +4,14 @@ import { expect, onTestFinished, test } from 'vitest';
 import type { Emulator } from '../../emulator/server.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import { copyBucket } from '../support/archive.ts';
+import { openArchiver } from '../support/archiver.ts';
 import { runArchiver, writeConfig } from '../support/command.ts';
 import { readLog } from '../support/log.ts';
 import { createSchema } from '../support/postgres.ts';
 import { startS3Fake } from '../support/s3-fake.ts';
 import { brokenRules, PREFIX, s3SinkOn } from '../support/s3-sink.ts';
 import { readStream, type StreamRow } from '../support/stream-rows.ts';
-import { emulate, workFolder } from './campaign.ts';
+import { emulate, NOON, workFolder } from './campaign.ts';
 
 const SOURCE = { kind: 'generated', seed: 5, sessions: 6, messages: 60 } as const;
 
@@ -180,4 +181,23 @@ test('decides classes and locks, lengthens what is sealed, and cannot take back 
   await schedule({ rules: rules.slice(1), default: fallback });
   await run(0, 'seal');
   await run(0, 'verify');
+});
+
+test('without locks nothing but the schedule keeps what it promised: less is refused', async () => {
+  const emulator = await emulate({ now: NOON, source: { ...SOURCE, messages: 6 } });
+  const folder = await workFolder();
+  const ledger = { url: (await createSchema()).url };
+  const open = (keep: string) =>
+    openArchiver(emulator, folder, { ledger, retention: { default: { mode: 'none', keep } } });
+  const first = await open('7y');
+  await first.collect();
+  await first.seal(true);
+  await first.close();
+  const shorter = await open('90d');
+  for (const job of [shorter.collect, shorter.seal, shorter.lengthen])
+    await expect(job()).rejects.toMatchObject({ code: 'retention-weaker' });
+  await shorter.close();
+  const longer = await open('8y');
+  await longer.seal();
+  await longer.close();
 });
