@@ -192,11 +192,13 @@ test('ten years: nothing that is kept goes, and everything that is due does', {
     await decade.dispose(isReviewed(month) ? 'Bo Cole' : null);
     decade.expectMessages(isReviewed(month));
     await decade.expectLogged();
-    // All of it each quarter, in between as the daemon does it.
-    const news = month % 3 === 2 ? undefined : { since: head, past: 5 };
-    const { findings, text } = await decade.archiver.verify(head === '' ? undefined : news);
-    head = text;
-    expect({ month, findings }).toEqual({ month, findings: [] });
+    // All of it at the end of each year; each quarter as the daemon does it, what came since and some of the past.
+    if (month % 3 === 2) {
+      const news = month % 12 === 11 ? undefined : { since: head, past: 5 };
+      const { findings, text } = await decade.archiver.verify(head === '' ? undefined : news);
+      expect({ month, findings }).toEqual({ month, findings: [] });
+      head = text;
+    }
     if (month === 11 && marked !== undefined) await proveThem(decade, marked);
   }
   if (marked !== undefined) await expectProofsHold(decade, marked);
