@@ -177,6 +177,7 @@ export async function runDispose(job: DisposeJob): Promise<DisposeSummary> {
       sink,
       signer: signerOf(context),
       logLock,
+      staying: (candidate, approved) => staying(standingOf(candidate, classes, now(), approved)),
       now,
       drain: stop.drain,
       interrupt: stop.interrupt,
@@ -201,6 +202,24 @@ export async function runDispose(job: DisposeJob): Promise<DisposeSummary> {
   );
   await reportKept(db, account, classes, metrics);
   return { ...counts, refused };
+}
+
+/** Why something stays that the log says was to go: its class or its date changed since. */
+function staying(standing: Standing): string | undefined {
+  switch (standing.state) {
+    case 'due':
+      return undefined;
+    case 'dated':
+      return `it has to be kept until ${new Date(standing.until).toISOString()} now`;
+    case 'held':
+      return 'it is on hold now';
+    case 'keep':
+      return 'its class keeps for good now';
+    case 'review':
+      return 'its class asks for a review now';
+    default:
+      return standing satisfies never;
+  }
 }
 
 async function reportKept(

@@ -2,14 +2,13 @@
 import { hasCode } from '../errors.ts';
 import type { Database } from '../ledger/database.ts';
 import {
-  type Candidate,
-  type DisposalOrder,
-  logDisposals,
+  beginDestroying,
   noteDestroyed,
   noteRefusal,
   type UnderwayDisposal,
   underwayDisposals,
-} from '../ledger/disposals.ts';
+} from '../ledger/destroying.ts';
+import { type Candidate, type DisposalOrder, logDisposals } from '../ledger/disposals.ts';
 import type { Lease } from '../ledger/lease.ts';
 import type { Logger } from '../log.ts';
 import { entryBytes } from '../proof/entry.ts';
@@ -31,6 +30,8 @@ export interface DisposeOptions {
   readonly signer: SignerKey;
   /** For what of the log never changes. */
   readonly logLock: () => ObjectLock | null;
+  /** Why something stays by what is known of it now; undefined where it may go. */
+  readonly staying: (candidate: Candidate, approved: boolean) => string | undefined;
   readonly now: () => number;
   /** Finish what is logged, begin nothing more. */
   readonly drain: AbortSignal;
@@ -94,7 +95,7 @@ async function destroyLogged(options: DisposeOptions, afterId: number): Promise<
 }
 
 async function destroyOne(
-  { db, lease, sink, now, interrupt, log, events }: DisposeOptions,
+  { db, lease, sink, staying, now, interrupt, log, events }: DisposeOptions,
   one: UnderwayDisposal,
 ): Promise<void> {
   const refused = async (why: string): Promise<void> => {
@@ -102,7 +103,14 @@ async function destroyOne(
     events.refused({ class: one.class, key: one.key, why });
   };
   interrupt.throwIfAborted();
-  if (one.onHold) return refused('a legal hold was placed on it');
+
+  // SAY. Durable: that it is being destroyed, so that a hold placed from here on knows. A crash right after leaves that
+  // word; the next call says it again, or takes it back.
+  const { approved, ...known } = await beginDestroying(db, lease, one);
+  if (known.onHold) return refused('a legal hold was placed on it');
+  const why = staying(known, approved);
+  if (why !== undefined) return refused(why);
+  interrupt.throwIfAborted();
 
   // DESTROY. Durable: no version is left. A crash before leaves some; a crash right after leaves a row that is not
   // done, and a key with nothing there is destroyed once more.
