@@ -8,13 +8,14 @@ import { isForGood, lastDayPast, type Standing, standingOf } from '../retention/
 import { type ClassTerms, keptUntil } from '../retention/lock.ts';
 import type { Disposition } from '../retention/terms.ts';
 import type { StopSignals } from '../scheduler/stop.ts';
-import { dispose } from '../segments/dispose.ts';
+import { type DisposeOptions, dispose } from '../segments/dispose.ts';
 import type { Sink } from '../sinks/sink.ts';
 import { type Context, signerOf } from './context.ts';
 import { runHolds } from './holds.ts';
 import { LENGTHENED_A_SECOND, lengthen } from './lengthen.ts';
 import type { Progress } from './progress.ts';
 import { bringIntoForce } from './schedule-in-force.ts';
+import { inTurn } from './turns.ts';
 
 /** Which of what is past its period is looked at. */
 export interface DispositionScope {
@@ -156,6 +157,8 @@ export async function runDispose(job: DisposeJob): Promise<DisposeSummary> {
     // What points to a file is known only of segments that were read, and that a record falls under a longer rule may
     // be known since it was sealed: both before anything is judged.
     await lengthen({ context, db, sink, lease, locks, rate: LENGTHENED_A_SECOND, stop });
+    // That may take long, and what was sealed meanwhile may show a custodian in a session where nobody knew him.
+    await runHolds({ context, db, sink, lease, metrics, stop });
   }
   const counts = { segments: 0, objects: 0, bytes: 0 };
   const refused: { class: string; key: string; why: string }[] = [];
@@ -170,36 +173,34 @@ export async function runDispose(job: DisposeJob): Promise<DisposeSummary> {
       if (left === 0) return;
     }
   };
-  await dispose(
-    {
-      db,
-      lease,
-      sink,
-      signer: signerOf(context),
-      logLock,
-      staying: (candidate, approved) => staying(standingOf(candidate, classes, now(), approved)),
-      now,
-      drain: stop.drain,
-      interrupt: stop.interrupt,
-      log,
-      events: {
-        destroyed({ kind, class: className, bytes }) {
-          counts[kind === 'segment' ? 'segments' : 'objects'] += 1;
-          counts.bytes += bytes;
-          metrics.disposed({ kind, class: className, bytes });
-          progress?.finish(`${(counts.bytes / 1e6).toFixed(1)} MB`);
-        },
-        refused(what) {
-          refused.push(what);
-          metrics.disposalRefused({ class: what.class });
-          log.warn(what, 'not destroyed');
-          progress?.finish('refused');
-        },
+  const options: DisposeOptions = {
+    db,
+    lease,
+    sink,
+    signer: signerOf(context),
+    logLock,
+    staying: (candidate, approved) => staying(standingOf(candidate, classes, now(), approved)),
+    now,
+    drain: stop.drain,
+    interrupt: stop.interrupt,
+    log,
+    events: {
+      destroyed({ kind, class: className, bytes }) {
+        counts[kind === 'segment' ? 'segments' : 'objects'] += 1;
+        counts.bytes += bytes;
+        metrics.disposed({ kind, class: className, bytes });
+        progress?.finish(`${(counts.bytes / 1e6).toFixed(1)} MB`);
+      },
+      refused(what) {
+        refused.push(what);
+        metrics.disposalRefused({ class: what.class });
+        log.warn(what, 'not destroyed');
+        progress?.finish('refused');
       },
     },
-    due(),
-    order ?? { by: 'schedule', approvedBy: null, reason: '' },
-  );
+  };
+  const by = order ?? { by: 'schedule', approvedBy: null, reason: '' };
+  await inTurn(db, 'lengthen', () => dispose(options, due(), by));
   await reportKept(db, account, classes, metrics);
   return { ...counts, refused };
 }

@@ -33,16 +33,19 @@ export interface Candidate {
 
 /**
  * SQL: whether a segment `s`, or an object `o`, is on hold: the store was told, or a hold in force covers it, or one
- * was placed of which it is not known yet whether it does. The one place that says so.
+ * was placed of which it is not known yet whether it does. The one place that says so. What comes later may point to an
+ * old object, and may show a custodian, or a session of a name, in a place with old segments; only what a hold names by
+ * itself is decided with the segment.
  */
 export function isOnHold(row: 's' | 'o'): string {
+  const newest = `(select max(t.id) from segments t where t.account = ${row}.account and t.state = 'committed')`;
   const [version, looked] =
     row === 's'
-      ? ['v.segment_id = s.id', 's.id']
-      : [
-          `v.sha256 = o.sha256`,
-          `(select max(t.id) from segments t where t.account = o.account and t.state = 'committed')`,
-        ];
+      ? [
+          'v.segment_id = s.id',
+          `case when cardinality(h.custodians) + cardinality(h.sessions) = 0 then s.id else ${newest} end`,
+        ]
+      : ['v.sha256 = o.sha256', newest];
   return `(${row}.held
     or exists (select 1 from hold_versions v join holds h on h.account = v.account and h.id = v.hold
       where v.account = ${row}.account and ${version} and h.state <> 'ended')
