@@ -3,9 +3,11 @@ import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { ArchiverError } from '../../src/errors.ts';
 import type { Database } from '../../src/ledger/database.ts';
 import { beingDestroyed, notGivenBack } from '../../src/ledger/destroying.ts';
 import { type Candidate, pastPeriod } from '../../src/ledger/disposals.ts';
+import { type KeptVersion, keptVersions, noteKept } from '../../src/ledger/kept.ts';
 import type { Lease } from '../../src/ledger/lease.ts';
 import { silentLog } from '../../src/log.ts';
 import { parseNoteKey, parseSignerKey } from '../../src/proof/key.ts';
@@ -436,6 +438,51 @@ test('what is logged is judged once more: what has to be kept by now stays, and 
   expect(kept.refused.length).toBeGreaterThan(0);
   expect(await keysOf(one.sink)).toEqual(one.keys);
   expect((await one.run({ pick: () => false })).destroyed).toHaveLength(kept.refused.length);
+});
+
+test('no promise follows an entry that something is disposed of', async () => {
+  const one = await archive(DIRECTORY);
+  one.clock.now = OVER;
+  const lease = await leaseOf(one.db);
+  const versions = async (): Promise<readonly KeptVersion[]> => {
+    const found: KeptVersion[] = [];
+    for await (const batch of keptVersions(one.db, 'account-1')) found.push(...batch);
+    return found;
+  };
+  const all = await versions();
+  expect(all.map(({ key }) => key).sort()).toEqual(one.keys);
+  one.sink.destroy = async () => {
+    throw new ArchiverError('sink-locked', 'a hold of somebody else');
+  };
+  expect((await one.run({ lease })).refused).toHaveLength(all.length);
+  expect(await versions()).toEqual([]);
+  const waiting = async () => (await one.db.query('select 1 from log_entries')).length;
+  const before = await waiting();
+  for (const version of all)
+    await noteKept(one.db, lease, version, { governedBy: 'other', lock: LOCK, entry: 'no entry' });
+  expect(await waiting()).toBe(before);
+});
+
+test('credentials that may not destroy leave one entry, however much is due', async () => {
+  const one = await archive(DIRECTORY);
+  one.clock.now = OVER;
+  one.sink.destroy = async () => {
+    throw new ArchiverError('sink-denied', 'no');
+  };
+  await expect(one.run()).rejects.toMatchObject({ code: 'sink-denied' });
+  const rows = await one.db.query('select 1 from disposals');
+  expect(rows).toHaveLength(1);
+});
+
+test('what came since a hold was looked at may show its custodian in an old place: that is kept till then', async () => {
+  const one = await archive(DIRECTORY);
+  one.clock.now = OVER;
+  await one.db.query(HOLD);
+  await one.db.query(`update holds set custodians = '{ann@x.example}', refreshed_at = now(),
+    refreshed_to = (select max(id) from segments) - 1`);
+  expect((await one.run()).destroyed).toEqual([]);
+  await one.db.query('update holds set refreshed_to = (select max(id) from segments)');
+  expect((await one.run()).destroyed).toEqual(one.keys);
 });
 
 test('content that came again meanwhile is not destroyed by the older judgement', async () => {
