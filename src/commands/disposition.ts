@@ -3,6 +3,7 @@ import type { Database } from '../ledger/database.ts';
 import { type Candidate, type DisposalOrder, keptByClass, pastPeriod } from '../ledger/disposals.ts';
 import type { Lease } from '../ledger/lease.ts';
 import { countUnindexed } from '../ledger/segment-contents.ts';
+import { trustedNow } from '../ledger/trusted-clock.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { isForGood, lastDayPast, type Standing, standingOf } from '../retention/due.ts';
 import { type ClassTerms, keptUntil } from '../retention/lock.ts';
@@ -59,11 +60,11 @@ async function* judged(
   account: string,
   classes: ClassTerms,
   { className, before }: DispositionScope,
-  now: () => number,
+  now: number,
   approved: boolean,
 ): AsyncGenerator<readonly Judged[]> {
   const past = [...classes].flatMap(([name, terms]) => {
-    const day = lastDayPast(terms, now());
+    const day = lastDayPast(terms, now);
     if (day === undefined || isForGood(name) || (className !== undefined && name !== className)) return [];
     const last = before === undefined || day < before ? day : dayBefore(before);
     return [{ class: name, day: last }];
@@ -71,7 +72,7 @@ async function* judged(
   for await (const candidates of pastPeriod(db, account, past)) {
     yield candidates.map((candidate) => ({
       candidate,
-      standing: standingOf(candidate, classes, now(), approved),
+      standing: standingOf(candidate, classes, now, approved),
     }));
   }
 }
@@ -80,7 +81,7 @@ function dayBefore(day: string): string {
   return new Date(Date.parse(`${day}T00:00:00Z`) - 86_400_000).toISOString().slice(0, 10);
 }
 
-/** What is past its period, without touching anything. */
+/** What is past its period, without touching anything. Fails with `clock-skew` as {@link trustedNow} does. */
 export async function planDisposition(
   { account, now }: Pick<Context, 'account' | 'now'>,
   db: Database,
@@ -88,7 +89,8 @@ export async function planDisposition(
   scope: DispositionScope,
 ): Promise<DispositionPlan> {
   const rows = new Map<string, PlanRow>();
-  for await (const batch of judged(db, account, classes, scope, now, false)) {
+  const at = await trustedNow(db, account, now());
+  for await (const batch of judged(db, account, classes, scope, at, false)) {
     for (const { candidate, standing } of batch) {
       const because = standing.state === 'dated' ? standing.because : null;
       const name = JSON.stringify([candidate.class, standing.state, because]);
@@ -145,10 +147,14 @@ export interface DisposeSummary {
   readonly refused: readonly { readonly class: string; readonly key: string; readonly why: string }[];
 }
 
-/** Destroys what is due. What asks for a review is due only with the name of who approved it. */
+/**
+ * Destroys what is due. What asks for a review is due only with the name of who approved it. Fails as {@link dispose},
+ * {@link runHolds} and {@link lengthen} do, and with `clock-skew`, before anything is destroyed.
+ */
 export async function runDispose(job: DisposeJob): Promise<DisposeSummary> {
   const { context, db, sink, lease, metrics, stop, progress, scope, order, limit } = job;
   const { account, now, log } = context;
+  const at = await trustedNow(db, account, now());
   const locks = await bringIntoForce({ context, db, sink, lease, interrupt: stop.interrupt });
   const { classes, logLock } = locks;
   if (order !== null) {
@@ -165,7 +171,7 @@ export async function runDispose(job: DisposeJob): Promise<DisposeSummary> {
   const due = async function* (): AsyncGenerator<readonly Candidate[]> {
     if (order === null) return;
     let left = limit ?? Number.POSITIVE_INFINITY;
-    for await (const batch of judged(db, account, classes, scope, now, order.approvedBy !== null)) {
+    for await (const batch of judged(db, account, classes, scope, at, order.approvedBy !== null)) {
       const going = batch.filter(({ standing }) => standing.state === 'due').slice(0, left);
       left -= going.length;
       progress?.expect(going.length);
@@ -179,7 +185,7 @@ export async function runDispose(job: DisposeJob): Promise<DisposeSummary> {
     sink,
     signer: signerOf(context),
     logLock,
-    staying: (candidate, approved) => staying(standingOf(candidate, classes, now(), approved)),
+    staying: (candidate, approved) => staying(standingOf(candidate, classes, at, approved)),
     now,
     drain: stop.drain,
     interrupt: stop.interrupt,
