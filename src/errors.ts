@@ -71,7 +71,7 @@ const TABLE = {
   },
   'clock-skew': {
     exit: 21,
-    hint: 'Set the clock of this machine right (NTP). Nothing is collected meanwhile: a wrong clock would call time covered that was not.',
+    hint: 'Set the clock of this machine right (NTP). Nothing is collected or disposed of meanwhile, and no hold ends: a wrong clock would call time covered that was not, and periods over that are not.',
   },
   'log-diverged': {
     exit: 22,

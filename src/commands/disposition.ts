@@ -4,18 +4,20 @@ import type { Database } from '../ledger/database.ts';
 import { type Candidate, type DisposalOrder, keptByClass, pastPeriod } from '../ledger/disposals.ts';
 import type { Lease } from '../ledger/lease.ts';
 import { countUnindexed } from '../ledger/segment-contents.ts';
+import { trustedNow } from '../ledger/trusted-clock.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { isForGood, lastDayPast, type Standing, standingOf } from '../retention/due.ts';
 import { type ClassTerms, keptUntil } from '../retention/lock.ts';
 import type { Disposition } from '../retention/terms.ts';
 import type { StopSignals } from '../scheduler/stop.ts';
-import { dispose } from '../segments/dispose.ts';
+import { type DisposeOptions, dispose } from '../segments/dispose.ts';
 import type { Sink } from '../sinks/sink.ts';
 import { type Context, signerOf } from './context.ts';
 import { runHolds } from './holds.ts';
 import { LENGTHENED_A_SECOND, lengthen } from './lengthen.ts';
 import type { Progress } from './progress.ts';
 import { bringIntoForce } from './schedule-in-force.ts';
+import { inTurn } from './turns.ts';
 
 /** Which of what is past its period is looked at. */
 export interface DispositionScope {
@@ -59,11 +61,11 @@ async function* judged(
   account: string,
   classes: ClassTerms,
   { className, before }: DispositionScope,
-  now: () => number,
+  now: number,
   approved: boolean,
 ): AsyncGenerator<readonly Judged[]> {
   const past = [...classes].flatMap(([name, terms]) => {
-    const day = lastDayPast(terms, now());
+    const day = lastDayPast(terms, now);
     if (day === undefined || isForGood(name) || (className !== undefined && name !== className)) return [];
     const last = before === undefined || day < before ? day : dayBefore(before);
     return [{ class: name, day: last }];
@@ -71,7 +73,7 @@ async function* judged(
   for await (const candidates of pastPeriod(db, account, past)) {
     yield candidates.map((candidate) => ({
       candidate,
-      standing: standingOf(candidate, classes, now(), approved),
+      standing: standingOf(candidate, classes, now, approved),
     }));
   }
 }
@@ -80,7 +82,7 @@ function dayBefore(day: string): string {
   return new Date(Date.parse(`${day}T00:00:00Z`) - 86_400_000).toISOString().slice(0, 10);
 }
 
-/** What is past its period, without touching anything. */
+/** What is past its period, without touching anything. Fails with `clock-skew` as {@link trustedNow} does. */
 export async function planDisposition(
   { account, now }: Pick<Context, 'account' | 'now'>,
   db: Database,
@@ -88,7 +90,8 @@ export async function planDisposition(
   scope: DispositionScope,
 ): Promise<DispositionPlan> {
   const rows = new Map<string, PlanRow>();
-  for await (const batch of judged(db, account, classes, scope, now, false)) {
+  const at = await trustedNow(db, account, now());
+  for await (const batch of judged(db, account, classes, scope, at, false)) {
     for (const { candidate, standing } of batch) {
       const because = standing.state === 'dated' ? standing.because : null;
       const name = JSON.stringify([candidate.class, standing.state, because]);
@@ -145,12 +148,16 @@ export interface DisposeSummary {
   readonly refused: readonly { readonly class: string; readonly key: string; readonly why: string }[];
 }
 
-/** Destroys what is due. What asks for a review is due only with the name of who approved it. */
+/**
+ * Destroys what is due. What asks for a review is due only with the name of who approved it. Fails as {@link dispose},
+ * {@link runHolds} and {@link lengthen} do, and with `clock-skew`, before anything is destroyed.
+ */
 export async function runDispose(job: DisposeJob): Promise<DisposeSummary> {
   const { context, db, sink, lease, metrics, stop, progress, scope, order, limit } = job;
   const { account, now, log } = context;
   // Each request to the store in flight listens to it several times.
   setMaxListeners(0, stop.interrupt);
+  const at = await trustedNow(db, account, now());
   const locks = await bringIntoForce({ context, db, sink, lease, interrupt: stop.interrupt });
   const { classes, logLock } = locks;
   if (order !== null) {
@@ -159,13 +166,15 @@ export async function runDispose(job: DisposeJob): Promise<DisposeSummary> {
     // What points to a file is known only of segments that were read, and that a record falls under a longer rule may
     // be known since it was sealed: both before anything is judged.
     await lengthen({ context, db, sink, lease, locks, rate: LENGTHENED_A_SECOND, stop });
+    // That may take long, and what was sealed meanwhile may show a custodian in a session where nobody knew him.
+    await runHolds({ context, db, sink, lease, metrics, stop });
   }
   const counts = { segments: 0, objects: 0, bytes: 0 };
   const refused: { class: string; key: string; why: string }[] = [];
   const due = async function* (): AsyncGenerator<readonly Candidate[]> {
     if (order === null) return;
     let left = limit ?? Number.POSITIVE_INFINITY;
-    for await (const batch of judged(db, account, classes, scope, now, order.approvedBy !== null)) {
+    for await (const batch of judged(db, account, classes, scope, at, order.approvedBy !== null)) {
       const going = batch.filter(({ standing }) => standing.state === 'due').slice(0, left);
       left -= going.length;
       progress?.expect(going.length);
@@ -173,37 +182,54 @@ export async function runDispose(job: DisposeJob): Promise<DisposeSummary> {
       if (left === 0) return;
     }
   };
-  await dispose(
-    {
-      db,
-      lease,
-      sink,
-      signer: signerOf(context),
-      logLock,
-      now,
-      drain: stop.drain,
-      interrupt: stop.interrupt,
-      log,
-      events: {
-        destroyed({ kind, class: className, bytes }) {
-          counts[kind === 'segment' ? 'segments' : 'objects'] += 1;
-          counts.bytes += bytes;
-          metrics.disposed({ kind, class: className, bytes });
-          progress?.finish(`${(counts.bytes / 1e6).toFixed(1)} MB`);
-        },
-        refused(what) {
-          refused.push(what);
-          metrics.disposalRefused({ class: what.class });
-          log.warn(what, 'not destroyed');
-          progress?.finish('refused');
-        },
+  const options: DisposeOptions = {
+    db,
+    lease,
+    sink,
+    signer: signerOf(context),
+    logLock,
+    staying: (candidate, approved) => staying(standingOf(candidate, classes, at, approved)),
+    now,
+    drain: stop.drain,
+    interrupt: stop.interrupt,
+    log,
+    events: {
+      destroyed({ kind, class: className, bytes }) {
+        counts[kind === 'segment' ? 'segments' : 'objects'] += 1;
+        counts.bytes += bytes;
+        metrics.disposed({ kind, class: className, bytes });
+        progress?.finish(`${(counts.bytes / 1e6).toFixed(1)} MB`);
+      },
+      refused(what) {
+        refused.push(what);
+        metrics.disposalRefused({ class: what.class });
+        log.warn(what, 'not destroyed');
+        progress?.finish('refused');
       },
     },
-    due(),
-    order ?? { by: 'schedule', approvedBy: null, reason: '' },
-  );
+  };
+  const by = order ?? { by: 'schedule', approvedBy: null, reason: '' };
+  await inTurn(db, 'lengthen', () => dispose(options, due(), by));
   await reportKept(db, account, classes, metrics);
   return { ...counts, refused };
+}
+
+/** Why something stays that the log says was to go: its class or its date changed since. */
+function staying(standing: Standing): string | undefined {
+  switch (standing.state) {
+    case 'due':
+      return undefined;
+    case 'dated':
+      return `it has to be kept until ${new Date(standing.until).toISOString()} now`;
+    case 'held':
+      return 'it is on hold now';
+    case 'keep':
+      return 'its class keeps for good now';
+    case 'review':
+      return 'its class asks for a review now';
+    default:
+      return standing satisfies never;
+  }
 }
 
 async function reportKept(

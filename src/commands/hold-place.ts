@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { ArchiverError } from '../errors.ts';
 import { placesOf } from '../ledger/contents.ts';
 import type { Database } from '../ledger/database.ts';
+import { beingDestroyed, notGivenBack } from '../ledger/destroying.ts';
 import { placeHold } from '../ledger/holds.ts';
 import type { Scope } from '../retention/holds.ts';
 import { type CommandIo, type CommonFlags, openContext, withLedger } from './context.ts';
@@ -64,15 +66,24 @@ Example:
         const hold = { id, matter, source: 'own', zoomMatter: undefined, scope, placed } as const;
         if (!(await placeHold(db, account, hold, placeEntries(hold))))
           throw new ArchiverError('internal', 'a hold of this name is there already', { detail: id });
+        const underway = await beingDestroyed(db, account);
         const unknown = await withoutPlaces(db, account, scope.custodians);
         const flagging = await carryOutNow(io, context, db, flags.wait === true);
+        const overtaken = await overtakenBy(db, account, underway, io.interrupt);
         if (flags.json) {
           io.out(
-            JSON.stringify({ hold: { id, matter, scope, state: 'placed' }, unknown, flags: flagging.told }),
+            JSON.stringify({
+              hold: { id, matter, scope, state: 'placed' },
+              unknown,
+              overtaken,
+              flags: flagging.told,
+            }),
           );
         } else {
           io.out(`hold ${id} is placed`);
           for (const custodian of unknown) io.out(`nothing that ${custodian} took part in is known yet`);
+          for (const { key, gone } of overtaken)
+            io.out(`too late for ${key}: it was being destroyed, and ${gone ? 'is' : 'may be'} gone`);
           io.out(inWords(flagging));
         }
         if (flagging.error !== undefined) io.fail(flagging.error);
@@ -95,6 +106,26 @@ function scopeOf({ custodian = [], channel = [], session = [], from, to, all }: 
 function day(text: string): string {
   startOfDate(text);
   return text;
+}
+
+/** A destruction takes a few requests; one that takes longer may be that of a process that stands still. */
+const POLLS = 15;
+const POLL_MS = 1000;
+
+/** What of `underway` was not given back when the hold came, once that is known. */
+async function overtakenBy(
+  db: Database,
+  account: string,
+  underway: Awaited<ReturnType<typeof beingDestroyed>>,
+  signal: AbortSignal,
+): ReturnType<typeof notGivenBack> {
+  if (underway.length === 0) return [];
+  const ids = underway.map(({ id }) => id);
+  for (let poll = 0; ; poll += 1) {
+    const left = await notGivenBack(db, account, ids);
+    if (left.every(({ gone }) => gone) || poll === POLLS || signal.aborted) return left;
+    await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
+  }
 }
 
 /** Custodians who were never seen anywhere: perhaps a typing error. */

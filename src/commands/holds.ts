@@ -1,10 +1,12 @@
 /** Legal holds as the daemon and the commands carry them out: Zoom's matters, ends of cool-offs, flags at the store. */
 import { setMaxListeners } from 'node:events';
 import { type KnownMatter, readMatters } from '../collectors/hold-matters.ts';
+import { hasCode } from '../errors.ts';
 import type { Database } from '../ledger/database.ts';
 import { type HoldTotals, holdTotals } from '../ledger/hold-versions.ts';
 import { changeHold, endHold, isLive, noteGone, placeHold, readHolds } from '../ledger/holds.ts';
 import type { Lease } from '../ledger/lease.ts';
+import { trustedNow } from '../ledger/trusted-clock.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { followSteps, type Scope } from '../retention/holds.ts';
 import type { StopSignals } from '../scheduler/stop.ts';
@@ -28,8 +30,8 @@ export interface HoldsJob {
 
 /**
  * Follows Zoom's matters, ends what was released long enough ago, and brings the flags at the store up to date. A crash
- * at any point is repaired by the next call. Fails as {@link carryOutHolds} does, and with `proof-invalid` and
- * `spool-full` where segments of a rebuilt ledger have to be read first.
+ * at any point is repaired by the next call. Fails as {@link carryOutHolds} does, with `proof-invalid` and `spool-full`
+ * where segments of a rebuilt ledger have to be read first, and, when all else is done, with `clock-skew`.
  */
 export function runHolds(job: HoldsJob): Promise<HoldSummary> {
   // Disposition asks for it too: one that lifts a flag must not meet one that sets it.
@@ -37,23 +39,33 @@ export function runHolds(job: HoldsJob): Promise<HoldSummary> {
 }
 
 async function holdsOnce(job: HoldsJob): Promise<HoldSummary> {
-  const { context, db, sink, lease, metrics, stop, progress } = job;
-  const { account, config, log, now } = context;
-  const { drain, interrupt } = stop;
+  const { context, db, metrics, stop } = job;
+  const { account, config } = context;
   // Each request to the store in flight listens to it several times.
-  setMaxListeners(0, interrupt);
+  setMaxListeners(0, stop.interrupt);
   if (config.holds.followZoomMatters && config.streams.legalHold.enabled) await followMatters(context, db);
-  await endDue(context, db);
+  // That none may end is no reason to leave what is covered without a flag.
+  const skew = await endDue(context, db).catch((error: unknown) => {
+    if (hasCode(error, 'clock-skew')) return error;
+    throw error;
+  });
   try {
-    const holds = await readHolds(db, account);
-    if (holds.every((hold) => !isLive(hold) && hold.liftedAt !== undefined))
-      return { flagged: 0, lifted: 0, missing: 0 };
-    await indexFirst(context, { db, lease, sink, stop });
-    const options = { db, lease, sink, now, drain, interrupt, log };
-    return await carryOutHolds(progress === undefined ? options : { ...options, progress });
+    const summary = await carryOut(job);
+    if (skew !== undefined) throw skew;
+    return summary;
   } finally {
     await report(db, account, metrics);
   }
+}
+
+async function carryOut({ context, db, sink, lease, stop, progress }: HoldsJob): Promise<HoldSummary> {
+  const { account, log, now } = context;
+  const holds = await readHolds(db, account);
+  if (holds.every((hold) => !isLive(hold) && hold.liftedAt !== undefined))
+    return { flagged: 0, lifted: 0, missing: 0 };
+  await indexFirst(context, { db, lease, sink, stop });
+  const options = { db, lease, sink, now, ...stop, log };
+  return carryOutHolds(progress === undefined ? options : { ...options, progress });
 }
 
 async function report(db: Database, account: string, metrics: Metrics): Promise<void> {
@@ -113,11 +125,14 @@ async function placeZoomHold(
   await placeHold(db, account, hold, placeEntries(hold));
 }
 
-async function endDue({ account, log, now }: Context, db: Database): Promise<void> {
+/** Fails with `clock-skew` where a hold would end by a clock that is not trusted. */
+async function endDue({ account, log, now }: Context, db: Database): Promise<undefined> {
   for (const hold of await readHolds(db, account)) {
     const { state, endsAt, released } = hold;
     const at = now();
     if (state !== 'releasing' || endsAt === undefined || endsAt > at || released === undefined) continue;
+    // Where there is no cool-off there is nothing to wait for by any clock.
+    if (endsAt > released.at && endsAt > (await trustedNow(db, account, at))) continue;
     const entry = holdEntry(hold, 'end', { by: released.by, at, reason: released.reason });
     if (await endHold(db, account, hold.id, at, [entry])) log.info({ hold: hold.id }, 'a legal hold ended');
   }

@@ -1,6 +1,9 @@
 import type { Database } from '../ledger/database.ts';
 
-/** What several jobs of a process do, and must not do at the same time; other processes do not lead. */
+/**
+ * What several jobs of a process do, and must not do at the same time; other processes do not lead. Disposing takes the
+ * turn of `lengthen`: a lock is raised at the store before it is noted, and must not be in between.
+ */
 export type Turn = 'holds' | 'index' | 'lengthen' | 'schedule';
 
 const turns = new WeakMap<Database, Map<Turn, Promise<unknown>>>();

@@ -1,7 +1,7 @@
-/** What of the archive is past its period, and what becomes of it when it is destroyed. */
-import type { Database, Queryable } from './database.ts';
+/** What of the archive is past its period, and the entries that say that it goes. */
+import type { Database } from './database.ts';
 import { OBJECT_DAY } from './kept.ts';
-import { type Lease, leaseLost } from './lease.ts';
+import { type Lease, requireLease } from './lease.ts';
 
 /** The last UTC day (`yyyy-mm-dd`) of a class whose records are past their period. */
 export interface PastDay {
@@ -33,16 +33,19 @@ export interface Candidate {
 
 /**
  * SQL: whether a segment `s`, or an object `o`, is on hold: the store was told, or a hold in force covers it, or one
- * was placed of which it is not known yet whether it does. The one place that says so.
+ * was placed of which it is not known yet whether it does. The one place that says so. What comes later may point to an
+ * old object, and may show a custodian, or a session of a name, in a place with old segments; only what a hold names by
+ * itself is decided with the segment.
  */
 export function isOnHold(row: 's' | 'o'): string {
+  const newest = `(select max(t.id) from segments t where t.account = ${row}.account and t.state = 'committed')`;
   const [version, looked] =
     row === 's'
-      ? ['v.segment_id = s.id', 's.id']
-      : [
-          `v.sha256 = o.sha256`,
-          `(select max(t.id) from segments t where t.account = o.account and t.state = 'committed')`,
-        ];
+      ? [
+          'v.segment_id = s.id',
+          `case when cardinality(h.custodians) + cardinality(h.sessions) = 0 then s.id else ${newest} end`,
+        ]
+      : ['v.sha256 = o.sha256', newest];
   return `(${row}.held
     or exists (select 1 from hold_versions v join holds h on h.account = v.account and h.id = v.hold
       where v.account = ${row}.account and ${version} and h.state <> 'ended')
@@ -50,9 +53,11 @@ export function isOnHold(row: 's' | 'o'): string {
       and (h.refreshed_at is null or h.refreshed_to < ${looked})))`;
 }
 
-const SEGMENTS = `select 'segment' as kind, s.id::text as id, s.key, s.version, s.sha256, s.records, s.size as bytes,
-    s.governed_by as class, s.day::text as day, s.retain_until, ${isOnHold('s')} as on_hold, '[]'::json as pointing
-  from segments s
+/** SQL: a segment `s` as a row of {@link candidateOf}. */
+export const SEGMENT = `'segment' as kind, s.id::text as id, s.key, s.version, s.sha256, s.records, s.size as bytes,
+    s.governed_by as class, s.day::text as day, s.retain_until, ${isOnHold('s')} as on_hold, '[]'::json as pointing`;
+
+const SEGMENTS = `select ${SEGMENT} from segments s
   join unnest($2::text[], $3::date[]) as past (class, day) on past.class = s.governed_by and s.day <= past.day
   where s.account = $1 and s.state = 'committed' and s.disposed_at is null and s.id > $4::bigint
     and not exists (select 1 from disposals d where d.segment_id = s.id)
@@ -73,15 +78,17 @@ export const POINTING = `(select coalesce(json_agg(json_build_object('class', p.
        group by s.governed_by
      ) p)`;
 
-const OBJECTS = `select 'object' as kind, o.sha256 as id, o.key, o.version, o.sha256, 0 as records, o.size as bytes,
+/** SQL: an object `o` as a row of {@link candidateOf}; `$1` is the account. */
+export const OBJECT = `'object' as kind, o.sha256 as id, o.key, o.version, o.sha256, 0 as records, o.size as bytes,
     o.governed_by as class, ${OBJECT_DAY}::text as day, o.retain_until, ${isOnHold('o')} as on_hold,
-    ${POINTING} as pointing
-  from objects o
+    ${POINTING} as pointing`;
+
+const OBJECTS = `select ${OBJECT} from objects o
   join unnest($2::text[], $3::date[]) as past (class, day) on past.class = o.governed_by and ${OBJECT_DAY} <= past.day
   where o.account = $1 and o.state = 'committed' and o.disposed_at is null and not o.disposing and o.sha256 > $4
   order by o.sha256 limit $5`;
 
-interface CandidateRow extends Record<string, unknown> {
+export interface CandidateRow extends Record<string, unknown> {
   readonly kind: 'segment' | 'object';
   readonly id: string;
   readonly key: string;
@@ -96,8 +103,12 @@ interface CandidateRow extends Record<string, unknown> {
   readonly pointing: Candidate['pointing'];
 }
 
+export function candidateOf({ retain_until: until, on_hold: onHold, ...row }: CandidateRow): Candidate {
+  return { ...row, lockedUntil: until?.getTime(), onHold };
+}
+
 /** As many as are logged, published and destroyed together. */
-const AT_A_TIME = 256;
+export const AT_A_TIME = 256;
 
 /**
  * What is past its own period, some at a time: first segments, then objects, so that a file whose records go is met
@@ -117,11 +128,7 @@ export async function* pastPeriod(
       const rows = await db.query<CandidateRow>(sql, [account, ...classes, after, AT_A_TIME]);
       const last = rows.at(-1);
       if (last === undefined) break;
-      yield rows.map(({ retain_until: until, on_hold: onHold, ...row }) => ({
-        ...row,
-        lockedUntil: until?.getTime(),
-        onHold,
-      }));
+      yield rows.map(candidateOf);
       after = last.id;
     }
   }
@@ -214,90 +221,6 @@ const STANDING_OBJECTS = `update objects o set disposing = true
     and (o.retain_until is null or o.retain_until <= $5) and not ${isOnHold('o')}
   returning o.key`;
 
-/** Something that is to be destroyed: the log says so. */
-export interface UnderwayDisposal {
-  readonly id: number;
-  readonly kind: 'segment' | 'object';
-  readonly key: string;
-  readonly class: string;
-  readonly bytes: number;
-  /** A hold was placed after the entry: it stays, as long as the hold does. */
-  readonly onHold: boolean;
-}
-
-/** All that is logged and not known to be destroyed, in order. @param afterId those of this id and before are passed over */
-export async function underwayDisposals(
-  db: Database,
-  account: string,
-  afterId: number,
-): Promise<readonly UnderwayDisposal[]> {
-  return db.query<UnderwayDisposal & Record<string, unknown>>(
-    `select d.id, case when d.segment_id is null then 'object' else 'segment' end as kind, d.key, d.class, d.bytes,
-       coalesce(${isOnHold('s')}, ${isOnHold('o')}, false) as "onHold"
-     from disposals d
-     left join segments s on s.id = d.segment_id
-     left join objects o on o.account = d.account and o.sha256 = d.object_sha256
-     where d.account = $1 and d.done_at is null and d.id > $2 order by d.id limit $3`,
-    [account, afterId, AT_A_TIME],
-  );
-}
-
-/** Notes why something is not destroyed yet. Fails with `lease-lost`. */
-export async function noteRefusal(db: Database, lease: Lease, id: number, refusal: string): Promise<void> {
-  const rows = await db.query(
-    `with guard as (select 1 from lease where account = $1 and generation = $2 for share),
-     noted as (
-       update disposals set refusal = $4 where account = $1 and id = $3 and exists (select 1 from guard)
-     )
-     select 1 from guard`,
-    [lease.account, lease.generation, id, refusal],
-  );
-  if (rows.length === 0) throw leaseLost(lease);
-}
-
-/**
- * Notes that something is destroyed, and forgets what it held. Twice is as once. Fails with `lease-lost`.
- * @param now milliseconds
- */
-export async function noteDestroyed(db: Database, lease: Lease, id: number, now: number): Promise<void> {
-  await db.transaction(async (tx) => {
-    const [done] = await tx.query<{ segment_id: number | null; object_sha256: string | null }>(
-      `update disposals set done_at = $3, refusal = null where account = $1 and id = $2 and done_at is null
-       returning segment_id, object_sha256`,
-      [lease.account, id, new Date(now)],
-    );
-    if (done?.object_sha256 != null) {
-      await tx.query(
-        'update objects set disposed_at = $3, disposing = false where account = $1 and sha256 = $2',
-        [lease.account, done.object_sha256, new Date(now)],
-      );
-      await tx.query('delete from file_objects where account = $1 and sha256 = $2', [
-        lease.account,
-        done.object_sha256,
-      ]);
-    }
-    if (done?.segment_id != null) await forgetSegment(tx, lease.account, done.segment_id, now);
-    // Last, for renewing the lease waits for it.
-    await requireLease(tx, lease);
-  });
-}
-
-async function forgetSegment(tx: Queryable, account: string, id: number, now: number): Promise<void> {
-  await tx.query('update segments set disposed_at = $2 where id = $1', [id, new Date(now)]);
-  // What other segments of that day say as well stays.
-  await tx.query(
-    `delete from file_places p using segments s, segment_contents c
-     where s.id = $2 and c.segment_id = s.id and p.account = $1 and p.place = c.place and p.sender = c.sender
-       and p.day = s.day and not exists (
-         select 1 from segment_contents other join segments t on t.id = other.segment_id
-         where other.place = c.place and other.sender = c.sender and t.account = $1 and t.day = s.day
-           and t.id <> s.id and t.disposed_at is null
-       )`,
-    [account, id],
-  );
-  await tx.query('delete from segment_contents where segment_id = $1', [id]);
-}
-
 /** What stands in the archive under a class. */
 export interface KeptClass {
   readonly class: string;
@@ -321,12 +244,4 @@ export async function keptByClass(db: Database, account: string): Promise<readon
      ) kept group by class order by class`,
     [account],
   );
-}
-
-async function requireLease(tx: Queryable, lease: Lease): Promise<void> {
-  const held = await tx.query('select 1 from lease where account = $1 and generation = $2 for share', [
-    lease.account,
-    lease.generation,
-  ]);
-  if (held.length === 0) throw leaseLost(lease);
 }

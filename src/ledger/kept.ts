@@ -188,12 +188,13 @@ export const OBJECT_DAY = `greatest((greatest(o.planned_at, o.wanted_at) at time
 
 const VERSIONS_AT_A_TIME = 5000;
 
-/** Every version that is in the archive, segments first, some at a time. */
+/** Every version that is in the archive, segments first, some at a time; none that the log says is disposed of. */
 export async function* keptVersions(db: Database, account: string): AsyncGenerator<readonly KeptVersion[]> {
   for (let after = 0; ; ) {
     const rows = await db.query<KeptRow>(
       `select id, sha256, key, version, day::text as day, governed_by, records, size as bytes, lock_mode, retain_until
-       from segments where account = $1 and state = 'committed' and disposed_at is null and id > $2
+       from segments s where account = $1 and state = 'committed' and disposed_at is null and id > $2
+         and not exists (select 1 from disposals d where d.segment_id = s.id)
        order by id limit $3`,
       [account, after, VERSIONS_AT_A_TIME],
     );
@@ -204,7 +205,8 @@ export async function* keptVersions(db: Database, account: string): AsyncGenerat
   for (let after = ''; ; ) {
     const rows = await db.query<KeptRow>(
       `select null::bigint as id, o.sha256, o.key, o.version, ${OBJECT_DAY}::text as day, o.governed_by, 0 as records, o.size as bytes, o.lock_mode, o.retain_until
-       from objects o where o.account = $1 and o.state = 'committed' and o.disposed_at is null and o.sha256 > $2
+       from objects o where o.account = $1 and o.state = 'committed' and o.disposed_at is null and not o.disposing
+         and o.sha256 > $2
        order by o.sha256 limit $3`,
       [account, after, VERSIONS_AT_A_TIME],
     );
@@ -232,7 +234,7 @@ function versionOf(row: KeptRow): KeptVersion {
 
 /**
  * Notes that a version is kept by another class or for longer, with its entry for the log, at once. Twice is as once.
- * Fails with `lease-lost`.
+ * Nothing is noted of what the log says is disposed of: no promise may follow that. Fails with `lease-lost`.
  */
 export async function noteKept(
   db: Database,
@@ -241,12 +243,15 @@ export async function noteKept(
   kept: { readonly governedBy: string; readonly lock: KeptVersion['lock']; readonly entry: string },
 ): Promise<void> {
   const { segment, sha256 } = version;
-  const table = segment === undefined ? 'objects' : 'segments';
+  const [table, standing] =
+    segment === undefined
+      ? ['objects', 'sha256 = $3 and not v.disposing']
+      : ['segments', 'id = $3 and not exists (select 1 from disposals d where d.segment_id = v.id)'];
   const [row] = await db.query<{ leader: boolean }>(
     `with guard as (select 1 from lease where account = $1 and generation = $2 for share),
      noted as (
-       update ${table} set governed_by = $4, lock_mode = $5, retain_until = $6
-       where account = $1 and ${segment === undefined ? 'sha256' : 'id'} = $3 and exists (select 1 from guard)
+       update ${table} v set governed_by = $4, lock_mode = $5, retain_until = $6
+       where account = $1 and ${standing} and disposed_at is null and exists (select 1 from guard)
          and (governed_by, lock_mode, retain_until) is distinct from ($4, $5, $6::timestamptz)
        returning 1
      ), logged as (insert into log_entries (account, entry) select $1, $7 from noted)

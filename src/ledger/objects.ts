@@ -38,7 +38,8 @@ const PLANNED_AGAIN = ['state', 'size', 'class', 'governed_by', 'lock_mode', 're
     ['version', 'committed_at'].map(
       (column) => `${column} = case when o.disposed_at is null then o.${column} end`,
     ),
-    'wanted_at = case when o.disposed_at is null then excluded.planned_at end',
+    // What is being destroyed is refused below, and is not wanted before it is gone.
+    'wanted_at = case when o.disposing then o.wanted_at when o.disposed_at is null then excluded.planned_at end',
     'disposed_at = null',
   )
   .join(', ');

@@ -2,14 +2,13 @@
 import { hasCode } from '../errors.ts';
 import type { Database } from '../ledger/database.ts';
 import {
-  type Candidate,
-  type DisposalOrder,
-  logDisposals,
+  beginDestroying,
   noteDestroyed,
   noteRefusal,
   type UnderwayDisposal,
   underwayDisposals,
-} from '../ledger/disposals.ts';
+} from '../ledger/destroying.ts';
+import { type Candidate, type DisposalOrder, logDisposals } from '../ledger/disposals.ts';
 import type { Lease } from '../ledger/lease.ts';
 import type { Logger } from '../log.ts';
 import { entryBytes } from '../proof/entry.ts';
@@ -31,6 +30,8 @@ export interface DisposeOptions {
   readonly signer: SignerKey;
   /** For what of the log never changes. */
   readonly logLock: () => ObjectLock | null;
+  /** Why something stays by what is known of it now; undefined where it may go. */
+  readonly staying: (candidate: Candidate, approved: boolean) => string | undefined;
   readonly now: () => number;
   /** Finish what is logged, begin nothing more. */
   readonly drain: AbortSignal;
@@ -56,8 +57,8 @@ export async function dispose(
 ): Promise<void> {
   const { db, lease, now, drain, events } = options;
   // What a crash left, and what the store refused before.
-  let after = await destroyLogged(options, 0);
-  for await (const batch of batches) {
+  let { last: after, destroyed: proven } = await destroyLogged(options, 0);
+  for await (const batch of inParts(batches, () => proven)) {
     if (drain.aborted) return;
 
     // LOOK. Durable: nothing. No entry must claim what the store will not do.
@@ -72,37 +73,67 @@ export async function dispose(
     for (const { key, class: className } of free) {
       if (!logged.has(key)) events.refused({ class: className, key, why: 'it has to be kept since' });
     }
-    if (logged.size > 0) after = await destroyLogged(options, after);
+    if (logged.size === 0) continue;
+    const { last, destroyed } = await destroyLogged(options, after);
+    after = last;
+    proven ||= destroyed;
   }
 }
 
-/** @returns id up to which all was tried */
-async function destroyLogged(options: DisposeOptions, afterId: number): Promise<number> {
+/** One by one until it is proven that these credentials may destroy: the log must not fill with what cannot go. */
+async function* inParts<T>(
+  batches: AsyncIterable<readonly T[]>,
+  proven: () => boolean,
+): AsyncGenerator<readonly T[]> {
+  for await (const batch of batches) {
+    let at = 0;
+    for (; at < batch.length && !proven(); at += 1) yield batch.slice(at, at + 1);
+    if (at < batch.length) yield batch.slice(at);
+  }
+}
+
+/** @returns the id up to which all was tried, and whether any of it is destroyed */
+async function destroyLogged(
+  options: DisposeOptions,
+  afterId: number,
+): Promise<{ readonly last: number; readonly destroyed: boolean }> {
   const { db, lease, interrupt } = options;
   let last = afterId;
+  let destroyed = false;
   for (;;) {
     const underway = await underwayDisposals(db, lease.account, last);
     const newest = underway.at(-1);
-    if (newest === undefined) return last;
+    if (newest === undefined) return { last, destroyed };
 
     // PUBLISH. Durable: auditors see that it goes, before it goes.
     await publish(options);
     interrupt.throwIfAborted();
-    await eachAtOnce(underway, (one) => destroyOne(options, one));
+    await eachAtOnce(underway, async (one) => {
+      if (await destroyOne(options, one)) destroyed = true;
+    });
     last = newest.id;
   }
 }
 
+/** @returns whether it is destroyed */
 async function destroyOne(
-  { db, lease, sink, now, interrupt, log, events }: DisposeOptions,
+  { db, lease, sink, staying, now, interrupt, log, events }: DisposeOptions,
   one: UnderwayDisposal,
-): Promise<void> {
-  const refused = async (why: string): Promise<void> => {
+): Promise<boolean> {
+  const refused = async (why: string): Promise<boolean> => {
     await noteRefusal(db, lease, one.id, why);
     events.refused({ class: one.class, key: one.key, why });
+    return false;
   };
   interrupt.throwIfAborted();
-  if (one.onHold) return refused('a legal hold was placed on it');
+
+  // SAY. Durable: that it is being destroyed, so that a hold placed from here on knows. A crash right after leaves that
+  // word; the next call says it again, or takes it back.
+  const { approved, ...known } = await beginDestroying(db, lease, one);
+  if (known.onHold) return refused('a legal hold was placed on it');
+  const why = staying(known, approved);
+  if (why !== undefined) return refused(why);
+  interrupt.throwIfAborted();
 
   // DESTROY. Durable: no version is left. A crash before leaves some; a crash right after leaves a row that is not
   // done, and a key with nothing there is destroyed once more.
@@ -117,6 +148,7 @@ async function destroyOne(
   await noteDestroyed(db, lease, one.id, now());
   log.debug({ key: one.key }, 'destroyed');
   events.destroyed(one);
+  return true;
 }
 
 /** Those of a batch that stand at the store as the ledger says, without a hold and with a lock that is over. */

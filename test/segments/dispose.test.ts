@@ -3,8 +3,11 @@ import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { ArchiverError } from '../../src/errors.ts';
 import type { Database } from '../../src/ledger/database.ts';
+import { beingDestroyed, notGivenBack } from '../../src/ledger/destroying.ts';
 import { type Candidate, pastPeriod } from '../../src/ledger/disposals.ts';
+import { type KeptVersion, keptVersions, noteKept } from '../../src/ledger/kept.ts';
 import type { Lease } from '../../src/ledger/lease.ts';
 import { silentLog } from '../../src/log.ts';
 import { parseNoteKey, parseSignerKey } from '../../src/proof/key.ts';
@@ -136,6 +139,7 @@ interface RunParts {
   readonly db: Database;
   readonly lease: Lease;
   readonly pick: (candidate: Candidate) => boolean;
+  readonly staying: (candidate: Candidate) => string | undefined;
 }
 
 interface Told {
@@ -181,7 +185,7 @@ async function archive(store: Store, engine: Engine = POSTGRES): Promise<Archive
       await sealAll({ db, lease, sink, spool }, { now, lockFor: () => LOCK, logLock });
     },
     async run(parts: Partial<RunParts> = {}) {
-      const { pick = () => true, ...used } = { db, lease, ...parts };
+      const { pick = () => true, staying = () => undefined, ...used } = { db, lease, ...parts };
       const told = { destroyed: [] as string[], refused: [] as { key: string; why: string }[] };
       const batches = async function* (): AsyncGenerator<readonly Candidate[]> {
         const past = [{ class: 'default', day: '2099-01-01' }];
@@ -192,6 +196,7 @@ async function archive(store: Store, engine: Engine = POSTGRES): Promise<Archive
         sink,
         signer: parseSignerKey(SIGNING_KEY),
         logLock,
+        staying,
         now,
         drain: signal,
         interrupt: signal,
@@ -355,6 +360,129 @@ test('a hold that was just placed keeps everything until it is known what it cov
   expect(refused).toEqual([{ key: covered, why: 'it has to be kept since' }]);
   await one.db.query(`update holds set state = 'ended'`);
   expect((await one.run()).destroyed).toEqual([covered]);
+});
+
+/** `db`, but something happens once before any statement with this part. */
+function before(db: Database, where: string, happens: () => Promise<unknown>): Database {
+  let happened: Promise<unknown> | undefined;
+  return {
+    ...db,
+    async query(text, values) {
+      if (text.includes(where)) {
+        happened ??= happens();
+        await happened;
+      }
+      return db.query(text, values);
+    },
+  };
+}
+
+const HOLD = `insert into holds (account, id, matter, source, custodians, channels, sessions, state, placed_by, placed_at,
+  placed_reason) values ('account-1', 'h1', 'Project Blue', 'own', '{}', '{}', '{}', 'placed', 'Ann', now(), 'a letter')`;
+
+test('a hold placed while a batch is destroyed keeps what is not destroyed yet, and is told of what is', async () => {
+  const one = await archive(DIRECTORY);
+  one.clock.now = OVER;
+  let told: readonly string[] = [];
+  const db = before(one.db, 'set destroying = true', async () => {
+    // Read, logged and published; not one of them was said to go.
+    await one.db.query(HOLD);
+    told = (await beingDestroyed(one.db, 'account-1')).map(({ key }) => key);
+  });
+  const { destroyed, refused } = await one.run({ db });
+  expect({ destroyed, told }).toEqual({ destroyed: [], told: [] });
+  expect(refused.length).toBeGreaterThan(0);
+  // The file is met after the segments, and not logged at all.
+  expect(new Set(refused.map(({ why }) => why))).toEqual(
+    new Set(['a legal hold was placed on it', 'it has to be kept since']),
+  );
+  expect(await beingDestroyed(one.db, 'account-1')).toEqual([]);
+  await one.db.query('delete from holds');
+
+  // Too late for those that were looked at already: whoever places it is told of them.
+  let underway: Awaited<ReturnType<typeof beingDestroyed>> = [];
+  const { destroy } = one.sink;
+  let placing: Promise<unknown> | undefined;
+  one.sink.destroy = async (key, signal) => {
+    placing ??= one.db.query(HOLD).then(async () => {
+      underway = await beingDestroyed(one.db, 'account-1');
+    });
+    await placing;
+    return destroy(key, signal);
+  };
+  const after = await one.run({ pick: () => false });
+  expect(underway.map(({ key }) => key)).toEqual(expect.arrayContaining([...after.destroyed]));
+  const ids = underway.map(({ id }) => id);
+  expect((await notGivenBack(one.db, 'account-1', ids)).map(({ key }) => key).sort()).toEqual(
+    after.destroyed,
+  );
+});
+
+test('a process whose lease is over destroys nothing of what it logged', async () => {
+  const one = await archive(DIRECTORY);
+  one.clock.now = OVER;
+  const db = before(one.db, 'set destroying = true', () =>
+    one.db.query(`update lease set expires_at = clock_timestamp()`),
+  );
+  await expect(one.run({ db, pick: isMessages })).rejects.toMatchObject({ code: 'lease-lost' });
+  expect(await keysOf(one.sink)).toEqual(one.keys);
+});
+
+test('what is logged is judged once more: what has to be kept by now stays, and is said', async () => {
+  const one = await archive(DIRECTORY);
+  one.clock.now = OVER;
+  one.failNext('checkpoint', 'lost');
+  await expect(one.run({ pick: isMessages })).rejects.toThrow();
+  const kept = await one.run({ pick: () => false, staying: () => 'its class keeps for good now' });
+  expect(kept.destroyed).toEqual([]);
+  expect(kept.refused.length).toBeGreaterThan(0);
+  expect(await keysOf(one.sink)).toEqual(one.keys);
+  expect((await one.run({ pick: () => false })).destroyed).toHaveLength(kept.refused.length);
+});
+
+test('no promise follows an entry that something is disposed of', async () => {
+  const one = await archive(DIRECTORY);
+  one.clock.now = OVER;
+  const lease = await leaseOf(one.db);
+  const versions = async (): Promise<readonly KeptVersion[]> => {
+    const found: KeptVersion[] = [];
+    for await (const batch of keptVersions(one.db, 'account-1')) found.push(...batch);
+    return found;
+  };
+  const all = await versions();
+  expect(all.map(({ key }) => key).sort()).toEqual(one.keys);
+  one.sink.destroy = async () => {
+    throw new ArchiverError('sink-locked', 'a hold of somebody else');
+  };
+  expect((await one.run({ lease })).refused).toHaveLength(all.length);
+  expect(await versions()).toEqual([]);
+  const waiting = async () => (await one.db.query('select 1 from log_entries')).length;
+  const before = await waiting();
+  for (const version of all)
+    await noteKept(one.db, lease, version, { governedBy: 'other', lock: LOCK, entry: 'no entry' });
+  expect(await waiting()).toBe(before);
+});
+
+test('credentials that may not destroy leave one entry, however much is due', async () => {
+  const one = await archive(DIRECTORY);
+  one.clock.now = OVER;
+  one.sink.destroy = async () => {
+    throw new ArchiverError('sink-denied', 'no');
+  };
+  await expect(one.run()).rejects.toMatchObject({ code: 'sink-denied' });
+  const rows = await one.db.query('select 1 from disposals');
+  expect(rows).toHaveLength(1);
+});
+
+test('what came since a hold was looked at may show its custodian in an old place: that is kept till then', async () => {
+  const one = await archive(DIRECTORY);
+  one.clock.now = OVER;
+  await one.db.query(HOLD);
+  await one.db.query(`update holds set custodians = '{ann@x.example}', refreshed_at = now(),
+    refreshed_to = (select max(id) from segments) - 1`);
+  expect((await one.run()).destroyed).toEqual([]);
+  await one.db.query('update holds set refreshed_to = (select max(id) from segments)');
+  expect((await one.run()).destroyed).toEqual(one.keys);
 });
 
 test('content that came again meanwhile is not destroyed by the older judgement', async () => {

@@ -14,6 +14,7 @@ create table disposals (
   approved_by text,
   reason text not null,
   logged_at timestamptz not null,
+  destroying boolean not null default false,
   refusal text,
   done_at timestamptz,
   check ((segment_id is null) <> (object_sha256 is null))
@@ -32,6 +33,7 @@ comment on column disposals.requested_by is 'Who had it destroyed; `schedule` fo
 comment on column disposals.approved_by is 'The second name, where the class asks for a review.';
 comment on column disposals.reason is 'Why, in the words of the first.';
 comment on column disposals.logged_at is 'When the entry was committed.';
+comment on column disposals.destroying is 'Whether a process said that it destroys it now. Said before it looks for holds, as holds are placed before looking for this: one of both sees the other.';
 comment on column disposals.refusal is 'Why it is not destroyed yet, as the store or a hold said last; null where nothing refused.';
 comment on column disposals.done_at is 'When the store had destroyed it; null until then.';
 create unique index disposals_segment on disposals (segment_id) where segment_id is not null;
