@@ -8,7 +8,7 @@ import { brokenRules } from '../support/s3-sink.ts';
 import { ANN, BOB, COOL_OFF, CY, DAY, type Decade, setStage } from './decade.ts';
 import type { Rule, Schedule } from './decade-truth.ts';
 
-const FIRST_YEAR = 2026;
+const FIRST_YEAR = 2016;
 const MONTHS = 120;
 
 const TRADING: Rule = {
@@ -92,7 +92,7 @@ const EVENTS: Readonly<Record<number, (decade: Decade) => Promise<void>>> = {
   // A matter of Zoom, and its end, which frees nothing by itself.
   26: async (decade) => {
     const { emulator, holds } = decade;
-    const from = '2028-02-01';
+    const from = '2018-02-01';
     const matter = emulator.hold({ verb: 'add-matter', name: 'Roe', custodians: [BOB], startDay: from });
     holds.place({ id: 'zoom', from, places: () => new Set([...decade.seen(BOB), `matter:${matter}`]) });
   },
@@ -118,8 +118,8 @@ const EVENTS: Readonly<Record<number, (decade: Decade) => Promise<void>>> = {
     const channelOf = (name: string): string =>
       decade.emulator.context().channels.find((channel) => channel.name === name)?.id ?? '';
     const days = {
-      desk: { from: '2026-12-01', to: '2027-02-28' },
-      lunch: { from: '2032-04-01', to: '2032-12-31' },
+      desk: { from: '2016-12-01', to: '2017-02-28' },
+      lunch: { from: '2022-04-01', to: '2022-12-31' },
     };
     for (const [id, name] of [
       ['desk', 'Trading desk'],
