@@ -156,9 +156,13 @@ async function endDue({ account, log, now }: Context, db: Database): Promise<und
   }
 }
 
-/** Versions whose flag is still to be set or lifted, holds not looked at yet counted as one. */
-export async function stillToDo(db: Database, account: string): Promise<number> {
+/** How many flags are still to be set or lifted as far as it is known, and how many holds nobody looked at yet. */
+export async function stillToDo(
+  db: Database,
+  account: string,
+): Promise<{ readonly flags: number; readonly unlooked: number }> {
   const holds = await readHolds(db, account);
   const { waiting }: HoldTotals = await holdTotals(db, account);
-  return waiting + holds.filter((hold) => isLive(hold) && hold.refreshedAt === undefined).length;
+  const unlooked = holds.filter((hold) => isLive(hold) && hold.refreshedAt === undefined).length;
+  return { flags: waiting, unlooked };
 }
