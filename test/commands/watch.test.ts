@@ -84,7 +84,10 @@ test('is clean of what was sealed, goes on from there, and counts what somebody 
 test('a flag that somebody lifted at the store is noticed, and set again', async () => {
   const { emulator } = await emulate({ source: { kind: 'generated', seed: 5, sessions: 3, messages: 60 } });
   const { url } = await createSchema();
-  const archiver = await openArchiver(emulator, await workFolder(), { ledger: { url } });
+  const archiver = await openArchiver(emulator, await workFolder(), {
+    ledger: { url },
+    verification: { sample: 10_000 },
+  });
   const { context } = archiver;
   const { account } = context;
   const db = await openLedger(context);
