@@ -15,7 +15,13 @@ import {
   signerOf,
   withLedger,
 } from './context.ts';
-import { type DispositionPlan, type DispositionScope, planDisposition, runDispose } from './disposition.ts';
+import {
+  type DispositionPlan,
+  type DispositionScope,
+  type PlannedItem,
+  planDisposition,
+  runDispose,
+} from './disposition.ts';
 import { createProgress } from './progress.ts';
 import { classesWith } from './schedule-in-force.ts';
 import { renderTable } from './table.ts';
@@ -23,6 +29,10 @@ import { renderTable } from './table.ts';
 interface PlanFlags extends CommonFlags {
   readonly class?: string;
   readonly before?: string;
+}
+
+interface ListFlags extends PlanFlags {
+  readonly list?: boolean;
 }
 
 interface RunFlags extends PlanFlags {
@@ -51,15 +61,18 @@ function scoped(command: Command): Command {
 function planCommand(io: CommandIo): Command {
   return scoped(new Command('plan'))
     .description('list what is past the period of its class, and what keeps it all the same')
-    .option('--json', 'print the plan as JSON')
+    .option('--list', 'name each segment and object, too')
+    .option('--json', 'print the plan as JSON, each segment and object in it')
     .addHelpText('after', '\nExample:\n  $ zoom-chat-archiver dispose plan --class chat --before 2024-01-01')
     .action(async (_flags: unknown, command: Command) => {
-      const flags = command.optsWithGlobals<PlanFlags>();
+      const flags = command.optsWithGlobals<ListFlags>();
       const context = openContext(flags, 'warn');
       await withLedger(context, async (db) => {
         const classes = await classesWith(context, db, context.config.retention.schedule);
         const plan = await planDisposition(context, db, classes, scopeOf(flags, classes));
-        io.out(flags.json ? JSON.stringify(plan) : tableOf(plan));
+        if (flags.json) return io.out(JSON.stringify(plan));
+        io.out(tableOf(plan));
+        if (flags.list && plan.items.length > 0) io.out(listOf(plan));
       });
     });
 }
@@ -110,6 +123,8 @@ Example:
               progress,
               scope,
               order,
+              // What became due since is for the next run: nobody agreed to it.
+              agreed: new Set(plan.items.filter(mayGo).map(({ key }) => key)),
               ...(flags.limit === undefined ? {} : { limit: flags.limit }),
             });
             progress.stop();
@@ -166,6 +181,11 @@ function sameName(one: string, other: string): boolean {
   return plain(one) === plain(other);
 }
 
+/** By then a second name approved what asks for a review. */
+function mayGo({ standing }: PlannedItem): boolean {
+  return standing === 'due' || standing === 'review';
+}
+
 function requireApproval({ rows }: DispositionPlan, { approvedBy }: DisposalOrder): void {
   const waiting = rows.filter(({ standing }) => standing === 'review').map((row) => row.class);
   if (approvedBy !== null || waiting.length === 0) return;
@@ -203,6 +223,22 @@ const WAITS_FOR: Readonly<Record<string, string>> = {
   records: 'records that point to it',
 };
 
+function meaningOf({
+  standing,
+  because,
+  until,
+}: Pick<PlannedItem, 'standing' | 'because' | 'until'>): string {
+  if (standing !== 'dated') return MEANING[standing];
+  return `kept by ${WAITS_FOR[because ?? ''] ?? ''} until ${until?.slice(0, 10) ?? ''}`;
+}
+
+/** A line each, fields apart by tabs: keys are longer than a table is wide. */
+function listOf({ items }: DispositionPlan): string {
+  return items
+    .map((item) => [item.key, item.class, item.day, item.records, item.bytes, meaningOf(item)].join('\t'))
+    .join('\n');
+}
+
 function tableOf({ rows, unindexed }: DispositionPlan): string {
   const unread =
     unindexed === 0
@@ -214,9 +250,7 @@ function tableOf({ rows, unindexed }: DispositionPlan): string {
     rows.map((row) => [
       row.class,
       row.disposition,
-      row.standing === 'dated'
-        ? `kept by ${WAITS_FOR[row.because ?? ''] ?? ''} until ${row.until?.slice(0, 10) ?? ''}`
-        : MEANING[row.standing],
+      meaningOf(row),
       row.segments,
       row.objects,
       row.records,

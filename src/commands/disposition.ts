@@ -44,9 +44,21 @@ export interface PlanRow {
   readonly newest: string;
 }
 
+/** A segment or an object that is past the period of its class. */
+export interface PlannedItem extends Pick<PlanRow, 'class' | 'standing' | 'because' | 'until'> {
+  readonly key: string;
+  /** UTC day that its period is counted from. */
+  readonly day: string;
+  /** 0 of an object. */
+  readonly records: number;
+  readonly bytes: number;
+}
+
 export interface DispositionPlan {
   /** What is past the period of its class, by class and standing. */
   readonly rows: readonly PlanRow[];
+  /** The same one by one: segments in the order in which they were sealed, then objects by their hash. */
+  readonly items: readonly PlannedItem[];
   /** Segments of which the ledger does not know what files they point to; `dispose run` reads them first. */
   readonly unindexed: number;
 }
@@ -90,32 +102,47 @@ export async function planDisposition(
   scope: DispositionScope,
 ): Promise<DispositionPlan> {
   const rows = new Map<string, PlanRow>();
+  const items: PlannedItem[] = [];
   const at = await trustedNow(db, account, now());
   for await (const batch of judged(db, account, classes, scope, at, false)) {
     for (const { candidate, standing } of batch) {
-      const because = standing.state === 'dated' ? standing.because : null;
-      const name = JSON.stringify([candidate.class, standing.state, because]);
-      rows.set(name, added(rows.get(name), candidate, standing, classes));
+      const item = itemOf(candidate, standing);
+      items.push(item);
+      const name = JSON.stringify([item.class, item.standing, item.because]);
+      rows.set(name, added(rows.get(name), candidate.kind, item, classes));
     }
   }
   const ordered = [...rows.values()].sort((one, other) => one.class.localeCompare(other.class));
-  return { rows: ordered, unindexed: await countUnindexed(db, account) };
+  return { rows: ordered, items, unindexed: await countUnindexed(db, account) };
+}
+
+function itemOf(candidate: Candidate, standing: Standing): PlannedItem {
+  const { key, class: className, day, records, bytes } = candidate;
+  const dated = standing.state === 'dated' ? standing : undefined;
+  return {
+    key,
+    class: className,
+    day,
+    records,
+    bytes,
+    standing: standing.state,
+    because: dated?.because ?? null,
+    until: dated === undefined ? null : new Date(dated.until).toISOString(),
+  };
 }
 
 function added(
   row: PlanRow | undefined,
-  candidate: Candidate,
-  standing: Standing,
+  kind: Candidate['kind'],
+  { class: className, standing, because, until, day, records, bytes }: PlannedItem,
   classes: ClassTerms,
 ): PlanRow {
-  const { kind, class: className, day, records, bytes } = candidate;
-  const dated = standing.state === 'dated' ? new Date(standing.until).toISOString() : null;
   return {
     class: className,
     disposition: classes.get(className)?.disposition ?? 'keep',
-    standing: standing.state,
-    because: standing.state === 'dated' ? standing.because : null,
-    until: dated !== null && row?.until != null && row.until > dated ? row.until : dated,
+    standing,
+    because,
+    until: until !== null && row?.until != null && row.until > until ? row.until : until,
     segments: (row?.segments ?? 0) + (kind === 'segment' ? 1 : 0),
     objects: (row?.objects ?? 0) + (kind === 'object' ? 1 : 0),
     records: (row?.records ?? 0) + records,
@@ -136,6 +163,8 @@ export interface DisposeJob {
   readonly scope: DispositionScope;
   /** Null destroys nothing new, and finishes what an earlier run began. */
   readonly order: DisposalOrder | null;
+  /** Of what is due only these keys: what somebody saw and agreed to. All, unless said otherwise. */
+  readonly agreed?: ReadonlySet<string>;
   /** At most so many segments and objects. */
   readonly limit?: number;
 }
@@ -153,7 +182,7 @@ export interface DisposeSummary {
  * {@link runHolds} and {@link lengthen} do, and with `clock-skew`, before anything is destroyed.
  */
 export async function runDispose(job: DisposeJob): Promise<DisposeSummary> {
-  const { context, db, sink, lease, metrics, stop, progress, scope, order, limit } = job;
+  const { context, db, sink, lease, metrics, stop, progress, scope, order, agreed, limit } = job;
   const { account, now, log } = context;
   // Each request to the store in flight listens to it several times.
   setMaxListeners(0, stop.interrupt);
@@ -175,7 +204,9 @@ export async function runDispose(job: DisposeJob): Promise<DisposeSummary> {
     if (order === null) return;
     let left = limit ?? Number.POSITIVE_INFINITY;
     for await (const batch of judged(db, account, classes, scope, at, order.approvedBy !== null)) {
-      const going = batch.filter(({ standing }) => standing.state === 'due').slice(0, left);
+      const going = batch
+        .filter(({ candidate, standing }) => standing.state === 'due' && agreed?.has(candidate.key) !== false)
+        .slice(0, left);
       left -= going.length;
       progress?.expect(going.length);
       if (going.length > 0) yield going.map(({ candidate }) => candidate);

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ArchiverError, asArchiverError, hasCode } from '../errors.ts';
 import type { Database } from '../ledger/database.ts';
+import { leaseHolder } from '../ledger/lease.ts';
 import { createMetrics, createRegistry } from '../metrics/metrics.ts';
 import type { Leadership } from '../scheduler/leadership.ts';
 import type { HoldSummary } from '../segments/holds.ts';
@@ -24,18 +25,24 @@ export interface Flagging {
 }
 
 const POLL_MS = 1000;
+/** The archiver looks at holds each minute (`schedule.holds`). */
+const PATIENCE_MS = 90_000;
 
 /**
- * Sets the flags where nobody leads, and publishes the log. Where an archiver runs it does so within a minute.
- * @param wait until it has
+ * Sets the flags where nobody leads, and publishes the log. Whoever leads may be the archiver, which looks at the hold
+ * within a minute, or a command that does something else: until the hold was looked at nobody is said to do it.
+ * @param wait until all flags are set
+ * @param patienceMs how long the hold may stay unlooked at while somebody leads
  */
 export async function carryOutNow(
   io: CommandIo,
   context: Context,
   db: Database,
   wait: boolean,
+  patienceMs = PATIENCE_MS,
 ): Promise<Flagging> {
   const { account } = context;
+  const started = performance.now();
   try {
     for (;;) {
       const leadership = await leadIfFree(context, db, io.interrupt);
@@ -43,20 +50,32 @@ export async function carryOutNow(
         const summary = await leadThrough(io, context, db, leadership);
         return { told: { by: 'command', ...summary }, error: missingError(summary) };
       }
-      const waiting = await stillToDo(db, account);
-      if (!wait || waiting === 0) return { told: { by: 'archiver', waiting }, error: undefined };
+      const { flags, unlooked } = await stillToDo(db, account);
+      const waiting = flags + unlooked;
+      if (waiting === 0 || (!wait && unlooked === 0))
+        return { told: { by: 'archiver', waiting }, error: undefined };
+      if (!wait && performance.now() - started >= patienceMs) {
+        throw new ArchiverError('incomplete', 'whoever holds the lease has not looked at the hold', {
+          detail: (await leaseHolder(db, account))?.holder ?? account,
+        });
+      }
       await sleep(POLL_MS, undefined, { signal: AbortSignal.any([io.drain, io.interrupt]) });
     }
   } catch (error) {
     const stopped = io.drain.aborted || io.interrupt.aborted;
     return {
-      told: { by: 'nobody', waiting: await stillToDo(db, account).catch(() => 0) },
+      told: { by: 'nobody', waiting: await waitingOr0(db, account) },
       error:
         stopped && !hasCode(error, 'lease-lost')
           ? new ArchiverError('interrupted', 'setting flags was interrupted', { cause: error })
           : asArchiverError(error),
     };
   }
+}
+
+async function waitingOr0(db: Database, account: string): Promise<number> {
+  const left = await stillToDo(db, account).catch(() => undefined);
+  return left === undefined ? 0 : left.flags + left.unlooked;
 }
 
 async function leadIfFree(

@@ -3,6 +3,7 @@ import { setMaxListeners } from 'node:events';
 import { type KnownMatter, readMatters } from '../collectors/hold-matters.ts';
 import { hasCode } from '../errors.ts';
 import type { Database } from '../ledger/database.ts';
+import { sessionsNamed } from '../ledger/hold-coverage.ts';
 import { type HoldTotals, holdTotals } from '../ledger/hold-versions.ts';
 import { changeHold, endHold, isLive, noteGone, placeHold, readHolds } from '../ledger/holds.ts';
 import type { Lease } from '../ledger/lease.ts';
@@ -29,7 +30,7 @@ export interface HoldsJob {
 }
 
 /**
- * Follows Zoom's matters, ends what was released long enough ago, and brings the flags at the store up to date. A crash
+ * Follows Zoom's matters, keeps sessions that were found by name, ends what was released long enough ago, and brings the flags at the store up to date. A crash
  * at any point is repaired by the next call. Fails as {@link carryOutHolds} does, with `proof-invalid` and `spool-full`
  * where segments of a rebuilt ledger have to be read first, and, when all else is done, with `clock-skew`.
  */
@@ -44,6 +45,7 @@ async function holdsOnce(job: HoldsJob): Promise<HoldSummary> {
   // Each request to the store in flight listens to it several times.
   setMaxListeners(0, stop.interrupt);
   if (config.holds.followZoomMatters && config.streams.legalHold.enabled) await followMatters(context, db);
+  await keepNamed(context, db);
   // That none may end is no reason to leave what is covered without a flag.
   const skew = await endDue(context, db).catch((error: unknown) => {
     if (hasCode(error, 'clock-skew')) return error;
@@ -73,6 +75,22 @@ async function report(db: Database, account: string, metrics: Metrics): Promise<
     metrics.holds(await holdTotals(db, account));
   } catch {
     // The job itself met the same ledger and reports it.
+  }
+}
+
+const NAMED = 'sessions that have one of its names';
+
+/** A session that is named otherwise later stays in the hold: by its id. The names stay for sessions to come. */
+async function keepNamed({ account, log, now }: Context, db: Database): Promise<void> {
+  for (const hold of (await readHolds(db, account)).filter(isLive)) {
+    const { id, matter, scope } = hold;
+    const found = await sessionsNamed(db, account, scope.sessions);
+    if (found.length === 0) continue;
+    const wide = { ...scope, sessions: [...scope.sessions, ...found] };
+    const added = { ...scope, custodians: [], channels: [], sessions: found };
+    const entries = changeEntries(hold, added, { by: 'archiver', at: now(), reason: NAMED });
+    if (await changeHold(db, account, id, { matter, scope: wide }, entries))
+      log.info({ hold: id, sessions: found.length }, 'a legal hold names the sessions that it found by name');
   }
 }
 
@@ -138,9 +156,13 @@ async function endDue({ account, log, now }: Context, db: Database): Promise<und
   }
 }
 
-/** Versions whose flag is still to be set or lifted, holds not looked at yet counted as one. */
-export async function stillToDo(db: Database, account: string): Promise<number> {
+/** How many flags are still to be set or lifted as far as it is known, and how many holds nobody looked at yet. */
+export async function stillToDo(
+  db: Database,
+  account: string,
+): Promise<{ readonly flags: number; readonly unlooked: number }> {
   const holds = await readHolds(db, account);
   const { waiting }: HoldTotals = await holdTotals(db, account);
-  return waiting + holds.filter((hold) => isLive(hold) && hold.refreshedAt === undefined).length;
+  const unlooked = holds.filter((hold) => isLive(hold) && hold.refreshedAt === undefined).length;
+  return { flags: waiting, unlooked };
 }

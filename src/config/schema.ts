@@ -287,7 +287,7 @@ const verification = z
       .min(0)
       .default(50)
       .describe(
-        'Objects of the past that the daemon reads anew each time, beside all of the coverage and everything since the last time.',
+        'Objects of the past that the daemon reads anew each time, beside all of the coverage and everything since the last time; and flags of legal holds that it looks at.',
       ),
   })
   .prefault({});

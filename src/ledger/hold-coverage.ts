@@ -40,6 +40,21 @@ export async function coverageOf(
   return { places: [...places].sort(), ...days };
 }
 
+/** Sessions that have one of these names now, by id; those whose id is among them are left out. */
+export async function sessionsNamed(
+  db: Database,
+  account: string,
+  names: readonly string[],
+): Promise<readonly string[]> {
+  if (names.length === 0) return [];
+  const rows = await db.query<{ id: string }>(
+    `select session_id as id from registry
+     where account = $1 and name = any($2::text[]) and session_id <> all($2::text[]) order by session_id`,
+    [account, names],
+  );
+  return rows.map(({ id }) => id);
+}
+
 /** The newest segment that is committed; 0 where there is none. Segments are committed in the order of their ids. */
 export async function newestSegment(db: Database, account: string): Promise<number> {
   const [row] = await db.query<{ id: number }>(

@@ -136,26 +136,41 @@ export async function versionsToFlag(
 }
 
 /** The store keeps these. */
-export async function noteFlagged(
+export function noteFlagged(db: Database, lease: Lease, versions: readonly HeldVersion[]): Promise<void> {
+  return write(db, lease, flags('true'), namesOf(versions));
+}
+
+/** The store does not keep these any more, whoever lifted their flags: it has to be told again. */
+export function noteUnflagged(db: Database, lease: Lease, versions: readonly HeldVersion[]): Promise<void> {
+  return write(db, lease, flags('false'), namesOf(versions));
+}
+
+const flags = (flagged: 'true' | 'false'): string => `
+  given as (select * from unnest($3::bigint[], $4::text[]) as g (segment_id, sha256)),
+  segment as (
+    update segments s set held = ${flagged} from given g
+    where s.account = $1 and s.id = g.segment_id and exists (select 1 from guard)
+  ), object as (
+    update objects o set held = ${flagged} from given g
+    where o.account = $1 and o.sha256 = g.sha256 and exists (select 1 from guard)
+  ), flagged as (
+    update hold_versions v set flagged = ${flagged} from given g
+    where v.account = $1 and (v.segment_id, v.sha256) = (g.segment_id, g.sha256) and exists (select 1 from guard)
+  )`;
+
+/** Some versions of which the store was told, by chance. */
+export async function someFlagged(
   db: Database,
-  lease: Lease,
-  versions: readonly HeldVersion[],
-): Promise<void> {
-  await write(
-    db,
-    lease,
-    `given as (select * from unnest($3::bigint[], $4::text[]) as g (segment_id, sha256)),
-     segment as (
-       update segments s set held = true from given g
-       where s.account = $1 and s.id = g.segment_id and exists (select 1 from guard)
-     ), object as (
-       update objects o set held = true from given g
-       where o.account = $1 and o.sha256 = g.sha256 and exists (select 1 from guard)
-     ), flagged as (
-       update hold_versions v set flagged = true from given g
-       where v.account = $1 and (v.segment_id, v.sha256) = (g.segment_id, g.sha256) and exists (select 1 from guard)
-     )`,
-    namesOf(versions),
+  account: string,
+  limit: number,
+): Promise<readonly HeldVersion[]> {
+  return db.query<HeldVersion & Record<string, unknown>>(
+    `select * from (
+       select id as segment, '' as sha256, key, version from segments where account = $1 and held
+       union all
+       select 0, sha256, key, version from objects where account = $1 and held
+     ) v order by random() limit $2`,
+    [account, limit],
   );
 }
 

@@ -95,27 +95,35 @@ export async function planObject(
 }
 
 /**
- * The commit point of an object: it is stored and known, and its entry waits for a place in the log. Committing twice is
- * the same as once. Fails with `lease-lost`.
+ * The commit point of an object: it is stored and known, with the lock that it was put under, and its entry waits for a
+ * place in the log. Committing twice is the same as once. Fails with `lease-lost`.
  */
 export async function commitObject(
   db: Database,
   lease: Lease,
-  sha256: string,
-  version: string,
+  { sha256, version, lock }: Pick<CommittedObject, 'sha256' | 'version' | 'lock'>,
   entry: string,
   now: number,
 ): Promise<void> {
   const rows = await db.query<{ found: boolean }>(
     `with guard as (select 1 from lease where account = $1 and generation = $2 for share),
      committed as (
-       update objects set state = 'committed', version = $4, committed_at = $5
+       update objects set state = 'committed', version = $4, committed_at = $5, lock_mode = $7, retain_until = $8
        where account = $1 and sha256 = $3 and state = 'planned' and exists (select 1 from guard) returning 1
      ), logged as (
        insert into log_entries (account, entry) select $1, $6 from committed
      )
      select exists (select 1 from objects where account = $1 and sha256 = $3) as found from guard`,
-    [lease.account, lease.generation, sha256, version, new Date(now), entry],
+    [
+      lease.account,
+      lease.generation,
+      sha256,
+      version,
+      new Date(now),
+      entry,
+      lock?.mode ?? null,
+      lock?.retainUntil ?? null,
+    ],
   );
   const [row] = rows;
   if (row === undefined) throw leaseLost(lease);

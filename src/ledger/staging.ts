@@ -179,6 +179,11 @@ export interface ReadSegment extends SealedSegment {
   readonly contents: SegmentContents;
 }
 
+/** The same, under the lock that it was put with: that of the plan, or a later one where that was over by then. */
+export interface PutSegment extends ReadSegment {
+  readonly lock: SegmentPlan['lock'];
+}
+
 /**
  * The commit point of a segment: it counts as archived, its staged rows go, its entry waits for a place in the log and
  * it is known what it holds, together. Committing twice is the same as once. Fails with `lease-lost`.
@@ -187,7 +192,7 @@ export async function commitSegment(
   db: Database,
   lease: Lease,
   plan: SegmentPlan,
-  sealed: ReadSegment,
+  sealed: PutSegment,
   entry: string,
   now: number,
 ): Promise<void> {
@@ -196,13 +201,13 @@ export async function commitSegment(
        select 1 from lease where account = $1 and generation = $2 for share
      ), committed as (
        update segments set state = 'committed', key = $4, version = $5, sha256 = $6, size = $7, root = $8,
-         committed_at = $9, indexed = true
+         committed_at = $9, indexed = true, lock_mode = $11, retain_until = $12
        where id = $3 and account = $1 and state = 'planned' and exists (select 1 from guard) returning id
      ), dropped as (
        delete from staged where segment_id in (select id from committed)
      ), logged as (
        insert into log_entries (account, entry) select $1, $10 from committed
-     ), ${noteContents('committed', 11)}
+     ), ${noteContents('committed', 13)}
      select exists (select 1 from guard) as leader,
        exists (select 1 from segments where id = $3 and account = $1) as found`,
     [
@@ -216,6 +221,8 @@ export async function commitSegment(
       sealed.root,
       new Date(now),
       entry,
+      sealed.lock?.mode ?? null,
+      sealed.lock?.retainUntil ?? null,
       ...contentValues(sealed.contents),
     ],
   );

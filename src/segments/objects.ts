@@ -120,6 +120,6 @@ async function storeObject(
     class: plan.className,
     lock: entryLock(lock),
   });
-  await commitObject(db, lease, sha256, version, entry.toString(), at);
+  await commitObject(db, lease, { sha256, version, lock }, entry.toString(), at);
   return { key, version, sha256, size };
 }

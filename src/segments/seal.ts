@@ -9,8 +9,8 @@ import {
   commitSegment,
   type LockFor,
   openPlans,
+  type PutSegment,
   planSegments,
-  type ReadSegment,
   type SealLimits,
   type SegmentPlan,
   stagedRows,
@@ -108,11 +108,6 @@ export async function seal(options: SealOptions): Promise<SealSummary> {
     if (hasCode(interrupt.reason, 'lease-lost')) throw interrupt.reason;
     throw new ArchiverError('interrupted', 'sealing was interrupted', { cause: error });
   }
-}
-
-/** A segment at the sink, under the lock that it was put with, and what it holds. */
-interface PutSegment extends ReadSegment {
-  readonly lock: ObjectLock | null;
 }
 
 /** A plan on its way to the sink. */

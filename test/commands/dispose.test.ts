@@ -19,7 +19,7 @@ test('what is past its date is planned, approved by two names, destroyed, and to
   const json = async (...args: string[]) => JSON.parse(await stage.succeeds(...args, '--json'));
   await stage.succeeds('migrate');
   await stage.succeeds('init');
-  expect(await json('dispose', 'plan')).toEqual({ rows: [], unindexed: 0 });
+  expect(await json('dispose', 'plan')).toEqual({ rows: [], items: [], unindexed: 0 });
   await stage.succeeds('collect');
   await stage.succeeds('seal', '--all');
 
@@ -39,7 +39,13 @@ test('what is past its date is planned, approved by two names, destroyed, and to
       newest: expect.any(String),
     },
   ]);
-  const [{ segments, newest }] = plan.rows;
+  const [{ segments, newest, records }] = plan.rows;
+  expect(plan.items).toHaveLength(segments);
+  const items: readonly { key: string; day: string; records: number; standing: string }[] = plan.items;
+  expect(items.reduce((sum, item) => sum + item.records, 0)).toBe(records);
+  for (const { key, day, standing } of items)
+    expect({ key, standing }).toEqual({ key: expect.stringContaining(`date=${day}/`), standing: 'review' });
+  expect(await stage.succeeds('dispose', 'plan', '--list')).toContain(items[0]?.key);
   const messages: MessageRow[] = await json(
     'query',
     'select message_id, sender_email, date::varchar as day from messages order by day, message_id',
@@ -49,7 +55,7 @@ test('what is past its date is planned, approved by two names, destroyed, and to
   const kept = messages.at(-1);
   if (gone === undefined || kept === undefined || kept.day <= newest)
     throw new Error('nothing to tell apart');
-  expect(await json('dispose', 'plan', '--before', '2000-01-01')).toEqual({ rows: [], unindexed: 0 });
+  expect(await json('dispose', 'plan', '--before', '2000-01-01')).toMatchObject({ rows: [], items: [] });
   expect(await stage.succeeds('dispose', 'plan')).toContain('review not approved');
 
   const person = await json('find-person', gone.sender_email.toUpperCase());
@@ -91,7 +97,7 @@ test('what is past its date is planned, approved by two names, destroyed, and to
   expect(await json(...approved, '--limit', '1')).toMatchObject({ segments: 1, refused: [] });
   expect(await json(...approved)).toMatchObject({ segments: segments - 1, objects: 0, refused: [] });
   expect(await json(...approved)).toEqual({ segments: 0, objects: 0, bytes: 0, refused: [] });
-  expect(await json('dispose', 'plan')).toEqual({ rows: [], unindexed: 0 });
+  expect(await json('dispose', 'plan')).toEqual({ rows: [], items: [], unindexed: 0 });
   expect(await json('verify')).toMatchObject({ ok: true, disposed: segments, findings: [] });
 
   // Proofs of what stays and of what is gone hold as before.

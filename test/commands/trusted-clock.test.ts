@@ -34,12 +34,13 @@ test('dates and cool-offs pass with Zoom’s answers, and a clock ahead of the l
     await archiver.close();
   });
   const never = new AbortController().signal;
-  const dispose = async (): Promise<DisposeSummary> => {
+  const dispose = async (agreed?: ReadonlySet<string>): Promise<DisposeSummary> => {
     const { lease, release } = await leadOnce(context, db, never);
     const metrics = createMetrics(createRegistry(), { version: '1', commit: '2' });
     const stop = { drain: never, interrupt: never };
     const order = { by: 'Ann', approvedBy: null, reason: 'over' };
-    return runDispose({ context, db, sink, lease, metrics, stop, scope: {}, order }).finally(release);
+    const job = { context, db, sink, lease, metrics, stop, scope: {}, order };
+    return runDispose(agreed === undefined ? job : { ...job, agreed }).finally(release);
   };
   await archiver.collect();
   await archiver.seal(true);
@@ -68,7 +69,11 @@ test('dates and cool-offs pass with Zoom’s answers, and a clock ahead of the l
   await archiver.collect();
   await archiver.holds();
   expect(await state()).toBe('ended');
-  expect((await dispose()).segments).toBeGreaterThan(0);
+  const { items } = await planDisposition(context, db, await classesInForce(db, account), {});
+  expect(items.length).toBeGreaterThan(0);
+  // Nobody agreed to what is not in the plan that he saw.
+  expect(await dispose(new Set())).toMatchObject({ segments: 0, refused: [] });
+  expect(await dispose(new Set(items.map(({ key }) => key)))).toMatchObject({ segments: items.length });
 
   // The next hold, and a clock of next year.
   const next = { ...hold, id: 'h2' };

@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Emulator } from '../../emulator/server.ts';
 import { leadOnce, openSink } from '../../src/commands/context.ts';
+import { placeEntries } from '../../src/commands/hold-entries.ts';
 import { runRebuild } from '../../src/commands/rebuild.ts';
 import type { Database } from '../../src/ledger/database.ts';
-import { readHolds } from '../../src/ledger/holds.ts';
+import { placeHold, readHolds } from '../../src/ledger/holds.ts';
+import { EVERYTHING } from '../../src/retention/holds.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import { copyBucket } from '../support/archive.ts';
 import { type Archiver, openArchiver } from '../support/archiver.ts';
@@ -284,6 +286,7 @@ test('where nobody runs the commands do it all: place, show, release, cancel, an
       scope: expect.objectContaining({ custodians: ['eve@x.example'] }),
     },
     unknown: ['eve@x.example'],
+    overtaken: [],
     flags: { by: 'command', flagged: expect.any(Number), lifted: 0, missing: 0 },
   });
   const wanted = new Set(await keysOf(await copy(), new Set([session])));
@@ -341,6 +344,7 @@ test('where nobody runs the commands do it all: place, show, release, cancel, an
   expect(entries.filter(({ type }) => type === 'hold').map(({ action }) => action)).toEqual([
     'place',
     'place',
+    ...(name === '' ? [] : ['change']),
     'release',
     'end',
     'release',
@@ -376,4 +380,70 @@ test('while the archiver runs a hold needs no maintenance window, and a release 
     ['place', 'release', 'cancel'].map((action) => `${action} B. Counsel`),
   );
   expect((await json('verify')).holds).toBe(1);
+});
+
+test('a session that a hold found by its name stays in it when it is renamed', async () => {
+  const emulator = await emulate({
+    now: NOON,
+    frozen: true,
+    source: { kind: 'generated', seed: 11, sessions: 6, messages: 120 },
+  });
+  for (const { matterId } of emulator.matters()) emulator.hold({ verb: 'close-matter', matterId });
+  const opened = await open(emulator, await workFolder());
+  const { archiver, db } = opened;
+  const { account } = archiver.context;
+  await round(opened);
+  const [session] = await db.query<{ session_id: string; name: string }>(
+    `select session_id, name from registry where name <> '' order by name, session_id limit 1`,
+  );
+  if (session === undefined) throw new Error('no session with a name');
+  const scope = { ...EVERYTHING, sessions: [session.name, 'to come'] };
+  const placed = { by: 'B. Counsel', at: archiver.context.now(), reason: 'letter' };
+  const hold = { id: 'h1', matter: 'Doe', source: 'own', zoomMatter: undefined, scope, placed } as const;
+  await placeHold(db, account, hold, placeEntries(hold));
+  await archiver.holds();
+  const sink = await openSink(archiver.context);
+  onTestFinished(() => sink.close());
+  expect((await heldKeys(sink)).size).toBeGreaterThan(0);
+
+  // Another one gets a name of the hold, and what is sealed of the first one from here on has no name that it knows.
+  await db.query(`update registry set name = 'renamed' where name = $1`, [session.name]);
+  await db.query(`update registry set name = 'to come' where session_id in
+    (select session_id from registry where name <> 'renamed' order by session_id limit 1)`);
+  await db.query(
+    `with again as (
+       insert into segments (account, stream, class, governed_by, day, state, records, bytes, planned_at, key, version,
+         sha256, size, root, committed_at, indexed)
+       select s.account, s.stream, s.class, s.governed_by, s.day, s.state, s.records, s.bytes, now(), s.key || '.later',
+         s.version, s.sha256, s.size, s.root || '.later', now(), true
+       from segments s join segment_contents c on c.segment_id = s.id
+       where c.place = $1 and s.stream = 'messages' limit 1 returning id
+     ) insert into segment_contents select id, $1, '', 1 from again`,
+    [session.session_id],
+  );
+  await archiver.holds();
+  const [later] = await readHolds(db, account);
+  expect(later?.scope.sessions).toEqual(
+    expect.arrayContaining([session.session_id, session.name, 'to come']),
+  );
+  expect(later?.scope.sessions).toHaveLength(4);
+  const uncovered = await db.query(
+    `select 1 from segment_contents c
+     where c.place = $1 and not exists (select 1 from hold_versions v where v.segment_id = c.segment_id)`,
+    [session.session_id],
+  );
+  expect(uncovered).toEqual([]);
+  await db.query(
+    `delete from segment_contents where segment_id in (select id from segments where key like '%.later')`,
+  );
+  await db.query(
+    `delete from hold_versions where segment_id in (select id from segments where key like '%.later')`,
+  );
+  await db.query(`delete from segments where key like '%.later'`);
+  await archiver.seal(true);
+  expect(await steps(archiver)).toEqual([
+    'place Doe B. Counsel',
+    'change Doe archiver',
+    'change Doe archiver',
+  ]);
 });

@@ -212,7 +212,15 @@ const WRITES: readonly {
     async write({ lease }, db) {
       const [row] = await db.query<{ id: number }>('select id from segments');
       const plan = { id: row?.id ?? 0, stream: 'messages', className: 'default', day: '2026-11-19' } as const;
-      const sealed = { key: 'k', version: 'v', sha256: 's', size: 1, root: 'r', contents: NO_CONTENTS };
+      const sealed = {
+        key: 'k',
+        version: 'v',
+        sha256: 's',
+        size: 1,
+        root: 'r',
+        lock: null,
+        contents: NO_CONTENTS,
+      };
       await commitSegment(db, lease, { ...plan, records: 1, bytes: 1, lock: null }, sealed, '{}', NOW);
     },
   },

@@ -121,7 +121,7 @@ describe.each(ENGINES)('links on %o', (engine) => {
     await expect(endLink(db, old, file('a'), { outcome: 'settled' }, NOW)).rejects.toMatchObject(lost);
     await expect(planObject(db, old, PLAN, NOW)).rejects.toMatchObject(lost);
     await planObject(db, lease, PLAN, NOW);
-    await expect(commitObject(db, old, PLAN.sha256, 'v', '{}', NOW)).rejects.toMatchObject(lost);
+    await expect(commitObject(db, old, { ...PLAN, version: 'v' }, '{}', NOW)).rejects.toMatchObject(lost);
     expect(await objectTotals(db, lease.account)).toEqual({ objects: 0, bytes: 0 });
   });
 });
@@ -141,8 +141,8 @@ test.each(ENGINES)(
     expect(await planObject(db, lease, PLAN, NOW)).toEqual({ ...PLAN, version: undefined });
     const later = { ...PLAN, lock: { mode: 'compliance', retainUntil: new Date(NOW + 9 * DAY) } } as const;
     expect(await planObject(db, lease, later, NOW + 1)).toEqual({ ...PLAN, version: undefined });
-    await commitObject(db, lease, PLAN.sha256, 'v1', '{}', NOW);
-    await commitObject(db, lease, PLAN.sha256, 'v1', '{}', NOW);
+    await commitObject(db, lease, { ...PLAN, version: 'v1' }, '{}', NOW);
+    await commitObject(db, lease, { ...PLAN, version: 'v1' }, '{}', NOW);
     expect(await planObject(db, lease, later, NOW + 2)).toEqual({ ...PLAN, version: 'v1' });
     expect(await objectTotals(db, lease.account)).toEqual({ objects: 1, bytes: 7 });
     await expect(planObject(db, lease, { ...PLAN, size: 8 }, NOW)).rejects.toMatchObject({

@@ -148,7 +148,15 @@ describe.each(ENGINES)('planning on $name', (engine) => {
     await stage(ledger, 'coverage of c', 1, NOW - 2 * HOUR, coverage);
     // Planned is not committed.
     expect(await plan(ledger)).toEqual([]);
-    const sealed = { key: 'k', version: 'v', sha256: 's', size: 1, root: 'r', contents: NO_CONTENTS };
+    const sealed = {
+      key: 'k',
+      version: 'v',
+      sha256: 's',
+      size: 1,
+      root: 'r',
+      lock: null,
+      contents: NO_CONTENTS,
+    };
     if (first !== undefined) await commitSegment(db, lease, first, sealed, '{}', NOW);
     const [second] = await plan(ledger);
     expect(second).toMatchObject({ stream: 'coverage', records: 1 });
@@ -209,7 +217,15 @@ describe.each(ENGINES)('planning on $name', (engine) => {
     const [planned] = await plan(ledger, { dueBefore: NOW + 1 });
     if (planned === undefined) throw new Error('nothing was planned');
     await stage(ledger, 'waiting', 2);
-    const sealed = { key: 'k', version: 'v', sha256: 's', size: 7, root: 'r', contents: NO_CONTENTS };
+    const sealed = {
+      key: 'k',
+      version: 'v',
+      sha256: 's',
+      size: 7,
+      root: 'r',
+      lock: null,
+      contents: NO_CONTENTS,
+    };
     await commitSegment(db, lease, planned, sealed, '{}', NOW);
     await commitSegment(db, lease, planned, sealed, '{}', NOW);
     expect(await stagedTotals(db, ACCOUNT)).toMatchObject({ records: 2 });
@@ -233,7 +249,15 @@ describe.each(ENGINES)('planning on $name', (engine) => {
       records: 1,
       bytes: 1,
     } as const;
-    const sealed = { key: 'k', version: 'v', sha256: 's', size: 7, root: 'r', contents: NO_CONTENTS };
+    const sealed = {
+      key: 'k',
+      version: 'v',
+      sha256: 's',
+      size: 7,
+      root: 'r',
+      lock: null,
+      contents: NO_CONTENTS,
+    };
     const committing = commitSegment(db, lease, { ...never, lock: null }, sealed, '{}', NOW);
     await expect(committing).rejects.toMatchObject({ code: 'internal' });
   });

@@ -28,6 +28,7 @@ const moment = (day: number | undefined): string =>
 async function checked(
   segments: readonly (readonly Told[])[],
   now = 100,
+  from?: number,
 ): Promise<CoverageVerdict & { readonly holes: readonly string[] }> {
   const folder = await mkdtemp(join(tmpdir(), 'coverage-'));
   const duckdb = await openDuckDB({ threads: 1, temporary: join(folder, 'duckdb') });
@@ -55,7 +56,7 @@ async function checked(
   const findings: Finding[] = [];
   const verdict = await coverage.check(
     at(now),
-    Number.NEGATIVE_INFINITY,
+    from === undefined ? Number.NEGATIVE_INFINITY : at(from),
     (finding) => void findings.push(finding),
   );
   coverage.close();
@@ -169,6 +170,15 @@ test.each<[string, readonly Told[], string]>([
   ],
 ])('%s is found', async (_name, told, hole) => {
   expect((await checked([told])).holes).toEqual([`time that could not be collected: ${hole}`]);
+});
+
+test('of a gap that began before what was disposed of, the part since is found', async () => {
+  const told: readonly Told[] = [{ covers: [0, 2] }, { covers: [8, 9] }];
+  const gap = (from: number): string =>
+    `time that nobody looked at: messages sent s, covered from ${from} to 8`;
+  expect((await checked([told], 100, 1)).holes).toEqual([gap(2)]);
+  expect((await checked([told], 100, 5)).holes).toEqual([gap(5)]);
+  expect((await checked([told], 100, 8)).holes).toEqual([]);
 });
 
 test('lost and refused windows are counted, those taken back not', async () => {

@@ -51,6 +51,20 @@ describe.each(SINKS)('sealing into $name', (kind) => {
     expect(await sealAll(run)).toEqual({ segments: 0, records: 0, bytes: 0 });
   });
 
+  test('the ledger knows the lock that was put, where the planned one was over by then', async () => {
+    const { target, ...run } = await ready(kind);
+    const past = new Date(NOW - 1000);
+    // Stores go by a clock of their own.
+    const now = (): number => Math.ceil(Date.now() / 1000) * 1000;
+    await sealAll(run, { now, lockFor: () => ({ mode: 'governance', retainUntil: past }) });
+    const rows = await run.db.query<{ key: string; version: string; retain_until: Date }>(
+      'select key, version, retain_until from segments',
+    );
+    expect(rows.length).toBeGreaterThan(1);
+    for (const { key, version, retain_until: retainUntil } of rows)
+      expect((await run.sink.head(key, version))?.lock).toEqual({ mode: 'governance', retainUntil });
+  });
+
   test('stops at other bytes under its key, loses nothing and touches nothing', async () => {
     const { target, admitted, ...run } = await ready(kind);
     // What the first segment will be called, learnt from a run that puts none.
