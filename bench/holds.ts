@@ -7,7 +7,8 @@ import { newestSegment, refreshHold } from '../src/ledger/hold-coverage.ts';
 import { placeHold, readHolds } from '../src/ledger/holds.ts';
 import { acquireLease, type Lease } from '../src/ledger/lease.ts';
 import { silentLog } from '../src/log.ts';
-import { EVERYTHING, type Scope } from '../src/retention/holds.ts';
+import type { HoldScope } from '../src/record.ts';
+import { EVERYTHING } from '../src/retention/holds.ts';
 import { carryOutHolds } from '../src/segments/holds.ts';
 import { createClient } from '../src/sinks/s3-client.ts';
 import type { Sink } from '../src/sinks/sink.ts';
@@ -45,14 +46,14 @@ export async function holds(): Promise<string> {
   }
 }
 
-async function place(db: Database, id: string, scope: Partial<Scope>): Promise<void> {
+async function place(db: Database, id: string, scope: Partial<HoldScope>): Promise<void> {
   const placed = { by: 'bench', at: Date.now(), reason: 'bench' };
   const hold = { id, matter: id, source: 'own', zoomMatter: undefined, placed } as const;
   await placeHold(db, ACCOUNT, { ...hold, scope: { ...EVERYTHING, ...scope } }, []);
 }
 
 async function covering(db: Database, lease: Lease): Promise<string> {
-  const scopes: Readonly<Record<string, Partial<Scope>>> = {
+  const scopes: Readonly<Record<string, Partial<HoldScope>>> = {
     'a custodian': { custodians: ['person7@company.example'] },
     'a channel': { channels: ['channel-7'] },
     everything: {},

@@ -13,6 +13,7 @@
  * - coverage: the record that says how a unit went.
  * - lost window: time that Zoom had deleted before it was collected.
  * - segment: one Parquet object of records.
+ * - hold: a legal hold: what it covers stays until somebody releases it.
  */
 import { hash } from 'node:crypto';
 
@@ -39,6 +40,18 @@ export function intersection(one: Interval, other: Interval): Interval | undefin
   const from = Math.max(one.from, other.from);
   const to = Math.min(one.to, other.to);
   return from < to ? { from, to } : undefined;
+}
+
+/**
+ * Whom and what a legal hold covers. Where all three lists are empty it covers everything; days are UTC, both included,
+ * and null where they are open.
+ */
+export interface HoldScope {
+  readonly custodians: readonly string[];
+  readonly channels: readonly string[];
+  readonly sessions: readonly string[];
+  readonly from: string | null;
+  readonly to: string | null;
 }
 
 export const STREAMS = [

@@ -149,7 +149,14 @@ function minute(time: number): string {
 
 /** Midnight UTC of a date in a flag, milliseconds. */
 export function startOfDate(text: string): number {
+  return Date.parse(`${utcDate(text)}T00:00:00Z`);
+}
+
+/** A date in a flag, as it is. */
+export function utcDate(text: string): string {
   const time = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
-  if (Number.isNaN(time)) throw new InvalidArgumentError('must be a date, as in 2026-06-30');
-  return time;
+  // February 30 is parsed, as a day of March.
+  if (Number.isNaN(time) || new Date(time).toISOString().slice(0, 10) !== text)
+    throw new InvalidArgumentError('must be a date, as in 2026-06-30');
+  return text;
 }

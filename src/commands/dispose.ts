@@ -15,6 +15,7 @@ import {
   signerOf,
   withLedger,
 } from './context.ts';
+import { utcDate } from './coverage.ts';
 import {
   type DispositionPlan,
   type DispositionScope,
@@ -54,7 +55,7 @@ export function disposeCommand(io: CommandIo): Command {
 function scoped(command: Command): Command {
   return command
     .option('--class <class>', 'only what this retention class keeps')
-    .option('--before <date>', 'only what is of an earlier day (UTC, yyyy-mm-dd)', date);
+    .option('--before <date>', 'only what is of an earlier day (UTC, yyyy-mm-dd)', utcDate);
 }
 
 /** `dispose plan`: changes nothing. */
@@ -260,13 +261,6 @@ function tableOf({ rows, unindexed }: DispositionPlan): string {
     ]),
   );
   return `${table}${unread}`;
-}
-
-function date(text: string): string {
-  const isDay = /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(`${text}T00:00:00Z`));
-  if (!isDay || new Date(`${text}T00:00:00Z`).toISOString().slice(0, 10) !== text)
-    throw new InvalidArgumentError('must be a day, yyyy-mm-dd');
-  return text;
 }
 
 function count(text: string): number {

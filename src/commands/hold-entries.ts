@@ -1,7 +1,8 @@
 /** Steps of legal holds as entries of the log, and back. */
 import type { Deed, Hold, HoldStep } from '../ledger/holds.ts';
 import { entryBytes, type LogEntry } from '../proof/entry.ts';
-import { EVERYTHING, type Scope, scopeParts, zoomMatterOf } from '../retention/holds.ts';
+import type { HoldScope } from '../record.ts';
+import { EVERYTHING, scopeParts, zoomMatterOf } from '../retention/holds.ts';
 
 type HoldEntry = Extract<LogEntry, { type: 'hold' }>;
 
@@ -42,11 +43,17 @@ export function placeEntries({
 }
 
 /** The entries of a scope that was widened. */
-export function changeEntries(hold: Named, scope: Scope, deed: Deed): readonly string[] {
+export function changeEntries(hold: Named, scope: HoldScope, deed: Deed): readonly string[] {
   return scopeParts(scope).map((part) => holdEntry(hold, 'change', deed, { scope: entryScope(part) }));
 }
 
-function entryScope({ custodians, channels, sessions, from, to }: Scope): NonNullable<HoldEntry['scope']> {
+function entryScope({
+  custodians,
+  channels,
+  sessions,
+  from,
+  to,
+}: HoldScope): NonNullable<HoldEntry['scope']> {
   return { custodians: [...custodians], channels: [...channels], sessions: [...sessions], from, to };
 }
 

@@ -6,9 +6,9 @@ import { placesOf } from '../ledger/contents.ts';
 import type { Database } from '../ledger/database.ts';
 import { beingDestroyed, notGivenBack } from '../ledger/destroying.ts';
 import { placeHold } from '../ledger/holds.ts';
-import type { Scope } from '../retention/holds.ts';
+import type { HoldScope } from '../record.ts';
 import { type CommandIo, type CommonFlags, openContext, withLedger } from './context.ts';
-import { startOfDate } from './coverage.ts';
+import { utcDate } from './coverage.ts';
 import { placeEntries } from './hold-entries.ts';
 import { carryOutNow, inWords } from './hold-flags.ts';
 import { one, several, withWhoAndWhy } from './hold-options.ts';
@@ -39,8 +39,8 @@ export function holdPlaceCommand(io: CommandIo): Command {
     .option('--channel <id>', 'a channel; repeatable', several)
     .option('--session <id or name>', 'a session, or all of this exact name; repeatable', several)
     .option('--all', 'the whole archive, where nothing of these is named')
-    .option('--from <yyyy-mm-dd>', 'only from this UTC day on', day)
-    .option('--to <yyyy-mm-dd>', 'only up to this UTC day, which is included', day)
+    .option('--from <yyyy-mm-dd>', 'only from this UTC day on', utcDate)
+    .option('--to <yyyy-mm-dd>', 'only up to this UTC day, which is included', utcDate)
     .option('--wait', 'where an archiver runs, wait until it has set all flags');
   return withWhoAndWhy(command)
     .option('--json', 'print the result as JSON')
@@ -91,7 +91,7 @@ Example:
     });
 }
 
-function scopeOf({ custodian = [], channel = [], session = [], from, to, all }: PlaceFlags): Scope {
+function scopeOf({ custodian = [], channel = [], session = [], from, to, all }: PlaceFlags): HoldScope {
   const named = custodian.length + channel.length + session.length;
   if (named === 0 && all !== true)
     throw new ArchiverError('usage', 'name a custodian, a channel or a session, or say --all');
@@ -101,11 +101,6 @@ function scopeOf({ custodian = [], channel = [], session = [], from, to, all }: 
     throw new ArchiverError('usage', '--from is after --to', { detail: `${from}, ${to}` });
   const custodians = custodian.map((name) => (name.includes('@') ? name.toLowerCase() : name));
   return { custodians, channels: channel, sessions: session, from: from ?? null, to: to ?? null };
-}
-
-function day(text: string): string {
-  startOfDate(text);
-  return text;
 }
 
 /** A destruction takes a few requests; one that takes longer may be that of a process that stands still. */

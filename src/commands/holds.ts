@@ -9,7 +9,8 @@ import { changeHold, endHold, isLive, noteGone, placeHold, readHolds } from '../
 import type { Lease } from '../ledger/lease.ts';
 import { trustedNow } from '../ledger/trusted-clock.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import { followSteps, type Scope } from '../retention/holds.ts';
+import type { HoldScope } from '../record.ts';
+import { followSteps } from '../retention/holds.ts';
 import type { StopSignals } from '../scheduler/stop.ts';
 import { carryOutHolds, type HoldSummary } from '../segments/holds.ts';
 import type { Sink } from '../sinks/sink.ts';
@@ -134,7 +135,12 @@ async function followMatters({ account, log, now }: Context, db: Database): Prom
 async function placeZoomHold(
   db: Database,
   account: string,
-  step: { readonly id: string; readonly zoomMatter: string; readonly matter: string; readonly scope: Scope },
+  step: {
+    readonly id: string;
+    readonly zoomMatter: string;
+    readonly matter: string;
+    readonly scope: HoldScope;
+  },
   at: number,
 ): Promise<void> {
   const { id, zoomMatter, matter, scope } = step;

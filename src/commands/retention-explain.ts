@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import { z } from 'zod';
 import { ArchiverError } from '../errors.ts';
 import type { Database } from '../ledger/database.ts';
-import { type Kept, keptSegment, knownPlaces } from '../ledger/kept.ts';
+import { type KeptSegment, keptSegment, knownPlaces } from '../ledger/kept.ts';
 import { findSessions } from '../ledger/registry.ts';
 import { noteKeyOf } from '../proof/key.ts';
 import { openPublished } from '../proof/published.ts';
@@ -73,7 +73,7 @@ interface Explained {
   /** Rules that do not match. */
   readonly others: readonly Rule[];
   /** What the archive keeps a message by; undefined where none was asked for. */
-  readonly kept: Kept | undefined;
+  readonly kept: KeptSegment | undefined;
 }
 
 /** Records alike that a schedule is asked about. */
@@ -172,7 +172,7 @@ function inWords({ session, facts, decision, others, kept }: Explained): string 
   return lines.map(printable).join('\n');
 }
 
-function keptInWords({ key, class: name, governedBy, until, held }: Kept): string {
+function keptInWords({ key, class: name, governedBy, until, held }: KeptSegment): string {
   const by = name === governedBy ? name : `${name}, by now ${governedBy}`;
   const locked = until === null ? 'not locked' : `locked until ${until.toISOString().slice(0, 10)}`;
   return `  archived as class ${by}, ${locked}${held ? ', under legal hold' : ''}: ${key}`;

@@ -51,7 +51,7 @@ Example:
 }
 
 /** What is kept by a class, before and after. Times are ISO 8601; null where nothing is kept by it. */
-interface Kept {
+interface ClassTotals {
   readonly segments: number;
   readonly objects: number;
   readonly records: number;
@@ -65,8 +65,8 @@ interface PlannedClass {
   /** Terms that hold, and that would; null where there are none. */
   readonly now: string | null;
   readonly next: string | null;
-  readonly before: Kept;
-  readonly after: Kept;
+  readonly before: ClassTotals;
+  readonly after: ClassTotals;
   /** Of those after, versions whose lock or class would change. */
   readonly changed: number;
   /** Records that are collected and not sealed: they go by the terms then. */
@@ -160,7 +160,7 @@ function add(
   into.set(name, tally);
 }
 
-function kept(tally: Tally | undefined): Kept {
+function kept(tally: Tally | undefined): ClassTotals {
   if (tally === undefined)
     return { segments: 0, objects: 0, records: 0, bytes: 0, earliest: null, latest: null };
   const iso = (time: number): string | null => (Number.isNaN(time) ? null : new Date(time).toISOString());
@@ -169,7 +169,7 @@ function kept(tally: Tally | undefined): Kept {
 
 function print(io: CommandIo, { versions, unknown, changed, classes }: RetentionPlan): void {
   const day = (time: string | null): string => time?.slice(0, 10) ?? '';
-  const span = ({ earliest, latest }: Kept): string =>
+  const span = ({ earliest, latest }: ClassTotals): string =>
     earliest === null ? '' : `${day(earliest)} to ${day(latest)}`;
   io.out(
     renderTable(

@@ -99,8 +99,8 @@ export async function membersOf(
   return members;
 }
 
-/** What is asked for. */
-export interface Scope {
+/** What is asked for: the records of some places, of some days. */
+export interface PlacesAndDays {
   /** Null for everything, whatever place it is of. */
   readonly places: readonly string[] | null;
   /** UTC days, both included; open where they are missing. */
@@ -126,7 +126,7 @@ export interface CoveredSegment {
 export async function coveredSegments(
   db: Database,
   account: string,
-  { places, fromDay = '-infinity', toDay = 'infinity' }: Scope,
+  { places, fromDay = '-infinity', toDay = 'infinity' }: PlacesAndDays,
   afterId = 0,
 ): Promise<readonly CoveredSegment[]> {
   const values = [account, fromDay, toDay, afterId];
@@ -167,7 +167,7 @@ export interface CoveredObject {
 export async function coveredObjects(
   db: Database,
   account: string,
-  { places, fromDay = '-infinity', toDay = 'infinity' }: Scope,
+  { places, fromDay = '-infinity', toDay = 'infinity' }: PlacesAndDays,
   afterSha256 = '',
 ): Promise<readonly CoveredObject[]> {
   const standing = `o.account = $1 and o.state = 'committed' and o.disposed_at is null and o.sha256 > $2`;

@@ -1,6 +1,6 @@
 /** What a hold covers: its scope as places and days, and the segments and objects that these come to. */
 import { createHash } from 'node:crypto';
-import { coveredObjects, coveredSegments, placesOf, type Scope } from './contents.ts';
+import { coveredObjects, coveredSegments, type PlacesAndDays, placesOf } from './contents.ts';
 import type { Database } from './database.ts';
 import { addVersions, noteRefreshed } from './hold-versions.ts';
 import type { Hold } from './holds.ts';
@@ -14,7 +14,7 @@ export async function coverageOf(
   db: Database,
   account: string,
   { scope, zoomMatter }: Pick<Hold, 'scope' | 'zoomMatter'>,
-): Promise<Scope> {
+): Promise<PlacesAndDays> {
   const { custodians, channels, sessions, from, to } = scope;
   const days = { ...(from === null ? {} : { fromDay: from }), ...(to === null ? {} : { toDay: to }) };
   if (custodians.length + channels.length + sessions.length === 0) return { places: null, ...days };

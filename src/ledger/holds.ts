@@ -3,18 +3,10 @@
  * takes it. None needs the lease: a hold must not wait for whoever leads, and entries get their places from the leader.
  */
 import { ArchiverError } from '../errors.ts';
+import type { HoldScope } from '../record.ts';
 import type { Database, Queryable } from './database.ts';
 import { type Lease, leaseLost } from './lease.ts';
 import { storableText } from './staged.ts';
-
-/** As in the schema of `holds`: three empty lists cover everything, days are UTC and both included. */
-export interface HoldScope {
-  readonly custodians: readonly string[];
-  readonly channels: readonly string[];
-  readonly sessions: readonly string[];
-  readonly from: string | null;
-  readonly to: string | null;
-}
 
 /** Who did something, when, and why. */
 export interface Deed {

@@ -281,7 +281,7 @@ export async function stagedByClass(
 }
 
 /** What a segment is kept by. */
-export interface Kept {
+export interface KeptSegment {
   readonly key: string;
   /** When it was sealed. */
   readonly class: string;
@@ -292,8 +292,12 @@ export interface Kept {
 }
 
 /** By the segment's key; undefined for one that the ledger does not know. */
-export async function keptSegment(db: Database, account: string, key: string): Promise<Kept | undefined> {
-  const [row] = await db.query<Kept & Record<string, unknown>>(
+export async function keptSegment(
+  db: Database,
+  account: string,
+  key: string,
+): Promise<KeptSegment | undefined> {
+  const [row] = await db.query<KeptSegment & Record<string, unknown>>(
     `select key, class, governed_by as "governedBy", retain_until as until, held from segments
      where account = $1 and key = $2`,
     [account, key],

@@ -165,7 +165,6 @@ const schema = z.discriminatedUnion('type', [
 export type LogEntry = z.infer<typeof schema>;
 export type SegmentEntry = Extract<LogEntry, { type: 'segment' }>;
 export type EntryLock = z.infer<typeof lock>;
-export type HoldScope = z.infer<typeof scope>;
 
 /** A lock as entries name it. */
 export function entryLock(

@@ -1,20 +1,10 @@
 /** What legal holds cover, and what the matters of Zoom make of them. Pure. */
 
-/**
- * Whom and what a hold covers. Where all three lists are empty it covers everything; days are UTC, both included, and
- * null where they are open.
- */
-export interface Scope {
-  readonly custodians: readonly string[];
-  readonly channels: readonly string[];
-  readonly sessions: readonly string[];
-  readonly from: string | null;
-  readonly to: string | null;
-}
+import type { HoldScope } from '../record.ts';
 
-export const EVERYTHING: Scope = { custodians: [], channels: [], sessions: [], from: null, to: null };
+export const EVERYTHING: HoldScope = { custodians: [], channels: [], sessions: [], from: null, to: null };
 
-function coversAllPlaces({ custodians, channels, sessions }: Scope): boolean {
+function coversAllPlaces({ custodians, channels, sessions }: HoldScope): boolean {
   return custodians.length + channels.length + sessions.length === 0;
 }
 
@@ -22,7 +12,7 @@ function coversAllPlaces({ custodians, channels, sessions }: Scope): boolean {
  * A scope that covers what either covers: the names of both, and the widest dates. Scopes are only ever widened, so that
  * nothing gets out of a hold but by its release.
  */
-export function widened(one: Scope, other: Scope): Scope {
+export function widened(one: HoldScope, other: HoldScope): HoldScope {
   const all = coversAllPlaces(one) || coversAllPlaces(other);
   const both = (a: readonly string[], b: readonly string[]): readonly string[] =>
     all ? [] : [...new Set([...a, ...b])];
@@ -47,12 +37,12 @@ const MOST_SCOPE_BYTES = 40_000;
  * The scope as parts that each fit into an entry of the log and {@link widened} come to the whole.
  * @param most bytes of JSON that the names of a part may take; a single longer name is a part by itself
  */
-export function scopeParts(scope: Scope, most = MOST_SCOPE_BYTES): readonly Scope[] {
+export function scopeParts(scope: HoldScope, most = MOST_SCOPE_BYTES): readonly HoldScope[] {
   const { from, to } = scope;
   const names = (['custodians', 'channels', 'sessions'] as const).flatMap((list) =>
     scope[list].map((name) => ({ list, name, bytes: Buffer.byteLength(JSON.stringify(name)) + 1 })),
   );
-  const parts: Scope[] = [];
+  const parts: HoldScope[] = [];
   let part = { custodians: [] as string[], channels: [] as string[], sessions: [] as string[], from, to };
   let used = 0;
   for (const { list, name, bytes } of names) {
@@ -85,7 +75,7 @@ export interface FollowingHold {
   readonly state: 'placed' | 'releasing' | 'ended';
   /** Whether Zoom was known not to list it any more. */
   readonly gone: boolean;
-  readonly scope: Scope;
+  readonly scope: HoldScope;
 }
 
 export type FollowStep<H extends FollowingHold> =
@@ -94,9 +84,9 @@ export type FollowStep<H extends FollowingHold> =
       readonly id: string;
       readonly zoomMatter: string;
       readonly matter: string;
-      readonly scope: Scope;
+      readonly scope: HoldScope;
     }
-  | { readonly kind: 'change'; readonly hold: H; readonly matter: string; readonly scope: Scope }
+  | { readonly kind: 'change'; readonly hold: H; readonly matter: string; readonly scope: HoldScope }
   | { readonly kind: 'gone' | 'back'; readonly hold: H };
 
 /**
@@ -138,7 +128,7 @@ export function zoomMatterOf(holdId: string): string | undefined {
   return id === undefined ? undefined : decodeURIComponent(id);
 }
 
-function matterScope({ custodians, startDay, endDay }: Omit<Matter, 'id' | 'name'>): Scope {
+function matterScope({ custodians, startDay, endDay }: Omit<Matter, 'id' | 'name'>): HoldScope {
   const names = custodians.flatMap(({ email, userId }) => [email.toLowerCase(), userId]);
   return {
     ...EVERYTHING,
@@ -153,7 +143,7 @@ function dayOf(text: string): string | null {
   return /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(`${text}T00:00:00Z`)) ? text : null;
 }
 
-function isSame(one: Scope, other: Scope): boolean {
+function isSame(one: HoldScope, other: HoldScope): boolean {
   const sameNames = (a: readonly string[], b: readonly string[]): boolean =>
     a.length === b.length && a.every((name) => b.includes(name));
   return (

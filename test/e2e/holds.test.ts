@@ -259,6 +259,7 @@ test('where nobody runs the commands do it all: place, show, release, cancel, an
     ['--matter', 'Doe', '--all', '--channel', 'c1'],
     ['--matter', 'Doe', '--all', '--from', '2026-02-01', '--to', '2026-01-01'],
     ['--matter', 'Doe', '--all', '--from', 'yesterday'],
+    ['--matter', 'Doe', '--all', '--from', '2026-02-30'],
     ['--matter', ' ', '--all'],
     ['--all'],
   ])

@@ -1,19 +1,19 @@
 import { describe, expect, test } from 'vitest';
+import type { HoldScope } from '../../src/record.ts';
 import {
   EVERYTHING,
   type FollowingHold,
   followSteps,
   type Matter,
-  type Scope,
   scopeParts,
   widened,
   zoomMatterOf,
 } from '../../src/retention/holds.ts';
 
-const ANN: Scope = { ...EVERYTHING, custodians: ['ann@x.example'], from: '2026-02-01', to: '2026-03-31' };
+const ANN: HoldScope = { ...EVERYTHING, custodians: ['ann@x.example'], from: '2026-02-01', to: '2026-03-31' };
 
 describe('a widened scope covers what either covers', () => {
-  test.each<[string, Scope, Scope, Scope]>([
+  test.each<[string, HoldScope, HoldScope, HoldScope]>([
     ['the same', ANN, ANN, ANN],
     [
       'other names',
@@ -63,7 +63,7 @@ const MATTER: Matter = {
   endDay: '',
 };
 const ID = 'zoom:m%2F1%23%3D';
-const SCOPE: Scope = { ...EVERYTHING, custodians: ['ann@x.example', 'u1'], from: '2026-02-01' };
+const SCOPE: HoldScope = { ...EVERYTHING, custodians: ['ann@x.example', 'u1'], from: '2026-02-01' };
 const HOLD: FollowingHold = {
   id: ID,
   matter: 'Doe v. Acme',

@@ -7,7 +7,8 @@ import { endHold, placeHold, readHolds, releaseHold } from '../../src/ledger/hol
 import type { Lease } from '../../src/ledger/lease.ts';
 import { silentLog } from '../../src/log.ts';
 import { parseEntry } from '../../src/proof/entry.ts';
-import { EVERYTHING, type Scope } from '../../src/retention/holds.ts';
+import type { HoldScope } from '../../src/record.ts';
+import { EVERYTHING } from '../../src/retention/holds.ts';
 import { carryOutHolds, type HoldSummary } from '../../src/segments/holds.ts';
 import { objectKey } from '../../src/segments/layout.ts';
 import { startLog } from '../../src/segments/publish.ts';
@@ -168,7 +169,7 @@ export function carryOut(
   return carryOutHolds({ db, lease, sink, now: () => NOW, ...stops, log: silentLog(), ...changes });
 }
 
-export function scopeOf(scope: Partial<Scope>): Scope {
+export function scopeOf(scope: Partial<HoldScope>): HoldScope {
   return { ...EVERYTHING, ...scope };
 }
 
@@ -200,7 +201,7 @@ export const PLACED = { by: 'B. Counsel', at: NOW, reason: 'letter' };
 export async function place(
   db: Database,
   id: string,
-  scope: Partial<Scope>,
+  scope: Partial<HoldScope>,
   zoomMatter?: string,
 ): Promise<boolean> {
   const source = zoomMatter === undefined ? 'own' : 'zoom';

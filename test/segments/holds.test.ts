@@ -4,7 +4,7 @@ import { holdEntry, holdStep } from '../../src/commands/hold-entries.ts';
 import type { Database } from '../../src/ledger/database.ts';
 import { cancelRelease, changeHold, readHolds } from '../../src/ledger/holds.ts';
 import { parseEntry } from '../../src/proof/entry.ts';
-import type { Scope } from '../../src/retention/holds.ts';
+import type { HoldScope } from '../../src/record.ts';
 import { objectKey } from '../../src/segments/layout.ts';
 import { faulty } from '../ledger/faulty.ts';
 import { ACCOUNT, leaseOf, NOW, openLedger, PGLITE, POSTGRES } from '../ledger/ledgers.ts';
@@ -54,7 +54,7 @@ const ANNS = ['both', 'direct', 'file in two sessions', 'file of two', 'general'
 const DESK = ['both', 'desk', 'file in two sessions', 'members'];
 
 describe.each([PGLITE, POSTGRES])('a hold in $name covers', (engine) => {
-  test.each<[string, Partial<Scope>, readonly string[]]>([
+  test.each<[string, Partial<HoldScope>, readonly string[]]>([
     ['a custodian, by the address she had', { custodians: ['Ann@X.example'] }, ANNS],
     ['a custodian, by the address she has', { custodians: ['ann.new@x.example'] }, ANNS],
     ['a custodian, by her member id', { custodians: ['m-ann'] }, ANNS],
