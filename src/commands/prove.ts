@@ -6,7 +6,7 @@ import { formatVerifierKey, type NoteKey } from '../proof/key.ts';
 import { openPublished, type PublishedLog } from '../proof/published.ts';
 import { proverOf } from '../proof/record-proof.ts';
 import { openCosigned } from '../proof/witness.ts';
-import { type DisposedSegment, loggedSegments } from '../query/logged-segments.ts';
+import { type DisposedSegment, loggedSegments } from '../query/catalog.ts';
 import { type FoundRecord, MESSAGE_STREAMS, type WantedRecords } from '../query/message-records.ts';
 import { messageId } from '../record.ts';
 import { factText } from '../segments/format.ts';
@@ -58,7 +58,12 @@ Example:
           flags.witness === undefined
             ? published
             : await openCosigned(sink, published, key, await readWitnessKey(flags.witness));
-        const { segments, disposed } = await loggedSegments(sink, log, MESSAGE_STREAMS, published);
+        const { segments, disposed } = await loggedSegments(
+          sink,
+          log,
+          { streams: MESSAGE_STREAMS },
+          published,
+        );
         const proofs = await proveAll(io, { log, sink, files, segments }, wantedBy(flags));
         if (proofs.length === 0) throw notFound(flags, segments.length, disposed);
         await writeProofs(flags.out, proofs);

@@ -6,7 +6,7 @@ import { type Kept, keptSegment, knownPlaces } from '../ledger/kept.ts';
 import { findSessions } from '../ledger/registry.ts';
 import { noteKeyOf } from '../proof/key.ts';
 import { openPublished } from '../proof/published.ts';
-import { loggedSegments } from '../query/logged-segments.ts';
+import { loggedSegments } from '../query/catalog.ts';
 import { messageId, STREAMS, type Stream } from '../record.ts';
 import { createJudge, type Decision, type RecordFacts } from '../retention/decide.ts';
 import { PRESETS } from '../retention/presets.ts';
@@ -106,7 +106,7 @@ async function archived(io: CommandIo, context: Context, message: string): Promi
   const files = await openSegmentFiles(io, context, sink);
   try {
     const log = await openPublished(sink, noteKeyOf(signerOf(context)));
-    const { segments } = await loggedSegments(sink, log, ['messages']);
+    const { segments } = await loggedSegments(sink, log, { streams: ['messages'] });
     const wanted = { messageId: messageId(message) };
     const found = await searchMessages(io, { sink, files, segments }, wanted, async ({ entry }, rows) =>
       rows.found.map(({ fact, record }): Asked => {

@@ -11,11 +11,10 @@ import { type LocalFiles, requireIntact } from '../proof/local-files.ts';
 import type { PublishedLog } from '../proof/published.ts';
 import { utcDay } from '../record.ts';
 import type { SinkReader } from '../sinks/sink.ts';
+import { loggedObjects, loggedSegments, type ObjectEntry } from './catalog.ts';
 import { type DriftKind, DriftTables, MOST_LISTED, type ZipDrift, type ZipScope } from './drift-tables.ts';
 import { type ContentsReader, readContents, type UnreadablePart } from './hold-contents.ts';
 import { type HeldZip, heldZip, type WholeZip, zipsOfMatter } from './hold-zips.ts';
-import { loggedObjects, type ObjectEntry } from './logged-objects.ts';
-import { loggedSegments } from './logged-segments.ts';
 
 export interface DriftContext {
   readonly sink: SinkReader;
@@ -72,7 +71,7 @@ const DAY = 86_400_000;
  */
 export async function holdDrift(context: DriftContext, input: DriftInput): Promise<DriftReport> {
   const { sink, log, each } = context;
-  const logged = await loggedSegments(sink, log, ['hold_files', 'messages', 'files']);
+  const logged = await loggedSegments(sink, log, { streams: ['hold_files', 'messages', 'files'] });
   const segments = logged.segments.map(({ entry }) => entry);
   const records = segments.filter(({ stream }) => stream === 'hold_files');
   const zips = zipsOfMatter(
