@@ -28,7 +28,8 @@ import { createMetrics, createRegistry } from '../../src/metrics/metrics.ts';
 import { noteKeyOf } from '../../src/proof/key.ts';
 import { fetchedFiles } from '../../src/proof/local-files.ts';
 import { type VerifyReport, verify } from '../../src/proof/verify/verify.ts';
-import { EVERYTHING, type Scope } from '../../src/retention/holds.ts';
+import type { HoldScope } from '../../src/record.ts';
+import { EVERYTHING } from '../../src/retention/holds.ts';
 import { termsByClass } from '../../src/retention/schedule.ts';
 import { SegmentBuilder } from '../../src/segments/build.ts';
 import { publish, startLog } from '../../src/segments/publish.ts';
@@ -92,7 +93,12 @@ export interface Archiver {
 }
 
 export type HoldStep =
-  | { readonly action: 'place'; readonly id: string; readonly matter: string; readonly scope: Partial<Scope> }
+  | {
+      readonly action: 'place';
+      readonly id: string;
+      readonly matter: string;
+      readonly scope: Partial<HoldScope>;
+    }
   | { readonly action: 'release' | 'cancel'; readonly id: string };
 
 /** Parts of a test's own in place of those that the configuration makes. */

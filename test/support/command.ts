@@ -32,7 +32,7 @@ export function startArchiver(
   const child = spawn(process.execPath, [join(ROOT, 'dist/main.js'), ...args], {
     cwd: ROOT,
     // NODE_OPTIONS of the test runner, warnings of the SDK about Node 20: neither is ours.
-    env: { PATH, HOME, TMPDIR: tmpdir(), NODE_NO_WARNINGS: '1', ...environment },
+    env: { PATH, HOME, TMPDIR: tmpdir(), XDG_CACHE_HOME: tmpdir(), NODE_NO_WARNINGS: '1', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';
