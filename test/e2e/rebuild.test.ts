@@ -267,12 +267,10 @@ describe('a ledger made again from the archive', () => {
     bytes.writeUInt8(bytes.readUInt8(100) ^ 1, 100);
     await writeFile(path, bytes);
     const made = await open(emulator, folder, { url: (await createSchema()).url });
-    await expect(rebuild(made)).rejects.toMatchObject({
-      code: 'proof-invalid',
-      detail: expect.stringMatching(`^${key}: `),
-    });
+    const named = { code: 'proof-invalid', detail: expect.stringMatching(`^${key}, version `) };
+    await expect(rebuild(made)).rejects.toMatchObject(named);
     await rm(path);
-    await expect(rebuild(made)).rejects.toMatchObject({ code: 'proof-invalid', detail: key });
+    await expect(rebuild(made)).rejects.toMatchObject(named);
     bytes.writeUInt8(bytes.readUInt8(100) ^ 1, 100);
     await writeFile(path, bytes);
     await rebuild(made);
