@@ -1,7 +1,7 @@
 /** The configuration: one YAML file, as the program uses it. Only this module reads the environment. */
 import { readFileSync } from 'node:fs';
-import { hostname } from 'node:os';
-import { dirname, resolve } from 'node:path';
+import { homedir, hostname, platform } from 'node:os';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { readSecrets, readYaml, relations, substitute } from './config/document.ts';
 import { invalid, messageOf, type Problem, phrase, problemsOf } from './config/problems.ts';
@@ -164,6 +164,16 @@ function readText(path: string, readFile: (path: string) => string): string {
 
 function readUtf8(path: string): string {
   return readFileSync(path, 'utf8');
+}
+
+/** Where this system keeps what a program can make again, for the user who runs it. */
+export function cacheFolder(): string {
+  const { XDG_CACHE_HOME: xdg = '', LOCALAPPDATA: local } = process.env;
+  const below = (folder: string): string => join(folder, 'zoom-chat-archiver');
+  // What is relative must be ignored, says the XDG specification.
+  if (isAbsolute(xdg)) return below(xdg);
+  if (platform() === 'win32') return below(local ?? join(homedir(), 'AppData', 'Local'));
+  return below(join(homedir(), platform() === 'darwin' ? 'Library/Caches' : '.cache'));
 }
 
 /** Name of this process for the lease: unique per start, readable for people. */

@@ -42,7 +42,7 @@ Examples:
       const flags = self.optsWithGlobals<CosignFlags>();
       const witness = parseSignerKey(readFileSync(flags.witnessKey, 'utf8').trim());
       const last = lastCosigned(flags);
-      const reading = await openReading(flags, io);
+      const reading = await openReading(flags);
       try {
         const time = Math.floor(Date.now() / 1000);
         const { checkpoint, text } = await cosignPublished(reading.sink, reading.key, witness, last, time);

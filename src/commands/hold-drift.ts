@@ -1,15 +1,23 @@
 import { Command } from 'commander';
 import { formatVerifierKey, type NoteKey } from '../proof/key.ts';
+import type { IntactFiles } from '../proof/local-files.ts';
 import { openPublished, type PublishedLog } from '../proof/published.ts';
 import { type DriftFinding, FILE_FINDINGS, MESSAGE_FINDINGS } from '../query/drift-tables.ts';
 import type { UnreadablePart } from '../query/hold-contents.ts';
 import { type ComparedZip, type DriftReport, driftVerdict, holdDrift } from '../query/hold-drift.ts';
 import type { CommandIo } from './context.ts';
-import { openReading, type ReadingFlags, withReadingOptions } from './reading.ts';
+import {
+  type CacheFlags,
+  openIntactFiles,
+  openReading,
+  type ReadingFlags,
+  withCacheOptions,
+  withReadingOptions,
+} from './reading.ts';
 import { withProgress } from './segments.ts';
 import { printable } from './table.ts';
 
-interface DriftFlags extends ReadingFlags {
+interface DriftFlags extends ReadingFlags, CacheFlags {
   readonly matter: string;
   readonly custodian?: string;
 }
@@ -23,7 +31,7 @@ export function holdDriftCommand(io: CommandIo): Command {
     .requiredOption('--matter <matter>', 'id or name of the matter at Zoom')
     .option('--custodian <person>', 'only the zips of this e-mail address or user id')
     .option('--json', 'print the report as JSON');
-  return withReadingOptions(command)
+  return withCacheOptions(withReadingOptions(command))
     .addHelpText(
       'after',
       `
@@ -36,8 +44,11 @@ Examples:
     )
     .action(async (_flags: unknown, self: Command) => {
       const flags = self.optsWithGlobals<DriftFlags>();
-      const { sink, key, files, close } = await openReading(flags, io);
+      const reading = await openReading(flags);
+      const { sink, key } = reading;
+      let files: IntactFiles | undefined;
       try {
+        files = await openIntactFiles(reading, flags, io);
         const log = await openPublished(sink, key);
         const { matter, custodian } = flags;
         const report = await holdDrift(
@@ -55,7 +66,8 @@ Examples:
         const verdict = driftVerdict(report);
         if (verdict !== undefined) io.fail(verdict);
       } finally {
-        await close();
+        await files?.close();
+        await reading.close();
       }
     });
 }

@@ -1,15 +1,13 @@
 /** Looks for the records of a message in every segment of the log that may hold some. */
 import type { SegmentEntry } from '../proof/entry.ts';
-import { type LocalFiles, requireIntact } from '../proof/local-files.ts';
+import type { IntactFiles } from '../proof/local-files.ts';
 import type { PlacedEntry } from '../proof/published.ts';
 import { MessageSearch, type SegmentRows, type WantedRecords } from '../query/message-records.ts';
-import type { SinkReader } from '../sinks/sink.ts';
 import type { CommandIo } from './context.ts';
 import { withProgress } from './segments.ts';
 
 export interface Searched {
-  readonly sink: SinkReader;
-  readonly files: LocalFiles;
+  readonly files: IntactFiles;
   readonly segments: readonly PlacedEntry<SegmentEntry>[];
 }
 
@@ -19,17 +17,16 @@ export interface Searched {
  */
 export async function searchMessages<T>(
   io: CommandIo,
-  { sink, files, segments }: Searched,
+  { files, segments }: Searched,
   wanted: WantedRecords,
   make: (placed: PlacedEntry<SegmentEntry>, rows: SegmentRows) => Promise<readonly T[]>,
 ): Promise<readonly T[]> {
   const search = await MessageSearch.create();
   try {
     const perSegment = await withProgress(io, 'searching', segments, async (placed) => {
-      const { key, stream } = placed.entry;
-      const path = await requireIntact(sink, placed.entry, () => files.stated(placed.entry));
-      const rows = await search.find(path, stream, wanted);
-      await files.release(key);
+      const path = await files.intact(placed.entry);
+      const rows = await search.find(path, placed.entry.stream, wanted);
+      await files.release(placed.entry);
       return rows === undefined ? [] : make(placed, rows);
     });
     return perSegment.flat();

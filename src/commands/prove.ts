@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { ArchiverError } from '../errors.ts';
 import { formatVerifierKey, type NoteKey } from '../proof/key.ts';
+import type { IntactFiles } from '../proof/local-files.ts';
 import { openPublished, type PublishedLog } from '../proof/published.ts';
 import { proverOf } from '../proof/record-proof.ts';
 import { openCosigned } from '../proof/witness.ts';
@@ -13,10 +14,17 @@ import { factText } from '../segments/format.ts';
 import type { CommandIo } from './context.ts';
 import { type Searched, searchMessages } from './message-search.ts';
 import { readWitnessKey } from './public-keys.ts';
-import { openReading, type ReadingFlags, withReadingOptions } from './reading.ts';
+import {
+  type CacheFlags,
+  openIntactFiles,
+  openReading,
+  type ReadingFlags,
+  withCacheOptions,
+  withReadingOptions,
+} from './reading.ts';
 import { printable } from './table.ts';
 
-interface ProveFlags extends ReadingFlags {
+interface ProveFlags extends ReadingFlags, CacheFlags {
   readonly witness?: string;
   readonly message: string;
   readonly session?: string;
@@ -39,7 +47,7 @@ export function proveCommand(io: CommandIo): Command {
       'prove by the newest head that this witness cosigned, or a file that holds his key',
     )
     .option('--json', 'print the result as JSON');
-  return withReadingOptions(command)
+  return withCacheOptions(withReadingOptions(command))
     .addHelpText(
       'after',
       `
@@ -51,25 +59,26 @@ Example:
     )
     .action(async (_flags: unknown, self: Command) => {
       const flags = self.optsWithGlobals<ProveFlags>();
-      const { sink, key, files, close } = await openReading(flags, io);
+      const reading = await openReading(flags);
+      const { sink, key } = reading;
+      let files: IntactFiles | undefined;
       try {
+        files = await openIntactFiles(reading, flags, io);
         const published = await openPublished(sink, key);
         const log =
           flags.witness === undefined
             ? published
             : await openCosigned(sink, published, key, await readWitnessKey(flags.witness));
-        const { segments, disposed } = await loggedSegments(
-          sink,
-          log,
-          { streams: MESSAGE_STREAMS },
-          published,
-        );
-        const proofs = await proveAll(io, { log, sink, files, segments }, wantedBy(flags));
+        const slice = { streams: MESSAGE_STREAMS };
+        const { segments, disposed, destroyed } = await loggedSegments(sink, log, slice, published);
+        await files.forget(destroyed);
+        const proofs = await proveAll(io, { log, files, segments }, wantedBy(flags));
         if (proofs.length === 0) throw notFound(flags, segments.length, disposed);
         await writeProofs(flags.out, proofs);
         tell(io, flags, { key, log, segments: segments.length }, proofs);
       } finally {
-        await close();
+        await files?.close();
+        await reading.close();
       }
     });
 }

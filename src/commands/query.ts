@@ -1,58 +1,82 @@
+import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
-import type { LocalFiles } from '../proof/local-files.ts';
-import { type LocalSegment, querySegments } from '../query/sql.ts';
-import { parseSegmentKey, segmentsPrefix } from '../segments/layout.ts';
-import { checkIdentity } from './archive.ts';
-import { type CommandIo, type CommonFlags, openContext, openSink } from './context.ts';
-import { openSegmentFiles, withProgress } from './segments.ts';
+import type { IntactFiles } from '../proof/local-files.ts';
+import { openPublished } from '../proof/published.ts';
+import { loggedSegments } from '../query/catalog.ts';
+import { querySegments } from '../query/sql.ts';
+import type { ViewedSegment } from '../query/views.ts';
+import type { CommandIo } from './context.ts';
+import {
+  type CacheFlags,
+  checkpointText,
+  openIntactFiles,
+  openReading,
+  type ReadingFlags,
+  type SliceFlags,
+  sliceOf,
+  withCacheOptions,
+  withReadingOptions,
+  withSliceOptions,
+} from './reading.ts';
+import { withProgress } from './segments.ts';
 import { renderTable } from './table.ts';
 
-/** `query`: SQL over the sealed segments, from the archive alone. */
+interface QueryFlags extends ReadingFlags, CacheFlags, SliceFlags {
+  readonly save?: string;
+}
+
+/** `query`: SQL over the segments of the log, from the archive alone. */
 export function queryCommand(io: CommandIo): Command {
-  return new Command('query')
+  const command = new Command('query')
     .description('run SQL over the archive: a view for each stream, as messages, sessions, context, coverage')
     .argument('<sql>', 'one SQL statement, in DuckDB’s dialect')
-    .option('--json', 'print the rows as a JSON array of objects')
+    .option('--save <file>', 'save the checkpoint that was read')
+    .option('--json', 'print the rows as a JSON array of objects');
+  return withSliceOptions(withCacheOptions(withReadingOptions(command)))
     .addHelpText(
       'after',
       `
+Reads what the log names and nothing else, each segment compared with its entry first. Of a bucket only the streams are
+fetched that the statement reads; --class, --from and --to leave out more. Each row tells its segment (_segment), the
+entry of it in the log (_entry) and its place in it (_row). Exit code 19: a segment is missing or was altered.
+
 Examples:
   $ zoom-chat-archiver query "select kind, count(*) from messages group by kind"
   $ zoom-chat-archiver query --json "select sent_at, sender_name, text from messages where text ilike '%budget%'"
+  $ zoom-chat-archiver query --archive s3://bucket/zoom --key public.key --from 2026-05-01 "from messages limit 10"
   $ zoom-chat-archiver query "describe messages"`,
     )
-    .action(async (sql: string, _flags: unknown, command: Command) => {
-      const flags = command.optsWithGlobals<CommonFlags>();
-      const context = openContext(flags, 'warn');
-      const sink = await openSink(context);
-      let files: LocalFiles | undefined;
+    .action(async (sql: string, _flags: unknown, self: Command) => {
+      const flags = self.optsWithGlobals<QueryFlags>();
+      const reading = await openReading(flags);
+      const { sink, key } = reading;
+      let opened: IntactFiles | undefined;
       try {
-        await checkIdentity(sink, context.account);
-        const keys: string[] = [];
-        for await (const object of sink.list(segmentsPrefix())) {
-          if (parseSegmentKey(object.key) !== undefined) keys.push(object.key);
-        }
-        files = await openSegmentFiles(io, context, sink);
-        const { folder, file } = files;
-        const segments = await withProgress(
-          io,
-          'fetching',
-          keys,
-          async (key): Promise<LocalSegment> => ({ key, path: await file(key) }),
-        );
-        const result = await querySegments(folder, segments, sql);
+        const log = await openPublished(sink, key);
+        const files = await openIntactFiles(reading, flags, io);
+        opened = files;
+        let count = 0;
+        const { columns, rows } = await querySegments(sql, async (streams) => {
+          const { segments, destroyed } = await loggedSegments(sink, log, { ...sliceOf(flags), streams });
+          await files.forget(destroyed);
+          count = segments.length;
+          return withProgress(io, 'fetching', segments, async ({ index, entry }): Promise<ViewedSegment> => {
+            return { key: entry.key, entry: index, path: await files.intact(entry) };
+          });
+        });
+        if (flags.save !== undefined) await writeFile(flags.save, log.text);
         if (flags.json) {
-          const objects = result.rows.map((row) =>
-            Object.fromEntries(result.columns.map((name, index) => [name, row[index] ?? null])),
+          const objects = rows.map((row) =>
+            Object.fromEntries(columns.map((name, index) => [name, row[index] ?? null])),
           );
           io.out(JSON.stringify(objects));
         } else {
-          io.out(renderTable(result.columns, result.rows));
-          io.out(`${result.rows.length} rows from ${keys.length} segments`);
+          io.out(renderTable(columns, rows));
+          io.out(`${rows.length} rows from ${count} segments, by ${checkpointText(log)}`);
         }
       } finally {
-        await files?.close();
-        await sink.close();
+        await opened?.close();
+        await reading.close();
       }
     });
 }

@@ -5,6 +5,7 @@ import type { Database } from '../ledger/database.ts';
 import { type Kept, keptSegment, knownPlaces } from '../ledger/kept.ts';
 import { findSessions } from '../ledger/registry.ts';
 import { noteKeyOf } from '../proof/key.ts';
+import type { IntactFiles } from '../proof/local-files.ts';
 import { openPublished } from '../proof/published.ts';
 import { loggedSegments } from '../query/catalog.ts';
 import { messageId, STREAMS, type Stream } from '../record.ts';
@@ -22,10 +23,10 @@ import {
   withLedger,
 } from './context.ts';
 import { searchMessages } from './message-search.ts';
-import { openSegmentFiles } from './segments.ts';
+import { type CacheFlags, openIntactFiles, placeOf, withCacheOptions } from './reading.ts';
 import { printable } from './table.ts';
 
-interface ExplainFlags extends CommonFlags {
+interface ExplainFlags extends CommonFlags, CacheFlags {
   readonly session?: string;
   readonly message?: string;
   readonly stream: Stream;
@@ -34,13 +35,14 @@ interface ExplainFlags extends CommonFlags {
 
 /** `retention explain`: which rules match, and why one of them wins. */
 export function retentionExplainCommand(io: CommandIo): Command {
-  return new Command('explain')
+  const command = new Command('explain')
     .description('say which rules of the schedule match a session or a message, and why one wins')
     .option('--session <id or name>', 'records of this session')
     .option('--message <id>', 'this message, which is looked for in the archive')
     .addOption(new Option('--stream <stream>', 'records of this stream').choices(STREAMS).default('messages'))
     .option('--sender <e-mail>', 'records of this sender')
-    .option('--json', 'print the answer as JSON')
+    .option('--json', 'print the answer as JSON');
+  return withCacheOptions(command)
     .addHelpText(
       'after',
       `
@@ -57,7 +59,7 @@ Example:
         const asked =
           flags.message === undefined
             ? [await sessionsOf(context, db, flags)]
-            : await archived(io, context, flags.message);
+            : await archived(io, context, flags.message, flags);
         const explained: Explained[] = [];
         for (const one of asked) explained.push(...(await explain(context, db, one)));
         if (flags.json) io.out(JSON.stringify(explained.map(asJson)));
@@ -101,14 +103,21 @@ async function sessionsOf(
 const sentBy = z.object({ sender: z.string().optional() });
 
 /** Every record of a message in the archive. Fails with `record-not-found`, and as {@link searchMessages} does. */
-async function archived(io: CommandIo, context: Context, message: string): Promise<readonly Asked[]> {
+async function archived(
+  io: CommandIo,
+  context: Context,
+  message: string,
+  cache: CacheFlags,
+): Promise<readonly Asked[]> {
   const sink = await openSink(context);
-  const files = await openSegmentFiles(io, context, sink);
+  let files: IntactFiles | undefined;
   try {
+    files = await openIntactFiles({ sink, place: placeOf(context.config.sink) }, cache, io);
     const log = await openPublished(sink, noteKeyOf(signerOf(context)));
-    const { segments } = await loggedSegments(sink, log, { streams: ['messages'] });
+    const { segments, destroyed } = await loggedSegments(sink, log, { streams: ['messages'] });
+    await files.forget(destroyed);
     const wanted = { messageId: messageId(message) };
-    const found = await searchMessages(io, { sink, files, segments }, wanted, async ({ entry }, rows) =>
+    const found = await searchMessages(io, { files, segments }, wanted, async ({ entry }, rows) =>
       rows.found.map(({ fact, record }): Asked => {
         const { sender } = sentBy.parse(JSON.parse(record));
         const about = sender === undefined ? {} : { sender };
@@ -118,7 +127,7 @@ async function archived(io: CommandIo, context: Context, message: string): Promi
     if (found.length > 0) return found;
     throw new ArchiverError('record-not-found', 'the archive has no such record', { detail: message });
   } finally {
-    await files.close();
+    await files?.close();
     await sink.close();
   }
 }

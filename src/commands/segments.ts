@@ -1,17 +1,6 @@
 /** What commands share that read segments. */
-import { fetchedFiles, filesInPlace, type LocalFiles } from '../proof/local-files.ts';
-import type { SinkReader } from '../sinks/sink.ts';
-import type { CommandIo, Context } from './context.ts';
+import type { CommandIo } from './context.ts';
 import { createProgress } from './progress.ts';
-
-/** The files of the archive's segments: those of a directory where they are, others as copies. */
-export async function openSegmentFiles(
-  io: CommandIo,
-  { config: { sink } }: Context,
-  reader: SinkReader,
-): Promise<LocalFiles> {
-  return sink.kind === 'directory' ? filesInPlace(sink.path) : fetchedFiles(reader, io.interrupt);
-}
 
 /**
  * What `work` makes of each item, in the items' order, several at a time, with a progress bar that is called `what`.

@@ -8,7 +8,7 @@ import { type VerifyReport, verify } from '../proof/verify/verify.ts';
 import type { CommandIo } from './context.ts';
 import { createProgress } from './progress.ts';
 import { witnessKeys } from './public-keys.ts';
-import { openReading, type ReadingFlags, withReadingOptions } from './reading.ts';
+import { openReading, openStoredFiles, type ReadingFlags, withReadingOptions } from './reading.ts';
 import { renderTable } from './table.ts';
 
 interface VerifyFlags extends ReadingFlags {
@@ -51,14 +51,15 @@ Examples:
     )
     .action(async (_flags: unknown, self: Command) => {
       const flags = self.optsWithGlobals<VerifyFlags>();
-      const reading = await openReading(flags, io);
+      const reading = await openReading(flags);
+      const files = await openStoredFiles(reading, io.interrupt);
       const progress = createProgress(io, 'verifying');
       try {
         let expected = 0;
         const report = await verify({
           sink: reading.sink,
           key: reading.key,
-          files: reading.files,
+          files,
           signal: AbortSignal.any([io.drain, io.interrupt]),
           ...(flags.requireWitness === undefined ? {} : { witnesses: flags.requireWitness }),
           ...(flags.since === undefined ? {} : { since: readFileSync(flags.since, 'utf8') }),
@@ -77,6 +78,7 @@ Examples:
           await writeFile(flags.save, report.text);
       } finally {
         progress.stop();
+        await files.close();
         await reading.close();
       }
     });

@@ -4,11 +4,11 @@ import { readLearned, writeLearned } from '../ledger/learned.ts';
 import type { Lease } from '../ledger/lease.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { noteKeyOf } from '../proof/key.ts';
-import { fetchedFiles, filesInPlace } from '../proof/local-files.ts';
 import { verify } from '../proof/verify/verify.ts';
 import type { StopSignals } from '../scheduler/stop.ts';
 import type { Sink } from '../sinks/sink.ts';
 import { type Context, signerOf } from './context.ts';
+import { openStoredFiles, placeOf } from './reading.ts';
 import { verdictOf } from './verify.ts';
 
 /** Where the ledger keeps the head that was verified last. */
@@ -30,8 +30,7 @@ export interface WatchJob {
 export async function runWatch({ context, db, sink, lease, metrics, stop }: WatchJob): Promise<void> {
   const { config, log, now } = context;
   const signal = AbortSignal.any([stop.drain, stop.interrupt]);
-  const files =
-    config.sink.kind === 'directory' ? filesInPlace(config.sink.path) : await fetchedFiles(sink, signal);
+  const files = await openStoredFiles({ sink, place: placeOf(config.sink) }, signal);
   try {
     const last = await readLearned(db, lease.account, VERIFIED_HEAD);
     const { findings, text, entries, objects, locksUnseen } = await verify({

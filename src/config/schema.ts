@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { period, scheduleFields, scheduleSchema } from '../retention/schedule.ts';
+import { BYTES, parseBytes } from './bytes.ts';
 
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
@@ -30,21 +31,9 @@ const positiveDuration = notation(
 
 /** `64MB`: bytes; kB, MB, GB are powers of ten, KiB, MiB, GiB of two. */
 const bytes = notation(
-  /^0*[1-9]\d*(B|kB|MB|GB|KiB|MiB|GiB)$/,
+  BYTES,
   'must be a number above 0 and a unit: B, kB, MB, GB, KiB, MiB or GiB, as in 64MB',
-).transform((text) => {
-  const [, number, unit] = /^(\d+)(\w+)$/.exec(text) ?? [];
-  const factors: Record<string, number> = {
-    B: 1,
-    kB: 1e3,
-    MB: 1e6,
-    GB: 1e9,
-    KiB: 2 ** 10,
-    MiB: 2 ** 20,
-    GiB: 2 ** 30,
-  };
-  return Number(number) * (factors[unit ?? ''] ?? Number.NaN);
-});
+).transform((text) => parseBytes(text) ?? Number.NaN);
 
 const secret = z
   .union([z.string().min(1), z.strictObject({ file: z.string().min(1) })])

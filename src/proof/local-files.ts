@@ -8,7 +8,7 @@ import { ArchiverError, isDiskFull } from '../errors.ts';
 import type { SinkReader } from '../sinks/sink.ts';
 
 /** What an entry of the log says of the object that it names. */
-interface Stated {
+export interface Stated {
   readonly key: string;
   readonly version: string;
   /** Length. */
@@ -24,64 +24,90 @@ export interface LocalFile {
   readonly found: Digest;
 }
 
-export interface LocalFiles {
-  /** All files lie below it. */
-  readonly folder: string;
-  /** Path of the file, which is fetched first where the archive is not on local disk. Fails as `sink.read`. */
-  file(key: string): Promise<string>;
+/** Files for whoever looks at what the store has now, right or wrong. */
+export interface StoredFiles {
   /**
    * The file of an entry, and what its bytes are, which may be others than the entry says. More than it says is not
    * fetched: fails with `proof-invalid` then, with `spool-full`, and as `sink.read`.
    */
   stated(entry: Stated): Promise<LocalFile>;
   /** Gives the disk back that a file took. */
-  release(key: string): Promise<void>;
+  release(entry: Stated): Promise<void>;
   /** Gives back all of it. */
   close(): Promise<void>;
 }
 
+/** Files for whoever answers from the archive: none is other than its entry says. */
+export interface IntactFiles {
+  /**
+   * Path of the file of an entry, which ends in the entry's key. Fails with `proof-invalid`, naming key and version,
+   * where the store has no such object or other bytes; with `spool-full` and `sink-*`.
+   */
+  intact(entry: Stated): Promise<string>;
+  /** The file is not used any more. */
+  release(entry: Stated): Promise<void>;
+  /** No copy of what the archive destroyed is kept any longer. @param hashes SHA-256, lower-case hex */
+  forget(hashes: ReadonlySet<string>): Promise<void>;
+  /** No file is used any more. */
+  close(): Promise<void>;
+}
+
 /** The files of an archive that is a folder itself. */
-export function filesInPlace(folder: string): LocalFiles {
+export function filesInPlace(folder: string): StoredFiles {
   return {
-    folder,
-    file: async (key) => join(folder, key),
-    async stated(entry) {
-      const path = join(folder, entry.key);
-      return { path, found: await digestOf(fileBytes(path)) };
-    },
+    stated: (entry) => inPlace(folder, entry),
     release: async () => undefined,
     close: async () => undefined,
   };
 }
 
-/** Copies in a temporary folder. */
-export async function fetchedFiles(sink: SinkReader, signal: AbortSignal): Promise<LocalFiles> {
-  const folder = await mkdtemp(join(tmpdir(), 'zoom-chat-archiver-segments-'));
-  const placeFor = async (key: string): Promise<string> => {
-    const path = join(folder, key);
-    await mkdir(dirname(path), { recursive: true });
-    return path;
-  };
+/** As {@link filesInPlace}, each checked when it is asked for. @param sink of the same folder */
+export function intactInPlace(folder: string, sink: SinkReader): IntactFiles {
   return {
-    folder,
-    async file(key) {
-      const path = await placeFor(key);
-      await copyTo(path, await openRead(sink, { key }, signal));
-      return path;
+    async intact(entry) {
+      await requirePresent(sink, entry);
+      return requireSame(entry, await inPlace(folder, entry));
     },
+    release: async () => undefined,
+    forget: async () => undefined,
+    close: async () => undefined,
+  };
+}
+
+async function inPlace(folder: string, { key }: Stated): Promise<LocalFile> {
+  const path = join(folder, key);
+  return { path, found: await digestOf(fileBytes(path)) };
+}
+
+/** Copies in a temporary folder. */
+export async function fetchedFiles(sink: SinkReader, signal: AbortSignal): Promise<StoredFiles> {
+  const folder = await mkdtemp(join(tmpdir(), 'zoom-chat-archiver-segments-'));
+  return {
     async stated(entry) {
-      return fetchTo(await placeFor(entry.key), sink, entry, signal);
+      const path = join(folder, entry.key);
+      await mkdir(dirname(path), { recursive: true });
+      return fetchTo(path, sink, entry, signal);
     },
-    release: (key) => rm(join(folder, key), { force: true }),
+    release: ({ key }) => rm(join(folder, key), { force: true }),
     close: () => rm(folder, { recursive: true, force: true }),
   };
 }
 
 /**
- * Fetches what an entry names into a file.
- * @returns what came; fails with `proof-invalid` when that is longer than stated, `spool-full`, and as `sink.read`
+ * Fetches what an entry names into a file, which is exactly what the entry says. Fails as {@link IntactFiles.intact}
+ * does, and may leave a file then.
  */
-export async function fetchTo(
+export async function fetchIntact(
+  path: string,
+  sink: SinkReader,
+  entry: Stated,
+  signal: AbortSignal,
+): Promise<string> {
+  await requirePresent(sink, entry);
+  return requireSame(entry, await fetchTo(path, sink, entry, signal));
+}
+
+async function fetchTo(
   path: string,
   sink: SinkReader,
   entry: Stated,
@@ -90,32 +116,35 @@ export async function fetchTo(
   return { path, found: await copyTo(path, atMost(await openRead(sink, entry, signal), entry)) };
 }
 
-/** What is read of an entry's object without keeping it; fails as {@link fetchTo} does. */
+/** What is read of an entry's object without keeping it; fails as {@link StoredFiles.stated} does. */
 export async function digestStated(sink: SinkReader, entry: Stated, signal: AbortSignal): Promise<Digest> {
   return digestOf(atMost(await openRead(sink, entry, signal), entry));
 }
 
-/**
- * The file that `bring` brings. Fails with `proof-invalid`, naming the key, where the archive has no such object, or the
- * file is not what the entry says.
- */
-export async function requireIntact(
-  sink: SinkReader,
-  { key, version, bytes, sha256 }: Stated,
-  bring: () => Promise<LocalFile>,
-): Promise<string> {
-  if ((await sink.head(key, version)) === null)
-    throw new ArchiverError('proof-invalid', 'an object of the log is missing', { detail: key });
-  const { path, found } = await bring();
-  if (found.size === bytes && found.sha256 === sha256) return path;
+/** A read of what is missing fails as one of a store that does not answer. */
+async function requirePresent(sink: SinkReader, { key, version }: Stated): Promise<void> {
+  if ((await sink.head(key, version)) !== null) return;
+  throw new ArchiverError('proof-invalid', 'an object of the log is missing', {
+    detail: `${key}, version ${version}`,
+  });
+}
+
+/** Whether the bytes are those that the entry states. */
+export function isSame({ bytes, sha256 }: Stated, found: Digest): boolean {
+  return found.size === bytes && found.sha256 === sha256;
+}
+
+function requireSame(entry: Stated, { path, found }: LocalFile): string {
+  if (isSame(entry, found)) return path;
+  const { key, version, bytes, sha256 } = entry;
   throw new ArchiverError('proof-invalid', 'the object has other bytes', {
-    detail: `${key}: ${bytes} bytes, SHA-256 ${sha256}; found ${found.size} bytes, ${found.sha256}`,
+    detail: `${key}, version ${version}: ${bytes} bytes, SHA-256 ${sha256}; found ${found.size} bytes, ${found.sha256}`,
   });
 }
 
 async function openRead(
   sink: SinkReader,
-  { key, version }: { readonly key: string; readonly version?: string },
+  { key, version }: Stated,
   signal: AbortSignal,
 ): Promise<AsyncIterable<Uint8Array>> {
   signal.throwIfAborted();
@@ -129,7 +158,7 @@ async function* atMost(bytes: AsyncIterable<Uint8Array>, entry: Stated): AsyncGe
     size += chunk.length;
     if (size > entry.bytes) {
       throw new ArchiverError('proof-invalid', 'the object is longer than its entry says', {
-        detail: `${entry.key}: more than ${entry.bytes} bytes`,
+        detail: `${entry.key}, version ${entry.version}: more than ${entry.bytes} bytes`,
       });
     }
     yield chunk;
@@ -138,7 +167,7 @@ async function* atMost(bytes: AsyncIterable<Uint8Array>, entry: Stated): AsyncGe
 
 async function copyTo(path: string, bytes: AsyncIterable<Uint8Array>): Promise<Digest> {
   try {
-    const file = await open(path, 'w');
+    const file = await open(path, 'w', 0o600);
     return await digestOf(writing(file, bytes)).finally(() => file.close());
   } catch (error) {
     if (!isDiskFull(error)) throw error;

@@ -42,6 +42,8 @@ export interface LoggedSegments {
   /** In the log's order. */
   readonly segments: readonly PlacedEntry<SegmentEntry>[];
   readonly disposed: readonly DisposedSegment[];
+  /** SHA-256 of everything in the archive that was ever disposed of, in the slice or not: no copy should be left. */
+  readonly destroyed: ReadonlySet<string>;
 }
 
 /**
@@ -57,8 +59,10 @@ export async function loggedSegments(
 ): Promise<LoggedSegments> {
   const named: PlacedEntry<SegmentEntry>[] = [];
   const changes = new ObjectChanges();
+  const destroyed = new Set<string>();
   for await (const { index, bytes, entry } of replay(sink, newest.checkpoint, EMPTY_FRONTIER)) {
     changes.note(index, entry);
+    if (entry.type === 'disposal') destroyed.add(entry.sha256);
     if (entry.type !== 'segment' || index >= log.checkpoint.size || !isInSlice(entry, slice)) continue;
     named.push({ index, bytes, entry });
   }
@@ -70,7 +74,7 @@ export async function loggedSegments(
     if (disposal === undefined) segments.push(placed);
     else disposed.push({ entry, disposal });
   }
-  return { segments, disposed };
+  return { segments, disposed, destroyed };
 }
 
 export type ObjectEntry = Extract<LogEntry, { type: 'object' }>;

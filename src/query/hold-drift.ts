@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { openDuckDB } from '../duckdb.ts';
 import { ArchiverError } from '../errors.ts';
 import type { SegmentEntry } from '../proof/entry.ts';
-import { type LocalFiles, requireIntact } from '../proof/local-files.ts';
+import type { IntactFiles } from '../proof/local-files.ts';
 import type { PublishedLog } from '../proof/published.ts';
 import { utcDay } from '../record.ts';
 import type { SinkReader } from '../sinks/sink.ts';
@@ -19,7 +19,7 @@ import { type HeldZip, heldZip, type WholeZip, zipsOfMatter } from './hold-zips.
 export interface DriftContext {
   readonly sink: SinkReader;
   readonly log: PublishedLog;
-  readonly files: LocalFiles;
+  readonly files: IntactFiles;
   readonly signal: AbortSignal;
   /** Does the work for each item, as `sideBySide` does; `what` says what it is. */
   readonly each: <T, R>(
@@ -70,8 +70,9 @@ const DAY = 86_400_000;
  * `zipsOfMatter`, with `proof-invalid` where segment or zip is not what its entry says, and with `sink-*`.
  */
 export async function holdDrift(context: DriftContext, input: DriftInput): Promise<DriftReport> {
-  const { sink, log, each } = context;
+  const { sink, log, files, each } = context;
   const logged = await loggedSegments(sink, log, { streams: ['hold_files', 'messages', 'files'] });
+  await files.forget(logged.destroyed);
   const segments = logged.segments.map(({ entry }) => entry);
   const records = segments.filter(({ stream }) => stream === 'hold_files');
   const zips = zipsOfMatter(
@@ -184,18 +185,14 @@ function matters({ stream, date }: SegmentEntry, scopes: readonly ZipScope[]): b
   return date >= utcDay(Math.max(0, Math.min(...scopes.map(({ from }) => from)) - DAY));
 }
 
-async function addSegment(
-  { sink, files }: DriftContext,
-  tables: DriftTables,
-  entry: SegmentEntry,
-): Promise<void> {
+async function addSegment({ files }: DriftContext, tables: DriftTables, entry: SegmentEntry): Promise<void> {
   const { stream } = entry;
   if (stream !== 'messages' && stream !== 'files') return;
-  await withObject(sink, files, entry, async (path) => await tables.addSegment(path, stream));
+  await withObject(files, entry, async (path) => await tables.addSegment(path, stream));
 }
 
-async function zipRecords({ sink, files }: DriftContext, entry: SegmentEntry): Promise<readonly HeldZip[]> {
-  return await withObject(sink, files, entry, async (path) => {
+async function zipRecords({ files }: DriftContext, entry: SegmentEntry): Promise<readonly HeldZip[]> {
+  return await withObject(files, entry, async (path) => {
     const instance = await openDuckDB();
     const connection = await instance.connect();
     try {
@@ -215,23 +212,22 @@ async function zipRecords({ sink, files }: DriftContext, entry: SegmentEntry): P
   });
 }
 
-/** The bytes of an object of the log on local disk for as long as `use` takes, after they were compared with its entry. */
+/** The bytes of an object of the log on local disk for as long as `use` takes. */
 async function withObject<R>(
-  sink: SinkReader,
-  files: LocalFiles,
+  files: IntactFiles,
   entry: Pick<ObjectEntry, 'key' | 'version' | 'bytes' | 'sha256'>,
   use: (path: string) => Promise<R>,
 ): Promise<R> {
   try {
-    return await use(await requireIntact(sink, entry, () => files.stated(entry)));
+    return await use(await files.intact(entry));
   } finally {
-    await files.release(entry.key);
+    await files.release(entry);
   }
 }
 
 /** As {@link withObject}; a zip in several objects is put together in `scratch`. */
 async function withZip<R>(
-  { sink, files, signal }: DriftContext,
+  { files, signal }: DriftContext,
   scratch: string,
   { objects }: WholeZip,
   logged: readonly ObjectEntry[],
@@ -246,11 +242,11 @@ async function withZip<R>(
     throw new ArchiverError('proof-invalid', 'the log does not name an object of a record', { detail: key });
   });
   const [only] = entries;
-  if (only !== undefined && entries.length === 1) return await withObject(sink, files, only, use);
+  if (only !== undefined && entries.length === 1) return await withObject(files, only, use);
   const whole = join(scratch, 'zip');
   try {
     for (const entry of entries) {
-      await withObject(sink, files, entry, (path) =>
+      await withObject(files, entry, (path) =>
         pipeline(createReadStream(path), createWriteStream(whole, { flags: 'a' }), { signal }),
       );
     }

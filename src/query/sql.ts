@@ -1,15 +1,15 @@
-import { type DuckDBConnection, type Json as DuckDBJson, StatementType } from '@duckdb/node-api';
+import {
+  type DuckDBConnection,
+  type Json as DuckDBJson,
+  type DuckDBPreparedStatement,
+  StatementType,
+} from '@duckdb/node-api';
+import { z } from 'zod';
 import { literal, openDuckDB } from '../duckdb.ts';
 import { ArchiverError } from '../errors.ts';
-import { STREAMS } from '../record.ts';
-import { columns } from '../segments/format.ts';
+import { STREAMS, type Stream } from '../record.ts';
 import { parseSegmentKey } from '../segments/layout.ts';
-
-/** A segment's key and where its bytes lie on local disk. */
-export interface LocalSegment {
-  readonly key: string;
-  readonly path: string;
-}
+import { emptyView, streamView, type ViewedSegment } from './views.ts';
 
 export interface QueryResult {
   readonly columns: readonly string[];
@@ -17,48 +17,106 @@ export interface QueryResult {
 }
 
 /**
- * Runs one SQL statement over segments: each stream is a view of its name (`messages`, `reactions`, `sessions`,
- * `coverage`) with the segment's columns and `stream`, `class` and `date`. DuckDB may read nothing but `folder`,
- * and nothing can be written. Fails with `usage` and DuckDB's words when the statement is wrong.
- * @param folder where all of the segments lie
+ * Runs one SQL statement over segments: each stream is a view of its name, see {@link streamView}. DuckDB may read
+ * nothing but these segments, and nothing can be written. Fails with `usage` and DuckDB's words when the statement is
+ * wrong.
+ * @param bring the segments of the streams that the statement reads, on local disk; asked once
  */
 export async function querySegments(
-  folder: string,
-  segments: readonly LocalSegment[],
   sql: string,
+  bring: (streams: readonly Stream[]) => Promise<readonly ViewedSegment[]>,
 ): Promise<QueryResult> {
+  const streams = await streamsRead(sql);
+  const segments = await bring(streams);
+  return withConnection(async (connection) => {
+    for (const stream of STREAMS) {
+      const own = segments.filter(({ key }) => parseSegmentKey(key)?.stream === stream);
+      // A stream that was not brought must not look as if it were empty.
+      const view = streams.includes(stream)
+        ? streamView(stream, own)
+        : emptyView(stream, `error('stream ${stream} was not fetched')`);
+      await connection.run(`create view ${stream} as ${view}`);
+    }
+    await connection.run(
+      `set allowed_paths = [${segments.map(({ path }) => literal(path)).join(', ')}]::varchar[]`,
+    );
+    await lock(connection);
+    return asked(async () => {
+      const statement = await prepare(connection, sql);
+      const reader = await statement.runAndReadAll();
+      return { columns: reader.columnNames(), rows: reader.getRowsJson() };
+    });
+  });
+}
+
+/** What an explained plan tells of a table; other members are DuckDB's. */
+interface PlanNode {
+  readonly children: readonly PlanNode[];
+  readonly extra_info: { readonly Table?: string | undefined };
+}
+const planNode: z.ZodType<PlanNode> = z.object({
+  children: z.lazy(() => z.array(planNode)),
+  extra_info: z.object({ Table: z.string().optional() }),
+});
+
+/** The streams whose rows the statement reads, as DuckDB plans it over empty tables. Fails as {@link querySegments} does. */
+async function streamsRead(sql: string): Promise<readonly Stream[]> {
+  return withConnection(async (connection) => {
+    for (const stream of STREAMS) {
+      await connection.run(`create table ${stream} as ${emptyView(stream, 'false')}`);
+    }
+    // The optimizer knows that the tables are empty, and would leave them out.
+    await connection.run('pragma disable_optimizer');
+    await lock(connection);
+    const plan = await asked(async () => {
+      await prepare(connection, sql);
+      return connection.runAndReadAll(`explain (format json) ${sql}`);
+    });
+    const tables = new Set<string>();
+    const collect = ({ children, extra_info: { Table: table } }: PlanNode): void => {
+      if (table !== undefined) tables.add(table);
+      for (const child of children) collect(child);
+    };
+    for (const [, json] of plan.getRows())
+      for (const node of z.array(planNode).parse(JSON.parse(String(json)))) collect(node);
+    return STREAMS.filter((stream) => tables.has(`memory.main.${stream}`));
+  });
+}
+
+async function withConnection<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
   const instance = await openDuckDB();
   const connection = await instance.connect();
   try {
-    for (const stream of STREAMS) {
-      const paths = segments
-        .filter((segment) => parseSegmentKey(segment.key)?.stream === stream)
-        .map(({ path }) => path);
-      await connection.run(view(stream, paths));
-    }
-    await connection.run(`set allowed_directories = [${literal(folder)}]`);
-    await connection.run('set enable_external_access = false');
-    await connection.run('set lock_configuration = true');
-    return await run(connection, sql);
+    return await work(connection);
   } finally {
     connection.closeSync();
     instance.closeSync();
   }
 }
 
+/** From here on nothing outside of the database can be reached but `allowed_paths`, and no setting changes. */
+async function lock(connection: DuckDBConnection): Promise<void> {
+  await connection.run('set enable_external_access = false');
+  await connection.run('set lock_configuration = true');
+}
+
 /**
  * DuckDB may write where it may read, so what only reads is told by the kind of statement: COPY, ATTACH and EXPLAIN
  * ANALYZE of either would change the archive in the folder.
  */
-async function run(connection: DuckDBConnection, sql: string): Promise<QueryResult> {
+async function prepare(connection: DuckDBConnection, sql: string): Promise<DuckDBPreparedStatement> {
+  const statements = await connection.extractStatements(sql);
+  if (statements.count !== 1) throw new ArchiverError('usage', 'a query is one statement');
+  const statement = await statements.prepare(0);
+  if (statement.statementType !== StatementType.SELECT)
+    throw new ArchiverError('usage', 'a query may only select');
+  return statement;
+}
+
+/** What DuckDB refuses is wrong in the question. */
+async function asked<T>(work: () => Promise<T>): Promise<T> {
   try {
-    const statements = await connection.extractStatements(sql);
-    if (statements.count !== 1) throw new ArchiverError('usage', 'a query is one statement');
-    const statement = await statements.prepare(0);
-    if (statement.statementType !== StatementType.SELECT)
-      throw new ArchiverError('usage', 'a query may only select');
-    const reader = await statement.runAndReadAll();
-    return { columns: reader.columnNames(), rows: reader.getRowsJson() };
+    return await work();
   } catch (cause) {
     if (cause instanceof ArchiverError) throw cause;
     throw new ArchiverError('usage', 'the query failed', {
@@ -66,20 +124,4 @@ async function run(connection: DuckDBConnection, sql: string): Promise<QueryResu
       detail: cause instanceof Error ? cause.message : String(cause),
     });
   }
-}
-
-/** Own parts of a segment's key. DuckDB's Hive reading would take `name=value` folders above the archive too. */
-const KEY_PARTS = '/stream=([^/]+)/class=([^/]+)/date=([^/]+)/[^/]+$';
-
-function view(stream: (typeof STREAMS)[number], paths: readonly string[]): string {
-  if (paths.length === 0) {
-    const empty = columns(stream).map(({ name, type }) => `null::${type} as "${name}"`);
-    return `create view ${stream} as select ${empty.join(', ')}, '' as stream, '' as class, null::date as date limit 0`;
-  }
-  const part = (group: number): string =>
-    `url_decode(regexp_extract(filename, ${literal(KEY_PARTS)}, ${group}))`;
-  return `create view ${stream} as
-    select * exclude (filename), ${part(1)} as stream, ${part(2)} as class, ${part(3)}::date as date
-    from read_parquet([${paths.map(literal).join(', ')}], hive_partitioning = false, union_by_name = true,
-      filename = true)`;
 }

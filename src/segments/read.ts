@@ -5,7 +5,7 @@ import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node
 import { literal, openDuckDB } from '../duckdb.ts';
 import type { SegmentContents } from '../ledger/segment-contents.ts';
 import type { SegmentEntry } from '../proof/entry.ts';
-import { fetchTo, requireIntact } from '../proof/local-files.ts';
+import { fetchIntact } from '../proof/local-files.ts';
 import { type ArchivedRecord, instant, type Stream } from '../record.ts';
 import type { SinkReader } from '../sinks/sink.ts';
 import { readContents } from './contents.ts';
@@ -63,7 +63,7 @@ export class SegmentReader {
    */
   async fetch(sink: SinkReader, entry: Named, signal: AbortSignal): Promise<LocalSegment> {
     const place = join(this.#folder, `${entry.sha256}.parquet`);
-    return { entry, path: await requireIntact(sink, entry, () => fetchTo(place, sink, entry, signal)) };
+    return { entry, path: await fetchIntact(place, sink, entry, signal) };
   }
 
   async discard({ path }: LocalSegment): Promise<void> {

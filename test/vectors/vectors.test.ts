@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openReading } from '../../src/commands/reading.ts';
+import { filesInPlace } from '../../src/proof/local-files.ts';
 import { type VerifyReport, verify } from '../../src/proof/verify/verify.ts';
 import { runArchiver } from '../support/command.ts';
 
@@ -26,11 +27,11 @@ const vectors = readdirSync(INVALID).map((folder) => {
 });
 
 async function verified(root: string, since?: string): Promise<VerifyReport> {
-  const io = { interrupt: new AbortController().signal };
-  const reading = await openReading({ config: '', archive: root, key: KEY }, io);
+  const reading = await openReading({ config: '', archive: root, key: KEY });
   try {
     return await verify({
       ...reading,
+      files: filesInPlace(root),
       signal: new AbortController().signal,
       // Copied a moment ago, all objects are young.
       now: () => Date.now() + 86_400_000,

@@ -5,14 +5,14 @@ import { hasCode } from '../../errors.ts';
 import type { ObjectLock, SinkReader, StoredObject } from '../../sinks/sink.ts';
 import type { Disposal, StoredEntry } from '../changes.ts';
 import type { EntryLock } from '../entry.ts';
-import { digestStated, type LocalFiles } from '../local-files.ts';
+import { digestStated, type StoredFiles } from '../local-files.ts';
 import type { Coverage } from './coverage.ts';
 import type { Report } from './finding.ts';
 import { checkSegment } from './segment.ts';
 
 export interface ObjectChecks {
   readonly sink: SinkReader;
-  readonly files: LocalFiles;
+  readonly files: StoredFiles;
   readonly duckdb: DuckDBInstance;
   readonly coverage: Coverage;
   /** Whose archive it is. */
@@ -106,7 +106,7 @@ export class ObjectChecker {
       report({ check: 'object', what: error.phrase, key, version, expected: `${bytes} bytes` });
       return false;
     } finally {
-      await files.release(entry.key);
+      await files.release(entry);
     }
   }
 

@@ -12,7 +12,7 @@ import { isStored, ObjectChanges, type StoredEntry } from '../changes.ts';
 import type { Checkpoint } from '../checkpoint.ts';
 import type { LogEntry } from '../entry.ts';
 import type { NoteKey, WitnessKey } from '../key.ts';
-import type { LocalFiles } from '../local-files.ts';
+import type { StoredFiles } from '../local-files.ts';
 import { type PlacedEntry, type PublishedLog, readEntries } from '../published.ts';
 import type { Testimony } from '../witness.ts';
 import { Coverage, type CoveredStream } from './coverage.ts';
@@ -26,7 +26,7 @@ import { ObjectChecker } from './objects.ts';
 export interface VerifyOptions {
   readonly sink: SinkReader;
   readonly key: NoteKey;
-  readonly files: LocalFiles;
+  readonly files: StoredFiles;
   /** Witnesses that must have cosigned the head. */
   readonly witnesses?: readonly WitnessKey[];
   /** A head saved earlier, as a signed note: only what came since is looked at. */
