@@ -31,6 +31,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(io: CommandIo) => Command
   'find-person': async () => (await import('./commands/find-person.ts')).findPersonCommand,
   retention: async () => (await import('./commands/retention.ts')).retentionCommand,
   hold: async () => (await import('./commands/hold.ts')).holdCommand,
+  catalog: async () => (await import('./commands/catalog.ts')).catalogCommand,
   query: async () => (await import('./commands/query.ts')).queryCommand,
   prove: async () => (await import('./commands/prove.ts')).proveCommand,
   'verify-proof': async () => (await import('./commands/verify-proof.ts')).verifyProofCommand,

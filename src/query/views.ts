@@ -25,12 +25,12 @@ export function streamView(stream: Stream, segments: readonly ViewedSegment[]): 
   const name = (group: number): string => `url_decode(${part(group)})`;
   // DuckDB's own number of a file changes with the files that a condition leaves out, so it cannot lead to the entry.
   const places = segments.map(({ path, entry }) => `(${literal(path)}, ${entry}::bigint)`);
-  return `select rows.* exclude (filename, file_row_number),
+  return `select records.* exclude (filename, file_row_number),
     ${name(2)} as stream, ${name(3)} as class, ${part(4)}::date as date,
     ${part(1)} as _segment, places.entry as _entry, file_row_number as _row
   from read_parquet([${segments.map(({ path }) => literal(path)).join(', ')}],
-    hive_partitioning = false, union_by_name = true, filename = true, file_row_number = true) as rows
-  join (values ${places.join(', ')}) as places (path, entry) on places.path = rows.filename`;
+    hive_partitioning = false, union_by_name = true, filename = true, file_row_number = true) as records
+  join (values ${places.join(', ')}) as places (path, entry) on places.path = records.filename`;
 }
 
 /** A stream without rows. @param condition SQL; one that fails makes a view that can be described and not read */

@@ -16,6 +16,7 @@ const COMMANDS = [
   'collect',
   'seal',
   'status',
+  'catalog',
   'query',
   'prove',
   'verify-proof',
