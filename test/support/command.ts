@@ -28,11 +28,11 @@ export function startArchiver(
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): Running {
-  const { PATH, HOME } = process.env;
+  const { PATH, HOME, XDG_CACHE_HOME } = process.env;
   const child = spawn(process.execPath, [join(ROOT, 'dist/main.js'), ...args], {
     cwd: ROOT,
     // NODE_OPTIONS of the test runner, warnings of the SDK about Node 20: neither is ours.
-    env: { PATH, HOME, TMPDIR: tmpdir(), XDG_CACHE_HOME: tmpdir(), NODE_NO_WARNINGS: '1', ...environment },
+    env: { PATH, HOME, TMPDIR: tmpdir(), XDG_CACHE_HOME, NODE_NO_WARNINGS: '1', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';

@@ -1,5 +1,6 @@
-import { existsSync, readFileSync, statfsSync } from 'node:fs';
-import { freemem } from 'node:os';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs';
+import { freemem, tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 const FOLDER = '/dev/shm';
 /** What a whole run leaves there at its fullest, several times over. */
@@ -8,11 +9,14 @@ const ROOM = 4 * 1024 ** 3;
 /**
  * vitest's global set-up: temporary files of this run in memory, where Linux has room for them, unless `TMPDIR` says
  * otherwise. The tests kill processes and never the machine, so they prove the same there; and on a disk a third of
- * their time is spent making and removing small files.
+ * their time is spent making and removing small files. Caches of the commands go with the run.
  */
-export default function setup(): void {
+export default function setup(): () => void {
   const { TMPDIR } = process.env;
   if ((TMPDIR === undefined || TMPDIR === '') && fits()) process.env.TMPDIR = FOLDER;
+  const cache = mkdtempSync(join(tmpdir(), 'caches-'));
+  process.env.XDG_CACHE_HOME = cache;
+  return () => rmSync(cache, { recursive: true, force: true });
 }
 
 function fits(): boolean {
