@@ -141,6 +141,18 @@ const TABLE = {
     exit: 27,
     hint: 'Look at what is named above. What is only in a zip was not collected, or is gone from Zoom: the zip in the archive is the evidence. docs/retention.md says what each finding means.',
   },
+  'access-denied': {
+    exit: 28,
+    hint: 'Your role or scope does not allow it. Ask whoever grants access to the archive.',
+  },
+  'access-unrecorded': {
+    exit: 29,
+    hint: 'Nothing is answered that is not on record in the access log. Check the access key and the right to write there; docs/auditors.md says how to keep the log elsewhere.',
+  },
+  'export-differs': {
+    exit: 30,
+    hint: 'What was rendered is not exactly what is archived, and the export is incomplete. This is a bug: please report it; `query` reads the records meanwhile.',
+  },
   'bad-key': {
     exit: 20,
     hint: 'Give the key as one line, as it was made: name, id and key with `+` between them.',

@@ -33,6 +33,9 @@ const STAGES = [
   'proof',
   'sinks',
   'query',
+  'access',
+  'export',
+  'portal',
   'scheduler',
   'metrics',
   'webhooks',
@@ -57,9 +60,15 @@ const RULES: Readonly<Record<string, Rule>> = {
   collectors: { may: [...LEAVES, 'zoom', 'zip', 'ledger'] },
   segments: { may: [...LEAVES, ...BYTES, 'ledger', 'proof'], not: ['proof/verify'], types: ['sinks'] },
   query: {
-    may: [...LEAVES, ...BYTES, 'proof', 'segments/format', 'segments/layout', 'zip'],
+    may: [...LEAVES, ...BYTES, 'proof', 'retention', 'segments/format', 'segments/layout', 'zip'],
     types: ['sinks'],
   },
+  access: { may: [...LEAVES, 'proof', 'segments/layout', 'digest'], types: ['sinks', 'query/reader'] },
+  export: {
+    may: [...LEAVES, ...BYTES, 'proof', 'query', 'segments/format', 'segments/layout', 'zip'],
+    types: ['sinks'],
+  },
+  portal: { may: [...LEAVES, 'query', 'export', 'access', 'proof', 'digest'], types: ['sinks'] },
   scheduler: { may: [...LEAVES, 'ledger/lease'] },
   webhooks: { may: LEAVES },
   config: { may: [...LEAVES, 'retention'], types: STAGES },
@@ -75,6 +84,10 @@ const OWNED_PACKAGES: Readonly<Record<string, string>> = {
   '@electric-sql/pglite': 'ledger',
   '@aws-sdk/client-s3': 'sinks',
   yauzl: 'zip',
+  archiver: 'export',
+  nodemailer: 'export',
+  fastify: 'portal',
+  'openid-client': 'portal',
 };
 
 const MOST_LINES = 600;
