@@ -63,7 +63,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     may: [...LEAVES, ...BYTES, 'proof', 'retention', 'segments/format', 'segments/layout', 'zip'],
     types: ['sinks'],
   },
-  access: { may: [...LEAVES, 'proof', 'segments/layout', 'digest'], types: ['sinks', 'query/reader'] },
+  access: { may: [...LEAVES, 'proof', 'segments/layout', 'digest', 'query/reader'], types: ['sinks'] },
   export: {
     may: [...LEAVES, ...BYTES, 'proof', 'query', 'segments/format', 'segments/layout', 'zip'],
     types: ['sinks'],
