@@ -14,6 +14,8 @@ import { replay } from '../proof/replay.ts';
 import type { Stream } from '../record.ts';
 import type { SinkReader } from '../sinks/sink.ts';
 import { isInSlice, type Slice } from './catalog.ts';
+import { personFacts, placeFacts, TELLING } from './facts.ts';
+import { type Known, knownOf } from './known.ts';
 import { streamView } from './views.ts';
 
 /** Rows wanted of one stream. */
@@ -27,6 +29,17 @@ export interface Question {
   readonly where?: string;
   /** SQL after it: order, limit, grouping. */
   readonly tail?: string;
+  readonly values?: Readonly<Record<string, DuckDBValue>>;
+}
+
+/** Rows wanted of several streams, by a SELECT over views of their names. */
+export interface Selection {
+  readonly streams: readonly Stream[];
+  /** Segments that are looked at; `streams` of it counts for nothing here. */
+  readonly slice: Slice;
+  /** Only segments of these entries. */
+  readonly entries?: ReadonlySet<number> | undefined;
+  readonly sql: string;
   readonly values?: Readonly<Record<string, DuckDBValue>>;
 }
 
@@ -51,6 +64,7 @@ export class OpenArchive {
   readonly deeds: readonly PlacedEntry[];
   readonly #segments: readonly PlacedEntry<SegmentEntry>[];
   readonly #duckdb: DuckDBInstance;
+  #known: Promise<Known> | undefined;
 
   private constructor(
     parts: Pick<OpenArchive, 'log' | 'sink' | 'files' | 'deeds'>,
@@ -97,20 +111,52 @@ export class OpenArchive {
    * that is looked at is missing or has other bytes than its entry says.
    */
   async *rows({ stream, slice, select, where, tail, values = {} }: Question): AsyncGenerator<readonly Row[]> {
-    const viewed = [];
-    for (const { index, entry } of this.segments({ ...slice, streams: [stream] }))
-      viewed.push({ key: entry.key, entry: index, path: await this.files.intact(entry) });
+    const condition = where === undefined ? '' : `where ${where}`;
+    const sql = `select ${select} from ${stream} ${condition} ${tail ?? ''}`;
+    yield* this.select({ streams: [stream], slice, sql, values });
+  }
+
+  /** As {@link rows}, of several streams. */
+  async *select({ streams, slice, entries, sql, values = {} }: Selection): AsyncGenerator<readonly Row[]> {
+    const views: string[] = [];
+    for (const stream of streams) {
+      const viewed = [];
+      for (const { index, entry } of this.segments({ ...slice, streams: [stream] })) {
+        if (entries !== undefined && !entries.has(index)) continue;
+        viewed.push({ key: entry.key, entry: index, path: await this.files.intact(entry) });
+      }
+      views.push(`${stream} as (${streamView(stream, viewed)})`);
+    }
     const connection = await this.#duckdb.connect();
     try {
-      const condition = where === undefined ? '' : `where ${where}`;
-      const rows = await connection.stream(
-        `select ${select} from (${streamView(stream, viewed)}) as ${stream} ${condition} ${tail ?? ''}`,
-        { ...values },
-      );
+      const rows = await connection.stream(`with ${views.join(', ')} ${sql}`, { ...values });
       for await (const chunk of rows.yieldRowsJs()) yield chunk;
     } finally {
       connection.closeSync();
     }
+  }
+
+  /** Sessions and people over all their names. Read once. */
+  known(): Promise<Known> {
+    this.#known ??= this.#readKnown();
+    return this.#known;
+  }
+
+  async #readKnown(): Promise<Known> {
+    const places: Row[] = [];
+    const people: Row[] = [];
+    for (const stream of TELLING) {
+      const ask = async (sql: string | undefined, into: Row[]): Promise<void> => {
+        if (sql === undefined) return;
+        for await (const rows of this.select({ streams: [stream], slice: {}, sql })) into.push(...rows);
+      };
+      await ask(placeFacts(stream), places);
+      await ask(personFacts(stream), people);
+    }
+    return knownOf(
+      places.map(([, ...row]) => [...row.slice(0, 8), row[10]]),
+      people.map(([, ...row]) => row),
+    );
   }
 
   close(): void {
