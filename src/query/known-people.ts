@@ -1,5 +1,6 @@
 /** Who is who within an answer: records name the same person by different ids, and by some of them only. */
 import { z } from 'zod';
+import type { Known } from './known.ts';
 import type { Person } from './revision.ts';
 
 /** A person as a record names him, with Zoom's id of a user of the account; each may be empty. */
@@ -87,6 +88,25 @@ export class KnownPeople {
     }
     return undefined;
   }
+}
+
+/** Those who took part in a session, by every id that the archive knows of them; for names the newest one. */
+export function peopleOf({ people }: Known, session: string): KnownPeople {
+  const known = new KnownPeople();
+  for (const { emails, memberIds, userIds, names, sessions } of people) {
+    if (!sessions.has(session)) continue;
+    const newest = {
+      email: emails[0] ?? '',
+      memberId: memberIds[0] ?? '',
+      userId: userIds[0] ?? '',
+      name: names[0] ?? '',
+    };
+    known.note(newest);
+    for (const memberId of memberIds) known.note({ ...newest, memberId });
+    for (const userId of userIds) known.note({ ...newest, userId });
+    for (const email of emails) known.note({ ...newest, email });
+  }
+  return known;
 }
 
 const agree = (one: string, other: string): boolean => one === '' || other === '' || one === other;
