@@ -104,7 +104,7 @@ async function versionsOf(archive: OpenArchive, wanted: Wanted): Promise<readonl
   const versions: Revision[] = [];
   const rows = archive.select({
     streams: ['messages'],
-    ...(await segmentsFor(archive, { stream: 'messages', session: wanted.session, messages: [wanted.id] })),
+    ...(await segmentsFor(archive, { messages: [wanted.id] })),
     sql: `select ${REVISION_COLUMNS} from messages where ${where}`,
     values,
   });
@@ -117,7 +117,7 @@ async function reactionsOf(archive: OpenArchive, wanted: Wanted): Promise<readon
   const byHash = new Map<string, MessageRecord>();
   const rows = archive.select({
     streams: ['reactions'],
-    ...(await segmentsFor(archive, { stream: 'reactions', session: wanted.session, messages: [wanted.id] })),
+    ...(await segmentsFor(archive, { messages: [wanted.id] })),
     sql: `select kind, epoch_ms(observed_at)::double, drift, _segment, _entry, _row, lower(hex(record_hash)), record
       from reactions where ${where} order by observed_at, _entry, _row`,
     values,
