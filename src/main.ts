@@ -33,6 +33,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<(io: CommandIo) => Command
   hold: async () => (await import('./commands/hold.ts')).holdCommand,
   catalog: async () => (await import('./commands/catalog.ts')).catalogCommand,
   query: async () => (await import('./commands/query.ts')).queryCommand,
+  conversation: async () => (await import('./commands/conversation.ts')).conversationCommand,
+  message: async () => (await import('./commands/message.ts')).messageCommand,
+  calendar: async () => (await import('./commands/calendar.ts')).calendarCommand,
   prove: async () => (await import('./commands/prove.ts')).proveCommand,
   'verify-proof': async () => (await import('./commands/verify-proof.ts')).verifyProofCommand,
 };
