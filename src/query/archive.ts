@@ -3,7 +3,7 @@
  * are those of its entry in the log.
  */
 import { hash } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api';
@@ -229,8 +229,7 @@ export class OpenArchive {
   }
 
   async #openIndex(): Promise<void> {
-    const folder = this.#indexFolder ?? mkdtempSync(join(tmpdir(), 'zoom-chat-archiver-index-'));
-    if (this.#indexFolder === undefined) this.#temporary = folder;
+    const folder = this.#usableFolder();
     const origin = hash('sha256', this.log.checkpoint.origin, 'hex').slice(0, 32);
     const connection = await this.#duckdb.connect();
     try {
@@ -248,6 +247,21 @@ export class OpenArchive {
     } finally {
       connection.closeSync();
     }
+  }
+
+  /** What cannot be kept is made for this time. */
+  #usableFolder(): string {
+    if (this.#indexFolder !== undefined) {
+      try {
+        mkdirSync(this.#indexFolder, { recursive: true, mode: 0o700 });
+        accessSync(this.#indexFolder, constants.W_OK);
+        return this.#indexFolder;
+      } catch {
+        // Falls to a temporary one.
+      }
+    }
+    this.#temporary ??= mkdtempSync(join(tmpdir(), 'zoom-chat-archiver-index-'));
+    return this.#temporary;
   }
 
   async #bring(segments: readonly PlacedEntry<SegmentEntry>[]): Promise<readonly ViewedSegment[]> {
