@@ -22,7 +22,10 @@ import { isInSlice, type Slice } from './catalog.ts';
 import { INDEX_TABLE_NAMES, INDEXED, idNumber } from './index-part.ts';
 import { openIndex } from './index-store.ts';
 import { type Known, knownOf } from './known.ts';
+import type { Row } from './rows.ts';
 import { streamView, type ViewedSegment } from './views.ts';
+
+export type { RecordPlace, Row } from './rows.ts';
 
 /** Rows wanted of one stream. */
 export interface Question {
@@ -54,19 +57,6 @@ export interface Within {
   readonly connection: DuckDBConnection;
   /** SELECT of a stream's rows. @param entries only in these of the segments */
   view(stream: Stream, entries?: ReadonlySet<number>): Promise<string>;
-}
-
-/** As DuckDB gives them to JavaScript: bigint for BIGINT, Date for moments, Uint8Array for BLOB. */
-export type Row = readonly unknown[];
-
-/** Where a record stands: enough to find and to prove it. */
-export interface RecordPlace {
-  /** Key of its segment. */
-  readonly segment: string;
-  /** Place of the segment's entry in the log, from 0. */
-  readonly entry: number;
-  /** Place of the row in the segment, from 0. */
-  readonly row: number;
 }
 
 export class OpenArchive {

@@ -6,7 +6,7 @@ import type { OpenArchive } from './archive.ts';
 import { fold } from './fold.ts';
 import { type Identity, isCalled, type Known } from './known.ts';
 import { type AuditContext, WHOLE_ARCHIVE } from './reader.ts';
-import type { SearchQuestion } from './search.ts';
+import type { SearchQuestion } from './search-form.ts';
 import { type TimeRange, timeRange } from './time-range.ts';
 import {
   type Condition,

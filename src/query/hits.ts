@@ -9,7 +9,7 @@ import { exceptional } from './fold.ts';
 import type { Matching } from './matching.ts';
 import type { Revision } from './revision.ts';
 import { REVISION_COLUMNS, revisionOf } from './revision-row.ts';
-import type { SearchResult } from './search.ts';
+import type { SearchResult } from './search-form.ts';
 
 /** Its message is a number of 64 bits here, as so many are kept at once. */
 const HIT = `epoch_ms(sent_at) as sent, hash(session_id, message_id) as message, _entry::integer as entry,

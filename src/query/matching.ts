@@ -3,7 +3,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { literal } from '../duckdb.ts';
 import { ArchiverError } from '../errors.ts';
 import { fold, foldWithPlaces } from './fold.ts';
-import type { SearchQuestion } from './search.ts';
+import type { SearchQuestion } from './search-form.ts';
 
 /** UTF-16 offsets, half-open, in order, without overlap. */
 export type Ranges = readonly (readonly [number, number])[];
