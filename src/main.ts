@@ -34,6 +34,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<(io: CommandIo) => Command
   catalog: async () => (await import('./commands/catalog.ts')).catalogCommand,
   query: async () => (await import('./commands/query.ts')).queryCommand,
   prove: async () => (await import('./commands/prove.ts')).proveCommand,
+  export: async () => (await import('./commands/export.ts')).exportCommand,
+  'verify-export': async () => (await import('./commands/verify-export.ts')).verifyExportCommand,
   'verify-proof': async () => (await import('./commands/verify-proof.ts')).verifyProofCommand,
 };
 
