@@ -35,6 +35,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<(io: CommandIo) => Command
   query: async () => (await import('./commands/query.ts')).queryCommand,
   search: async () => (await import('./commands/search.ts')).searchCommand,
   prove: async () => (await import('./commands/prove.ts')).proveCommand,
+  export: async () => (await import('./commands/export.ts')).exportCommand,
+  'verify-export': async () => (await import('./commands/verify-export.ts')).verifyExportCommand,
   'verify-proof': async () => (await import('./commands/verify-proof.ts')).verifyProofCommand,
 };
 
