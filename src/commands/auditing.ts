@@ -68,8 +68,7 @@ export function withAccessOptions(command: Command): Command {
  * answered, and try out roles and scopes, but keep nobody from anything; the portal does.
  */
 export function withReaderOptions(command: Command): Command {
-  return command
-    .option('--as <name>', 'who asks, as the access log names him (default: the user of this system)')
+  return withNameOption(command)
     .addOption(
       new Option('--role <role>', 'answer as this role would be answered')
         .choices([...ROLES])
@@ -80,6 +79,14 @@ export function withReaderOptions(command: Command): Command {
     .option('--scope-channel <channel>', 'only this channel, by id or glob; may be repeated', also)
     .option('--scope-from <day>', 'only this UTC day or later, as 2026-05-01', day)
     .option('--scope-to <day>', 'only this UTC day or earlier', day);
+}
+
+/** The option of commands that answer whatever role and scope: whoever runs them is an officer. */
+export function withNameOption(command: Command): Command {
+  return command.option(
+    '--as <name>',
+    'who asks, as the access log names him (default: the user of this system)',
+  );
 }
 
 function also(given: string, earlier: readonly string[] = []): readonly string[] {
