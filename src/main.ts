@@ -37,6 +37,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(io: CommandIo) => Command
   prove: async () => (await import('./commands/prove.ts')).proveCommand,
   export: async () => (await import('./commands/export.ts')).exportCommand,
   'verify-export': async () => (await import('./commands/verify-export.ts')).verifyExportCommand,
+  'access-log': async () => (await import('./commands/access-log.ts')).accessLogCommand,
   'verify-proof': async () => (await import('./commands/verify-proof.ts')).verifyProofCommand,
 };
 

@@ -134,6 +134,7 @@ const SECRETS = [
   'sink.s3.secretAccessKey',
   'webhooks.secret',
   'signing.key',
+  'access.key',
 ];
 
 /** The texts of all secrets that are files, by their place; also says what is wrong with a ledger URL. */
