@@ -19,7 +19,7 @@ import { Verification } from '../portal/verification.ts';
 import { formatVerifierKey } from '../proof/key.ts';
 import { openPublished } from '../proof/published.ts';
 import { OpenArchive } from '../query/archive.ts';
-import { createClock } from '../scheduler/cron.ts';
+import { createClock, cronProblems } from '../scheduler/cron.ts';
 import { buildInfo } from './build-info.ts';
 import type { CommandIo } from './context.ts';
 import {
@@ -96,6 +96,12 @@ async function serve(io: CommandIo, flags: ServeFlags): Promise<void> {
   if (users === undefined) {
     throw new ArchiverError('config-invalid', 'nobody could sign in', {
       detail: 'portal.users is missing: a file that says who has which role and scope',
+    });
+  }
+  const problems = cronProblems(settings.verify.cron, settings.verify.timezone);
+  if (problems.length > 0) {
+    throw new ArchiverError('config-invalid', 'the configuration has problems', {
+      detail: problems.map((problem) => `portal.verify: ${problem}`).join('\n'),
     });
   }
   const log = createLog({ level: flags.logLevel ?? 'info' });

@@ -1,6 +1,6 @@
 /** Routes of whoever is signed in. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { ArchiverError } from '../errors.ts';
+import { ArchiverError, hasCode } from '../errors.ts';
 import { exportInput } from '../export/export.ts';
 import { archivedFileInput } from '../query/archived-file.ts';
 import type { Access, AuditContext, Reader } from '../query/reader.ts';
@@ -15,6 +15,7 @@ import type { Requests } from './requests.ts';
 import { requireAllowed } from './rights.ts';
 import { sendFile } from './send-file.ts';
 import type { Session } from './sessions.ts';
+import type { UsersFile } from './users-file.ts';
 import type { PortalVerbs } from './verbs.ts';
 import type { Verification } from './verification.ts';
 
@@ -27,10 +28,18 @@ export interface AnswerParts {
   readonly verbs: PortalVerbs;
   readonly record: RecordAccess;
   readonly requests: Requests;
+  readonly users: UsersFile;
   readonly exports: Exports;
   readonly verification: Verification;
   /** Aborted when the server may not wait any longer. */
   readonly interrupt: AbortSignal;
+}
+
+/** Who asks. */
+interface Asking {
+  readonly session: Session;
+  /** With what is granted to him at this moment. */
+  readonly reader: Reader;
 }
 
 /** Questions that one person has answered at the same time; a page needs fewer. */
@@ -46,18 +55,21 @@ const ASKED_BY_PAGES: ReadonlySet<string> = new Set([
 
 export function answerRoutes(app: FastifyInstance, parts: AnswerParts): void {
   const { archive, verbs, requests, exports, verification } = parts;
-  const asking = new Map<string, number>();
-  app.decorateRequest('session');
+  const running = new Map<string, number>();
+  app.decorateRequest('asking');
 
   app.addHook('onRequest', async (request) => {
     const passive = request.method === 'GET' && ASKED_BY_PAGES.has(request.routeOptions.url ?? '');
     const session = requests.session(request, !passive);
     if (session === undefined) throw new Refusal('not-signed-in');
     requests.requireToken(request, session.csrf);
-    request.setDecorator('session', session);
+    request.setDecorator<Asking>('asking', { session, reader: await readerNow(session) });
   });
 
-  app.get('/api/me', (request) => meOf(sessionOf(request), archive));
+  app.get('/api/me', (request) => {
+    const { reader, session } = askingOf(request);
+    return meOf(reader, session, archive);
+  });
   app.get('/api/openapi.json', () => openApi(parts.title));
   app.post('/api/sign-out', (request, reply) => {
     requests.end(request, reply);
@@ -82,23 +94,23 @@ export function answerRoutes(app: FastifyInstance, parts: AnswerParts): void {
   );
 
   app.post('/api/exports', async (request, reply) => {
-    const { reader } = sessionOf(request);
+    const { reader } = askingOf(request);
     requireAllowed(reader, 'export');
     const id = await exports.begin(reader, recordOf(reader), exportInput.parse(request.body));
     return reply.code(202).send({ id });
   });
   app.get('/api/exports', async (request) => {
-    const { reader } = sessionOf(request);
+    const { reader } = askingOf(request);
     requireAllowed(reader, 'export');
     return { exports: await exports.list(reader) };
   });
   app.get<{ Params: { id: string } }>('/api/exports/:id', async (request) => {
-    const { reader } = sessionOf(request);
+    const { reader } = askingOf(request);
     requireAllowed(reader, 'export');
     return exports.find(reader, request.params.id);
   });
   app.get<{ Params: { id: string } }>('/api/exports/:id/download', async (request, reply) => {
-    const { reader } = sessionOf(request);
+    const { reader } = askingOf(request);
     requireAllowed(reader, 'export');
     const { path, shown } = await exports.zip(reader, request.params.id);
     const input = { download: shown.id, sha256: shown.summary?.sha256 ?? '' };
@@ -108,23 +120,32 @@ export function answerRoutes(app: FastifyInstance, parts: AnswerParts): void {
     return sendFile(request, reply, path);
   });
   app.delete<{ Params: { id: string } }>('/api/exports/:id', async (request, reply) => {
-    const { reader } = sessionOf(request);
+    const { reader } = askingOf(request);
     requireAllowed(reader, 'export');
     await exports.remove(reader, request.params.id);
     return reply.code(204).send();
   });
 
   app.get('/api/verification', (request) => {
-    requireAllowed(sessionOf(request).reader, 'verification');
+    requireAllowed(askingOf(request).reader, 'verification');
     return verification.state;
   });
   app.post('/api/verification', async (request, reply) => {
-    const { reader } = sessionOf(request);
+    const { reader } = askingOf(request);
     requireAllowed(reader, 'verification');
     await recordOf(reader)({ action: 'verification', input: {} });
     void verification.run();
     return reply.code(202).send(verification.state);
   });
+
+  /** A person to whom nothing is granted any more is not signed in any more. */
+  async function readerNow({ who }: Session): Promise<Reader> {
+    try {
+      return await parts.users.reader(who);
+    } catch (error) {
+      throw hasCode(error, 'access-denied') ? new Refusal('not-signed-in') : error;
+    }
+  }
 
   /** Fail-closed: the role is asked before anything is written down. */
   function recordOf(reader: Reader): AuditContext['record'] {
@@ -139,10 +160,10 @@ export function answerRoutes(app: FastifyInstance, parts: AnswerParts): void {
     reply: FastifyReply,
     work: (ctx: AuditContext) => Promise<unknown>,
   ): Promise<unknown> {
-    const { reader } = sessionOf(request);
-    const running = asking.get(reader.name) ?? 0;
-    if (running >= MOST_AT_ONCE) throw new Refusal('too-many', 1);
-    asking.set(reader.name, running + 1);
+    const { reader } = askingOf(request);
+    const before = running.get(reader.name) ?? 0;
+    if (before >= MOST_AT_ONCE) throw new Refusal('too-many', 1);
+    running.set(reader.name, before + 1);
     const gone = new AbortController();
     reply.raw.once('close', () => {
       if (!reply.raw.writableFinished)
@@ -154,14 +175,14 @@ export function answerRoutes(app: FastifyInstance, parts: AnswerParts): void {
         work({ archive: opened, reader, record: recordOf(reader), signal }),
       );
     } finally {
-      const left = (asking.get(reader.name) ?? 1) - 1;
-      if (left > 0) asking.set(reader.name, left);
-      else asking.delete(reader.name);
+      const left = (running.get(reader.name) ?? 1) - 1;
+      if (left > 0) running.set(reader.name, left);
+      else running.delete(reader.name);
     }
   }
 }
 
-/** Every route here has one. */
-function sessionOf(request: FastifyRequest): Session {
-  return request.getDecorator<Session>('session');
+/** Every route here has them. */
+function askingOf(request: FastifyRequest): Asking {
+  return request.getDecorator<Asking>('asking');
 }

@@ -1,6 +1,6 @@
 /** Who is signed in, as he and his page are told. */
 import { z } from 'zod';
-import { ACTIONS, ROLES } from '../query/reader.ts';
+import { ACTIONS, type Reader, ROLES } from '../query/reader.ts';
 import type { CurrentArchive } from './current-archive.ts';
 import { actionsOf } from './rights.ts';
 import type { Session } from './sessions.ts';
@@ -27,7 +27,8 @@ export const me = z.object({
 
 /** @param account of the archive */
 export function meOf(
-  { reader, csrf, endsAt }: Session,
+  reader: Reader,
+  { csrf, endsAt }: Session,
   { checkpoint, account }: CurrentArchive,
 ): z.input<typeof me> {
   const { name, role, scope } = reader;

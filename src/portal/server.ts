@@ -127,7 +127,7 @@ export async function startPortal(options: PortalOptions): Promise<Portal> {
       oidc: options.oidc === undefined ? undefined : new OidcSignIn(options.oidc, publicUrl, now),
       sessions,
       requests,
-      me: (session) => meOf(session, archive),
+      me: (reader, session) => meOf(reader, session, archive),
       now,
       onSignIn: (method, outcome) => watch.signIn({ method, outcome }),
       log,

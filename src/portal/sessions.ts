@@ -1,6 +1,6 @@
 /** Who is signed in: on the server, in memory, so that a restart or a sign-out ends it for good. */
 import { createHash, randomBytes } from 'node:crypto';
-import type { Reader } from '../query/reader.ts';
+import type { SignedIn } from './users-file.ts';
 
 export interface SessionLimits {
   /** Milliseconds without a request. */
@@ -10,7 +10,7 @@ export interface SessionLimits {
 }
 
 export interface Session {
-  readonly reader: Reader;
+  readonly who: SignedIn;
   /** What every request that changes or reads something carries, beside the cookie. */
   readonly csrf: string;
   /** When it ends at the latest, and when without a further request: milliseconds. */
@@ -36,14 +36,14 @@ export class Sessions {
   }
 
   /** A new session, never one that was there before. @returns its id, which only its cookie holds */
-  begin(reader: Reader): { readonly id: string; readonly session: Session } {
+  begin(who: SignedIn): { readonly id: string; readonly session: Session } {
     this.#sweep();
-    const own = [...this.#sessions].filter(([, session]) => session.reader.name === reader.name);
+    const own = [...this.#sessions].filter(([, session]) => session.who.name === who.name);
     for (const [key] of own.slice(0, Math.max(0, own.length - MOST_OF_ONE + 1))) this.#sessions.delete(key);
     const id = randomBytes(ID_BYTES).toString('base64url');
     const now = this.#now();
     const session: Session = {
-      reader,
+      who,
       csrf: randomBytes(ID_BYTES).toString('base64url'),
       endsAt: now + this.#limits.longest,
       idleAt: now + this.#limits.idle,

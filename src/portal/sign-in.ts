@@ -11,7 +11,7 @@ import { type OidcSignIn, parseTransaction, TRANSACTION_MS } from './oidc.ts';
 import { Refusal } from './refusal.ts';
 import type { Requests } from './requests.ts';
 import type { Session, Sessions } from './sessions.ts';
-import type { UsersFile } from './users-file.ts';
+import type { SignedIn, UsersFile } from './users-file.ts';
 
 export const credentials = z.strictObject({
   name: z.string().min(1).max(200),
@@ -33,7 +33,7 @@ export interface SignInOptions {
   readonly sessions: Sessions;
   readonly requests: Requests;
   /** What `GET /api/me` answers. */
-  readonly me: (session: Session) => unknown;
+  readonly me: (reader: Reader, session: Session) => unknown;
   readonly now: () => number;
   readonly log: Logger;
   readonly onSignIn: (method: 'oidc' | 'password', outcome: SignInOutcome) => void;
@@ -65,29 +65,30 @@ export function signInRoutes(app: FastifyInstance, options: SignInOptions): void
       onSignIn('password', 'too-many');
       throw new Refusal('too-many', wait);
     }
-    const reader = await users.find(name, password);
-    if (reader === 'busy') {
+    const who = await users.find(name, password);
+    if (who === 'busy') {
       byAddress.giveBack(request.ip);
       byName.giveBack(key);
       onSignIn('password', 'unavailable');
       throw new Refusal('sign-in-unavailable', 5);
     }
-    if (reader === undefined) {
+    if (who === undefined) {
       onSignIn('password', 'wrong');
       throw new Refusal('sign-in-failed');
     }
     byAddress.giveBack(request.ip);
     byName.forget(key);
     onSignIn('password', 'signed-in');
-    return begin(request, reply, reader);
+    return begin(request, reply, who);
   });
 
   if (oidc !== undefined) oidcRoutes(app, oidc, byAddress);
 
-  function begin(request: FastifyRequest, reply: FastifyReply, reader: Reader): unknown {
-    const { id, session } = sessions.begin(reader);
+  async function begin(request: FastifyRequest, reply: FastifyReply, who: SignedIn): Promise<unknown> {
+    const reader = await users.reader(who);
+    const { id, session } = sessions.begin(who);
     requests.begin(request, reply, id);
-    return options.me(session);
+    return options.me(reader, session);
   }
 
   function oidcRoutes(app: FastifyInstance, provider: OidcSignIn, attempts: Attempts): void {
@@ -108,7 +109,7 @@ export function signInRoutes(app: FastifyInstance, options: SignInOptions): void
         if (transaction === undefined) throw new Refusal('sign-in-failed');
         const at = request.url.indexOf('?');
         const { name, claims } = await provider.finish(at < 0 ? '' : request.url.slice(at), transaction);
-        begin(request, reply, await users.granted(name, claims));
+        await begin(request, reply, { method: 'oidc', name, claims });
         attempts.giveBack(request.ip);
         onSignIn('oidc', 'signed-in');
         return reply.redirect(transaction.returnTo, 303);

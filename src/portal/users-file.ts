@@ -49,6 +49,11 @@ type Users = z.output<typeof usersSchema>;
 /** What a provider of OpenID Connect says of somebody. */
 export type Claims = Readonly<Record<string, unknown>>;
 
+/** How somebody showed who he is. What he may is looked up anew with every request. */
+export type SignedIn =
+  | { readonly method: 'password'; readonly name: string; readonly hash: string }
+  | { readonly method: 'oidc'; readonly name: string; readonly claims: Claims };
+
 /** Sign-ins that hash at the same time, 128 MiB each; others wait. */
 const AT_ONCE = 2;
 const MOST_WAITING = 50;
@@ -78,7 +83,7 @@ export class UsersFile {
    * The user with this name and password, as the file says now; undefined where there is none, which takes as long.
    * @returns `busy` where too many are asked for already
    */
-  async find(name: string, password: string): Promise<Reader | undefined | 'busy'> {
+  async find(name: string, password: string): Promise<SignedIn | undefined | 'busy'> {
     const { users } = await this.#now();
     const user = named(users, name);
     const hashes = users.flatMap((one) => one.password ?? []);
@@ -86,23 +91,30 @@ export class UsersFile {
     const stored = user?.password ?? nobodysHash(costliest(hashes));
     if (this.#waiting.length >= MOST_WAITING) return 'busy';
     const right = await this.#inTurn(() => isPassword(password, stored));
-    return user !== undefined && right ? readerOf(user) : undefined;
-  }
-
-  /** The user of this name, whoever made sure that it is he. */
-  async known(name: string): Promise<Reader | undefined> {
-    const user = named((await this.#now()).users, name);
-    return user === undefined ? undefined : readerOf(user);
+    return user !== undefined && right
+      ? { method: 'password', name: user.name, hash: stored.hash.toString('base64') }
+      : undefined;
   }
 
   /**
-   * Somebody of whom a provider said this: by his name, else by the first claim that fits. Fails with `access-denied`
-   * where nothing fits, or the scope that a claim should hold is missing or invalid.
+   * Role and scope of somebody who signed in, as the file says now. Fails with `access-denied` where it grants him nothing
+   * any more, or he has another password now.
    */
-  async granted(name: string, claims: Claims): Promise<Reader> {
+  async reader(who: SignedIn): Promise<Reader> {
+    if (who.method === 'oidc') return this.#granted(who.name, who.claims);
+    const user = named((await this.#now()).users, who.name);
+    if (user?.password?.hash.toString('base64') === who.hash) return readerOf(user);
+    throw new ArchiverError('access-denied', 'nothing is granted to this person');
+  }
+
+  /**
+   * By his name, else by the first claim that fits. Fails with `access-denied` where nothing fits, or the scope that a
+   * claim should hold is missing or invalid.
+   */
+  async #granted(name: string, claims: Claims): Promise<Reader> {
     const { users, claims: grants } = await this.#now();
     const user = named(users, name);
-    if (user !== undefined) return { ...readerOf(user), name };
+    if (user !== undefined) return readerOf(user);
     const grant = grants.find(({ claim, value }) => holds(claims[claim], value));
     if (grant === undefined) throw new ArchiverError('access-denied', 'nothing is granted to this person');
     const { scope } = grant;

@@ -21,15 +21,15 @@ const verifyReport = z.object({
 export const verificationState = z.object({
   state: z.enum(['never', 'running', 'holds', 'failed']),
   at: z.iso.datetime().nullable().describe('When the last one ended; of one that runs, when it began.'),
-  size: z.number().nullable().describe('Entries of the log that were verified.'),
-  root: z.string().nullable().describe('Base64.'),
+  size: z.number().describe('Entries of the log that were verified.'),
+  root: z.string().describe('Base64; empty where none was.'),
   origin: z.string(),
   key: z.string().describe("Verifier key of the archive's log."),
   seconds: z.number().nullable(),
   findings: z.array(finding),
   more: z.number().int().describe('Findings that are not listed here; `verify` prints all.'),
   covered: verifyReport.shape.covered,
-  lost: z.number().nullable(),
+  lost: z.number(),
   error: z.string().nullable().describe('Why the last one did not come to an end.'),
 });
 export type VerificationState = z.output<typeof verificationState>;
@@ -91,8 +91,8 @@ export class Verification {
         // A hole in the coverage is no forgery; it is listed all the same.
         state: findings.every(({ check }) => check === 'coverage') ? 'holds' : 'failed',
         at: new Date(now()).toISOString(),
-        size: checkpoint?.size ?? null,
-        root: checkpoint?.root ?? null,
+        size: checkpoint?.size ?? 0,
+        root: checkpoint?.root ?? '',
         origin,
         key,
         seconds: (now() - this.#began) / 1000,
@@ -115,12 +115,12 @@ export class Verification {
 const NOTHING: Omit<VerificationState, 'origin' | 'key'> = {
   state: 'never',
   at: null,
-  size: null,
-  root: null,
+  size: 0,
+  root: '',
   seconds: null,
   findings: [],
   more: 0,
   covered: [],
-  lost: null,
+  lost: 0,
   error: null,
 };
