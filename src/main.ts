@@ -38,6 +38,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(io: CommandIo) => Command
   export: async () => (await import('./commands/export.ts')).exportCommand,
   'verify-export': async () => (await import('./commands/verify-export.ts')).verifyExportCommand,
   'access-log': async () => (await import('./commands/access-log.ts')).accessLogCommand,
+  serve: async () => (await import('./commands/serve.ts')).serveCommand,
   'verify-proof': async () => (await import('./commands/verify-proof.ts')).verifyProofCommand,
 };
 
