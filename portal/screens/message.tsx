@@ -149,14 +149,14 @@ function Records({ records }: { readonly records: readonly MessageRecord[] }) {
           </dl>
           <details>
             <summary>What Zoom sent</summary>
-            <Lines label="What Zoom sent">
+            <Lines label={`What Zoom sent, ${record.kind} ${record.observedAt}, row ${record.place.row}`}>
               <Inert text={indented(record.record)} plain />
             </Lines>
           </details>
           {record.evidence !== null && (
             <details>
               <summary>Proof</summary>
-              <Lines label="Proof">
+              <Lines label={`Proof of row ${record.place.row} of entry ${record.place.entry}`}>
                 <code>{record.evidence.proof}</code>
               </Lines>
               <Saving record={record} />
