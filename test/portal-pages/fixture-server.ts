@@ -154,11 +154,13 @@ export class FixtureServer {
     if (request.method === 'POST') {
       const job = jobOf(this.reader.name, body, `e-${this.#jobs.length + 1}`);
       this.#jobs.unshift(job);
-      return send(202, { id: job.id });
+      send(202, { id: job.id });
+      return;
     }
     if (request.method === 'DELETE') {
       this.#jobs = this.#jobs.filter(({ id }) => !path.endsWith(id));
-      return send(200, {});
+      send(200, {});
+      return;
     }
     if (path.endsWith('/download')) {
       response
