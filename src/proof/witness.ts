@@ -80,6 +80,7 @@ export async function openCosigned(
   }
   await requireExtends(log, checkpoint);
   return {
+    keys: log.keys,
     checkpoint,
     note,
     text: current.bytes.toString(),
