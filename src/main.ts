@@ -34,6 +34,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(io: CommandIo) => Command
   catalog: async () => (await import('./commands/catalog.ts')).catalogCommand,
   query: async () => (await import('./commands/query.ts')).queryCommand,
   prove: async () => (await import('./commands/prove.ts')).proveCommand,
+  serve: async () => (await import('./commands/serve.ts')).serveCommand,
   'verify-proof': async () => (await import('./commands/verify-proof.ts')).verifyProofCommand,
 };
 
