@@ -11,9 +11,12 @@ export function ZoneChoice() {
   );
   return (
     <span class="zone">
-      <label for={id}>Times in</label>
+      <label class="unseen" for={id}>
+        Times in
+      </label>
       <select
         id={id}
+        title="Zone of times and days"
         value={zone.value}
         onChange={({ currentTarget }) => {
           zone.value = currentTarget.value;
