@@ -5,7 +5,7 @@ import { Link, Redirect, Route, Switch, useLocation, useSearch } from 'wouter-pr
 import type { Action } from '../src/query/reader.ts';
 import { signedOut } from './api/client.ts';
 import { Help, openHelp } from './parts/help.tsx';
-import { Preferences } from './parts/preferences.tsx';
+import { ZoneChoice } from './parts/preferences.tsx';
 import { Problem } from './parts/states.tsx';
 import { AccessLog } from './screens/access-log.tsx';
 import { ConversationScreen } from './screens/conversation.tsx';
@@ -128,15 +128,16 @@ function Shell() {
               ))}
           </ul>
         </nav>
-        <Preferences />
+        <ZoneChoice />
         <div class="reader">
-          <span title={`Role: ${me.value?.role}`}>
-            {me.value?.name} <span class="badge">{me.value?.role}</span>
+          <span class="name">
+            <span>{me.value?.name}</span>
+            <span class="quiet">{me.value?.role}</span>
           </span>
-          <button type="button" class="plain" onClick={openHelp} aria-label="Help and keyboard shortcuts">
+          <button type="button" onClick={openHelp} aria-label="Help and settings">
             ?
           </button>
-          <button type="button" class="plain" onClick={() => void signOut()}>
+          <button type="button" onClick={() => void signOut()}>
             Sign out
           </button>
         </div>

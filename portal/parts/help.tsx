@@ -1,4 +1,5 @@
 import { shortcuts as areOn } from '../state/choices.ts';
+import { ThemeChoice } from './preferences.tsx';
 
 const ID = 'help';
 
@@ -11,7 +12,7 @@ export function openHelp(): void {
 export function Help({ shortcuts }: { readonly shortcuts: readonly (readonly [string, string])[] }) {
   return (
     <dialog id={ID} aria-labelledby="help-title">
-      <h2 id="help-title">Help and keyboard shortcuts</h2>
+      <h2 id="help-title">Help and settings</h2>
       <table>
         <thead>
           <tr>
@@ -60,6 +61,7 @@ export function Help({ shortcuts }: { readonly shortcuts: readonly (readonly [st
           Keyboard shortcuts are on
         </label>
       </p>
+      <ThemeChoice />
       <p class="quiet">
         Times are in the zone chosen at the top; the UTC time appears when the pointer rests on one.
         Everything that you search, open and export is written to the access log before it is shown. A name in

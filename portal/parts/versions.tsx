@@ -1,5 +1,5 @@
+import { difference } from '../../src/query/difference.ts';
 import type { Revision } from '../../src/query/revision.ts';
-import { difference } from '../text/difference.ts';
 import { Inert } from './inert.tsx';
 import { Moment } from './moment.tsx';
 
@@ -43,12 +43,12 @@ function Difference({ before, after }: { readonly before: string; readonly after
     );
   return (
     <div class="text difference">
-      {difference(before, after).map(({ type, text }, index) => {
-        if (type === 'same') return <Inert key={index} text={text} />;
-        const Change = type === 'added' ? 'ins' : 'del';
+      {difference(before, after).map(({ kind, text }, index) => {
+        if (kind === 'kept') return <Inert key={index} text={text} />;
+        const Change = kind === 'added' ? 'ins' : 'del';
         return (
           <Change key={index}>
-            <span class="unseen">{type === 'added' ? ' added: ' : ' removed: '}</span>
+            <span class="unseen">{kind === 'added' ? ' added: ' : ' removed: '}</span>
             <Inert text={text} />
             <span class="unseen"> end of change </span>
           </Change>

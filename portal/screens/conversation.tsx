@@ -209,7 +209,7 @@ function Events({
   return (
     <>
       {byDay(events, zone.value).map(({ day, events: ofDay }) => (
-        <section key={day} class="day" aria-label={longDayText(ofDay[0]?.at ?? day, zone.value)}>
+        <section key={day} class="of-day" aria-label={longDayText(ofDay[0]?.at ?? day, zone.value)}>
           <h2>{longDayText(ofDay[0]?.at ?? day, zone.value)}</h2>
           <ol class="events">
             {ofDay.map((event) =>

@@ -167,8 +167,8 @@ function Holes({ holes }: { readonly holes: readonly CoverageHole[] }) {
           </tr>
         </thead>
         <tbody>
-          {holes.map(({ from, to, why, stream, session, reason }) => (
-            <tr key={`${stream} ${session} ${from} ${why}`}>
+          {holes.map(({ from, to, why, stream, session, reason }, index) => (
+            <tr key={index}>
               <td>
                 <Moment at={from} />
               </td>

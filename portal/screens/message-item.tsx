@@ -66,7 +66,9 @@ export function MessageItem({ event, isWanted, repliedTo }: MessageItemProps) {
           </div>
         </div>
       )}
-      {event.forwarded !== null && <Forwarded forwarded={event.forwarded} />}
+      {event.forwarded !== null && (
+        <Forwarded forwarded={event.forwarded} session={session} message={messageId} />
+      )}
       {event.files.length > 0 && <Files files={event.files} session={session} message={messageId} />}
       {last !== undefined && last.giphy.length > 0 && <Giphy giphy={last.giphy} />}
       {event.reactions.length > 0 && (
@@ -120,11 +122,13 @@ function shortened(text: string): string {
   return characters.length > 80 ? `${characters.slice(0, 80).join('')}…` : text;
 }
 
-function Forwarded({
-  forwarded: { sender, sentAt, text, reason },
-}: {
+interface ForwardedProps {
   readonly forwarded: NonNullable<MessageEvent['forwarded']>;
-}) {
+  readonly session: string;
+  readonly message: string;
+}
+
+function Forwarded({ forwarded: { sender, sentAt, text, reason, files }, session, message }: ForwardedProps) {
   return (
     <blockquote class="forwarded">
       <p class="label">
@@ -150,6 +154,7 @@ function Forwarded({
           The original could not be had: <Inert text={reason} plain />
         </p>
       )}
+      {files.length > 0 && <Files files={files} session={session} message={message} />}
     </blockquote>
   );
 }

@@ -10,8 +10,9 @@ import { Answer } from '../parts/states.tsx';
 import { Versions } from '../parts/versions.tsx';
 import { conversationAddress } from '../state/address.ts';
 import { useAnswer } from '../state/answer.ts';
-import { countText } from '../text/amount.ts';
+import { counted, countText } from '../text/amount.ts';
 import { fromBase64, save } from '../text/saving.ts';
+import { type ZippedFile, zipOf } from '../text/zip.ts';
 
 /** Everything archived of one message, and how somebody else checks it. */
 export function MessageScreen() {
@@ -37,12 +38,17 @@ function Evidence({ view }: { readonly view: MessageView }) {
   const { versions, records, messageId, key, at } = view;
   const last = versions.at(-1);
   const proven = records.filter(({ evidence }) => evidence !== null);
+  const command = checkCommand(key, records);
   const saveAll = (): void => {
-    for (const { evidence } of proven)
-      if (evidence !== null) {
-        save(`${evidence.name}.record`, fromBase64(evidence.record));
-        save(`${evidence.name}.tlog-proof`, evidence.proof);
-      }
+    const files = proven.flatMap(({ evidence }): readonly ZippedFile[] =>
+      evidence === null
+        ? []
+        : [
+            { name: `${evidence.name}.record`, bytes: fromBase64(evidence.record) },
+            { name: `${evidence.name}.tlog-proof`, bytes: new TextEncoder().encode(evidence.proof) },
+          ],
+    );
+    save(`message-${messageId}.zip`, zipOf(files));
   };
   return (
     <>
@@ -85,32 +91,22 @@ function Evidence({ view }: { readonly view: MessageView }) {
           <button type="button" class="primary" onClick={saveAll} disabled={proven.length === 0}>
             Save records and proofs
           </button>
-          <span class="quiet">
-            {proven.length * 2} files; the browser may ask whether it may save several.
-          </span>
+          <span class="quiet">One ZIP with {counted(proven.length, 'record')} and as many proofs</span>
         </p>
       </section>
       <section aria-labelledby="check">
         <h2 id="check">How to check it</h2>
         <ol class="steps">
-          <li>Save the records and their proofs, and put them into one folder.</li>
+          <li>Save the records and proofs, and unpack them into a folder.</li>
           <li>
             Get the public key of the log from somebody you trust, by another way than this page. It has to be
             this one:
             <Commands lines={[key]} label="Public key" />
           </li>
           <li>
-            Run this where the program is installed. It needs neither the archive nor a network.
-            <Commands
-              lines={[
-                `zoom-chat-archiver verify-proof --key '${key}' \\`,
-                ...proven.map(
-                  ({ evidence }, index) =>
-                    `  ${evidence?.name}.tlog-proof${index === proven.length - 1 ? '' : ' \\'}`,
-                ),
-              ]}
-              label="Command that checks the proofs"
-            />
+            Run this in that folder, where the program is installed. It needs neither the archive nor a
+            network.
+            <Commands lines={command} label="Command that checks the proofs" />
           </li>
           <li>
             Or make the proofs anew from the archive itself:
@@ -123,6 +119,13 @@ function Evidence({ view }: { readonly view: MessageView }) {
       </section>
       <AnsweredFrom at={at} />
     </>
+  );
+}
+
+function checkCommand(key: string, records: readonly MessageRecord[]): readonly string[] {
+  const files = records.flatMap(({ evidence }) => (evidence === null ? [] : [`${evidence.name}.tlog-proof`]));
+  return [`zoom-chat-archiver verify-proof --key '${key}'`, ...files.map((file) => `  ${file}`)].map(
+    (line, index) => (index === files.length ? line : `${line} \\`),
   );
 }
 
@@ -149,14 +152,14 @@ function Records({ records }: { readonly records: readonly MessageRecord[] }) {
           </dl>
           <details>
             <summary>What Zoom sent</summary>
-            <Lines label="What Zoom sent">
+            <Lines label={`What Zoom sent, ${record.kind} ${record.observedAt}, row ${record.place.row}`}>
               <Inert text={indented(record.record)} plain />
             </Lines>
           </details>
           {record.evidence !== null && (
             <details>
               <summary>Proof</summary>
-              <Lines label="Proof">
+              <Lines label={`Proof of row ${record.place.row} of entry ${record.place.entry}`}>
                 <code>{record.evidence.proof}</code>
               </Lines>
               <Saving record={record} />

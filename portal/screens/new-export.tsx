@@ -166,13 +166,34 @@ function KindChoice({ kind, label, chosen, choose }: KindChoiceProps) {
   );
 }
 
+/** As the form of the search calls them. */
+const CONDITIONS: Readonly<Record<string, string>> = {
+  text: 'Text',
+  match: 'Find',
+  person: 'Sender',
+  participant: 'Somebody in the session',
+  session: 'Session',
+  channel: 'Channel',
+  from: 'From',
+  to: 'To, included',
+  zone: 'Days of',
+  kind: 'Versions',
+  hasFiles: 'With files',
+  external: 'External people',
+  edited: 'Edited',
+  deleted: 'Deleted',
+  matter: 'Matter',
+  custodian: 'Custodian',
+  order: 'Order',
+};
+
 /** What the search asks for, in words, so that nobody exports something else than what he saw. */
 function Question({ question: { after: _, limit: __, ...question } }: { readonly question: SearchInput }) {
   return (
     <dl class="facts-list">
       {Object.entries(question).map(([name, value]) => (
         <div key={name}>
-          <dt>{name}</dt>
+          <dt>{CONDITIONS[name] ?? name}</dt>
           <dd>
             <Inert text={String(value)} plain />
           </dd>

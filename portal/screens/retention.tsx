@@ -73,7 +73,15 @@ function Classes({ classes }: { readonly classes: readonly KeptClass[] }) {
               <td class="number">{countText(objects)}</td>
               <td class="number">{countText(records)}</td>
               <td class="number">{sizeText(bytes)}</td>
-              <td>{firstDay === null ? 'none' : `${firstDay} to ${lastDay}`}</td>
+              <td>
+                {firstDay === null || lastDay === null ? (
+                  'none'
+                ) : (
+                  <>
+                    <span class="whole">{firstDay}</span> to <span class="whole">{lastDay}</span>
+                  </>
+                )}
+              </td>
               <td>
                 {locks.map(({ mode, count, from, to }) => (
                   <div key={mode}>
@@ -95,6 +103,14 @@ function Classes({ classes }: { readonly classes: readonly KeptClass[] }) {
   );
 }
 
+const STEPS = {
+  place: 'placed',
+  change: 'changed',
+  release: 'released',
+  cancel: 'release cancelled',
+  end: 'ended',
+} as const;
+
 function Hold({ hold: { hold, matter, source, state, scope, steps } }: { readonly hold: KeptHold }) {
   return (
     <section class="hold" aria-label={`Hold ${hold}`}>
@@ -111,7 +127,7 @@ function Hold({ hold: { hold, matter, source, state, scope, steps } }: { readonl
       <ol class="deeds">
         {steps.map(({ action, at, by, reason, endsAt, entry }) => (
           <li key={entry}>
-            <Moment at={at} /> <strong>{action}</strong> by <Inert text={by} plain />
+            <Moment at={at} /> <strong>{STEPS[action]}</strong> by <Inert text={by} plain />
             {reason !== '' && (
               <>
                 : <Inert text={reason} plain />

@@ -69,6 +69,14 @@ export function SearchForm({ question, onAsk }: SearchFormProps) {
           <Field label="To, included">
             {(attributes) => <DayInput {...attributes} name="to" value={question.to} />}
           </Field>
+          <Field label="Order">
+            {(attributes) => (
+              <select {...attributes} name="order" defaultValue={question.order ?? 'oldest'}>
+                <option value="oldest">oldest first</option>
+                <option value="newest">newest first</option>
+              </select>
+            )}
+          </Field>
           <input type="hidden" name="zone" value={question.zone} />
         </div>
         <details open={hasMore}>
@@ -114,14 +122,6 @@ export function SearchForm({ question, onAsk }: SearchFormProps) {
           </div>
         </details>
         <div class="bar">
-          <Field label="Order">
-            {(attributes) => (
-              <select {...attributes} name="order" defaultValue={question.order ?? 'oldest'}>
-                <option value="oldest">oldest first</option>
-                <option value="newest">newest first</option>
-              </select>
-            )}
-          </Field>
           <p class="quiet">
             Days are those of <strong>{question.zone}</strong>.
           </p>

@@ -10,6 +10,14 @@ import { type DisposedSegment, loggedSegments } from '../query/catalog.ts';
 import { MESSAGE_STREAMS, type WantedRecords } from '../query/message-records.ts';
 import { type ProvenRecord, provenRecords } from '../query/record-evidence.ts';
 import { messageId } from '../record.ts';
+import {
+  type AccessFlags,
+  openRecording,
+  type Recording,
+  readerOf,
+  withAccessOptions,
+  withNameOption,
+} from './auditing.ts';
 import type { CommandIo } from './context.ts';
 import { type Searched, searchMessages } from './message-search.ts';
 import { readWitnessKey } from './public-keys.ts';
@@ -17,13 +25,13 @@ import {
   type CacheFlags,
   openIntactFiles,
   openReading,
-  type ReadingFlags,
   withCacheOptions,
   withReadingOptions,
 } from './reading.ts';
 import { printable } from './table.ts';
 
-interface ProveFlags extends ReadingFlags, CacheFlags {
+interface ProveFlags extends AccessFlags, CacheFlags {
+  readonly as?: string;
   readonly witness?: string;
   readonly message: string;
   readonly session?: string;
@@ -46,7 +54,7 @@ export function proveCommand(io: CommandIo): Command {
       'prove by the newest head that this witness cosigned, or a file that holds his key',
     )
     .option('--json', 'print the result as JSON');
-  return withCacheOptions(withReadingOptions(command))
+  return withNameOption(withAccessOptions(withCacheOptions(withReadingOptions(command))))
     .addHelpText(
       'after',
       `
@@ -61,22 +69,28 @@ Example:
       const reading = await openReading(flags);
       const { sink, key } = reading;
       let files: IntactFiles | undefined;
+      let recording: Recording | undefined;
       try {
+        recording = await openRecording(io, reading, flags);
         files = await openIntactFiles(reading, flags, io);
         const published = await openPublished(sink, key);
         const log =
           flags.witness === undefined
             ? published
             : await openCosigned(sink, published, key, await readWitnessKey(flags.witness));
+        const wanted = wantedBy(flags);
+        const record = recording.recordFor(readerOf(flags), log.checkpoint);
+        await record({ action: 'view', input: { prove: wanted } });
         const slice = { streams: MESSAGE_STREAMS };
         const { segments, disposed, destroyed } = await loggedSegments(sink, log, slice, published);
         await files.forget(destroyed);
-        const proofs = await proveAll(io, { log, files, segments }, wantedBy(flags));
+        const proofs = await proveAll(io, { log, files, segments }, wanted);
         if (proofs.length === 0) throw notFound(flags, segments.length, disposed);
         await writeProofs(flags.out, proofs);
         tell(io, flags, { key, log, segments: segments.length }, proofs);
       } finally {
         await files?.close();
+        await recording?.close();
         await reading.close();
       }
     });

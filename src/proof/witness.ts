@@ -80,7 +80,6 @@ export async function openCosigned(
   }
   await requireExtends(log, checkpoint);
   return {
-    keys: log.keys,
     checkpoint,
     note,
     text: current.bytes.toString(),

@@ -134,9 +134,8 @@ async function fillTexts(connection: DuckDBConnection, messages: string): Promis
     `select _entry::integer, _row::integer, other, beside or contains(text, '\ufffd'),
        case when beside or contains(text, '\ufffd') then record else text end
      from (select *, file_count > 0 or contains(record, '"bot_message":') as beside,
-         strlen(text) <> length(text) and regexp_matches(text, $special) as other from ${messages})
+         strlen(text) <> length(text) and regexp_matches(text, ${literal(special)}) as other from ${messages})
      where other or beside`,
-    { special },
   );
   const appender = await connection.createAppender('beside');
   const append = (entry: number, row: number, what: string, raw: string): void => {

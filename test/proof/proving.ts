@@ -7,7 +7,6 @@ import { formatNote, type Note, signText } from '../../src/proof/note.ts';
 import type { PlacedEntry, PublishedLog } from '../../src/proof/published.ts';
 import { canonicalJson } from '../../src/record.ts';
 import { type Fact, factText } from '../../src/segments/format.ts';
-import { ARCHIVE_LOG } from '../../src/segments/layout.ts';
 import { SIGNING_KEY } from '../support/log.ts';
 import { hex, naiveRoot, naiveSubtrees, sha256 } from './naive-tree.ts';
 
@@ -87,7 +86,6 @@ export function logWith(entry: LogEntry, index: number, size: number, signer: Si
     entries,
     log: {
       key: noteKeyOf(signer),
-      keys: ARCHIVE_LOG,
       checkpoint,
       note,
       text: formatNote(note),
