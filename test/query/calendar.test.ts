@@ -178,7 +178,7 @@ test('an archive without coverage has no days of its own; a calendar of centurie
     { from: '0001-01-01', to: '2026-01-01' },
   ])
     await expect(asked(told, input)).rejects.toMatchObject({ code: 'usage' });
-  await expect(asked(told, { from: '2026-02-30' })).rejects.toThrow();
+  await expect(asked(told, { from: '2026-02-30' })).rejects.toMatchObject({ code: 'usage' });
 });
 
 test('whoever may see a part is told of no hole and no number beyond it', async () => {
