@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { CAM, DAY, HOUR, membership, SESSION, said, T0 } from '../query/saying.ts';
 import { type Ended, runArchiver } from '../support/command.ts';
 import { PUBLIC_KEY } from '../support/log.ts';
-import { type Told, writeArchive } from '../support/written-archive.ts';
+import { type Told, writeArchive } from '../support/told-archive.ts';
 import { expectRefusal } from './stage.ts';
 
 const NOTE = 'note: this archive has no access log; nobody writes down what is asked\n';

@@ -5,7 +5,7 @@ import { type CalendarInput, type CoverageCalendar, calendar } from '../../src/q
 import { holesOf } from '../../src/query/coverage-holes.ts';
 import { type Reader, WHOLE_ARCHIVE } from '../../src/query/reader.ts';
 import type { Json } from '../../src/record.ts';
-import { asking, openWritten, type Told, writeArchive } from '../support/written-archive.ts';
+import { asking, openWritten, type Told, writeArchive } from '../support/told-archive.ts';
 
 const DAY = 86_400_000;
 /** Days are numbers, from the first of January. */

@@ -1,7 +1,7 @@
 /** Pages of a conversation and who was a member, from archives whose every record the test knows. */
 import { describe, expect, test } from 'vitest';
 import { type Conversation, type ConversationInput, conversation } from '../../src/query/conversation.ts';
-import { asking, openWritten, type Told, writeArchive } from '../support/written-archive.ts';
+import { asking, openWritten, type Told, writeArchive } from '../support/told-archive.ts';
 import {
   asked,
   BOB,

@@ -7,7 +7,7 @@ import { archivedFile } from '../../src/query/archived-file.ts';
 import { conversation } from '../../src/query/conversation.ts';
 import { versionSteps } from '../../src/query/message-event.ts';
 import { WHOLE_ARCHIVE } from '../../src/query/reader.ts';
-import { asking, openWritten, type Told, writeArchive } from '../support/written-archive.ts';
+import { asking, openWritten, type Told, writeArchive } from '../support/told-archive.ts';
 import {
   asked,
   BOB,

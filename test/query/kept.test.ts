@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { LogEntry } from '../../src/proof/entry.ts';
 import { type Kept, kept } from '../../src/query/kept.ts';
 import type { Role } from '../../src/query/reader.ts';
-import { asking, openWritten, type Told, writeArchive } from '../support/written-archive.ts';
+import { asking, openWritten, type Told, writeArchive } from '../support/told-archive.ts';
 
 const T0 = Date.UTC(2026, 4, 1, 12);
 const DAY = 86_400_000;

@@ -6,7 +6,7 @@ import { checkRecordProof } from '../../src/proof/record-proof.ts';
 import { message } from '../../src/query/message.ts';
 import { WHOLE_ARCHIVE } from '../../src/query/reader.ts';
 import { PUBLIC_KEY } from '../support/log.ts';
-import { asking, openWritten, type Told, writeArchive } from '../support/written-archive.ts';
+import { asking, openWritten, type Told, writeArchive } from '../support/told-archive.ts';
 import { DAY, HOUR, OTHER, SESSION, said, T0 } from './saying.ts';
 
 const reaction: Told = {

@@ -1,13 +1,7 @@
 /** What people said and did in a session, as records of an archive. */
 import type { Conversation, ConversationInput, MessageEvent } from '../../src/query/conversation.ts';
 import { conversation } from '../../src/query/conversation.ts';
-import {
-  asking,
-  openWritten,
-  type TestSession,
-  type Told,
-  writeArchive,
-} from '../support/written-archive.ts';
+import { asking, openWritten, type TestSession, type Told, writeArchive } from '../support/told-archive.ts';
 
 export const DAY = 86_400_000;
 export const HOUR = 3_600_000;
