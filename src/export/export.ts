@@ -19,10 +19,12 @@ import { HashMultiset, isSameMultiset, type MultisetDigest } from './multiset.ts
 import type { Member, Pack } from './pack.ts';
 import { formatOfMember, revisionsIn } from './readers.ts';
 import { readmeText } from './readme.ts';
-import type { FormatWriter } from './renderer.ts';
+import { type FormatWriter, needsSurroundings } from './renderer.ts';
 import { conversationDays, countArchived } from './revisions.ts';
 import { type ExportSlice, sliceOf } from './slice.ts';
 import { Staging } from './staging.ts';
+import { Surroundings } from './surroundings.ts';
+import { openWriter } from './writers.ts';
 import { ZipWriter } from './zip-writer.ts';
 
 export { type ExportInput, exportInput, FORMATS, type Format } from './input.ts';
@@ -139,15 +141,25 @@ class Export {
 
   async #render(slice: ExportSlice, of: number): Promise<readonly FormatWriter[]> {
     const writers: FormatWriter[] = [];
-    for (const format of this.#question.formats) writers.push(await this.#staging.writer(format));
+    const surroundings = this.#question.formats.some(needsSurroundings)
+      ? await Surroundings.open(this.#ctx)
+      : undefined;
+    for (const format of this.#question.formats)
+      writers.push(await openWriter(format, this.#ctx, this.#staging, slice.clock, surroundings));
     let done = 0;
     this.#tell('reading', 0, of);
-    for await (const day of conversationDays(this.#ctx, slice)) {
+    for await (const days of conversationDays(this.#ctx, slice)) {
       this.#stopped();
-      for (const writer of writers) await writer.day(day);
-      for (const { place } of day.revisions) this.#rows.add(place);
-      done += day.revisions.length;
-      this.#tell('rendering', done, of);
+      const told = await surroundings?.told(days);
+      for (const [index, day] of days.entries()) {
+        for (const writer of writers)
+          if (writer.kind === 'records') await writer.day(day);
+          else if (told?.[index] !== undefined) await writer.day(told[index]);
+        for (const { place } of day.revisions) this.#rows.add(place);
+        done += day.revisions.length;
+        this.#tell('rendering', done, of);
+        this.#stopped();
+      }
     }
     for (const writer of writers) {
       await writer.end();

@@ -1,6 +1,10 @@
 /** Finds the revisions in rendered members again, by the bytes alone: for the export's own check, and for `verify-export`. */
+
+import { collected } from './collected.ts';
 import type { Format } from './input.ts';
 import { linesOf, NDJSON_MEMBER, ndjsonHash } from './ndjson.ts';
+import { RSMF_FOLDER } from './rsmf-form.ts';
+import { checkRsmf } from './rsmf-rules.ts';
 
 /** Hash of a revision, as it stands in a member; undefined where something stands there that is none. */
 export type FoundHash = string | undefined;
@@ -8,6 +12,7 @@ export type FoundHash = string | undefined;
 /** Which format a member holds revisions of; undefined where it holds none. */
 export function formatOfMember(path: string): Format | undefined {
   if (path === NDJSON_MEMBER) return 'ndjson';
+  if (path.startsWith(RSMF_FOLDER)) return 'rsmf';
   return undefined;
 }
 
@@ -20,7 +25,17 @@ export async function* revisionsIn(
     case 'ndjson':
       for await (const lines of linesOf(bytes)) yield lines.map(ndjsonHash);
       return;
+    case 'rsmf': {
+      const { hashes, issues } = await checkRsmf(await collected(bytes));
+      if (issues.some(({ severity }) => severity === 'reject')) yield [undefined];
+      yield hashes.map(knownHash);
+      return;
+    }
     default:
       throw new RangeError('nothing is known of this format');
   }
+}
+
+function knownHash(text: string): FoundHash {
+  return /^[0-9a-f]{64}$/.test(text) ? text : undefined;
 }

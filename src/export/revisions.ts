@@ -49,29 +49,28 @@ export async function countArchived(
   throw new ArchiverError('internal', 'a count has no answer');
 }
 
-/** Days in their order, sessions of a day by id. Fails as the archive's rows do. */
+/** Days in their order, sessions of a day by id; some at a time, each whole. Fails as the archive's rows do. */
 export async function* conversationDays(
   ctx: AuditContext,
   slice: ExportSlice,
-): AsyncGenerator<ConversationDay> {
+): AsyncGenerator<readonly ConversationDay[]> {
   for await (const batch of batches(ctx, slice)) {
+    const days: ConversationDay[] = [];
     let revisions: ExportedRevision[] = [];
     let day = '';
     for await (const rows of rowsOf(ctx, slice, batch)) {
       for (const row of rows) {
         const rowDay = String(row[0]);
         const revision: ExportedRevision = { ...revisionOf(row, 2), account: String(row[1]) };
-        const last = revisions.at(-1);
-        if (last !== undefined && (rowDay !== day || last.session.id !== revision.session.id)) {
-          yield { day, session: last.session.id, revisions };
+        if (revisions.at(-1)?.session.id !== revision.session.id || rowDay !== day) {
           revisions = [];
+          day = rowDay;
+          days.push({ day, session: revision.session.id, revisions });
         }
-        day = rowDay;
         revisions.push(revision);
       }
     }
-    const last = revisions.at(-1);
-    if (last !== undefined) yield { day, session: last.session.id, revisions };
+    yield days;
   }
 }
 
