@@ -4,6 +4,9 @@ import type { Pack } from './pack.ts';
 import type { ConversationDay } from './revisions.ts';
 import type { ToldDay } from './surroundings.ts';
 
+/** Hash of a revision, as it stands in a member; undefined where something stands there that is none. */
+export type FoundHash = string | undefined;
+
 interface Writer {
   readonly format: Format;
   /** In the order in which they come into the ZIP. */
@@ -25,6 +28,12 @@ export interface TellingWriter extends Writer {
 
 export type FormatWriter = RecordWriter | TellingWriter;
 
+/** Records as they are come alone, and so fast; whatever else is asked for brings files and reactions. */
 export function needsSurroundings(format: Format): boolean {
-  return format !== 'ndjson' && format !== 'csv';
+  return format !== 'ndjson';
+}
+
+/** Whether files of messages come beside it, not in it. */
+export function needsFiles(format: Format): boolean {
+  return format === 'csv' || format === 'html' || format === 'dat';
 }
