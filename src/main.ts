@@ -33,6 +33,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(io: CommandIo) => Command
   hold: async () => (await import('./commands/hold.ts')).holdCommand,
   catalog: async () => (await import('./commands/catalog.ts')).catalogCommand,
   query: async () => (await import('./commands/query.ts')).queryCommand,
+  search: async () => (await import('./commands/search.ts')).searchCommand,
   prove: async () => (await import('./commands/prove.ts')).proveCommand,
   export: async () => (await import('./commands/export.ts')).exportCommand,
   'verify-export': async () => (await import('./commands/verify-export.ts')).verifyExportCommand,

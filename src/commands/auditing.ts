@@ -6,6 +6,7 @@ import { type AuditContext, WHOLE_ARCHIVE } from '../query/reader.ts';
 import type { CommandIo } from './context.ts';
 import {
   type CacheFlags,
+  indexFolder,
   openIntactFiles,
   openReading,
   type Reading,
@@ -36,7 +37,7 @@ export async function withAudit<T>(
   try {
     const files = await openIntactFiles(reading, flags, io);
     try {
-      const archive = await OpenArchive.open(reading.sink, reading.key, files);
+      const archive = await OpenArchive.open(reading.sink, reading.key, files, await indexFolder(flags));
       try {
         const reader = {
           name: flags.as ?? userInfo().username,
