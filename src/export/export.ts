@@ -121,7 +121,8 @@ class Export {
 
   /** Nothing comes into the ZIP before all that was rendered is compared with the archive. */
   async writeTo(zip: ZipWriter): Promise<ExportSummary> {
-    const slice = await sliceOf(this.#ctx, this.#question.of, this.#question.zone);
+    const { of, zone } = this.#question;
+    const slice = await sliceOf(this.#ctx, of, zone, this.#staging.path('hits.parquet'));
     const counted = await countArchived(this.#ctx, slice);
     const writers = await this.#render(slice, counted.digest.count);
     for (const writer of writers) await this.#check(writer, counted.digest);

@@ -22,6 +22,11 @@ export class Staging {
     }
   }
 
+  /** Of a file of its own there. */
+  path(name: string): string {
+    return join(this.#folder, name);
+  }
+
   async pack(): Promise<Pack> {
     const pack = await Pack.create(join(this.#folder, `${this.#packs.length}.pack`));
     this.#packs.push(pack);
