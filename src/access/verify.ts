@@ -180,22 +180,26 @@ async function walk(
       if (tile.width === TILE_WIDTH) tiles.set(ACCESS_LOG.tileKey(tile), tile.bytes);
   };
 
-  const entries: Uint8Array[] = [];
-  const read = await reporting(report, 'entries', ACCESS_LOG.tiles, async () => {
-    for await (const { bytes } of readEntryBytes(sink, 0, size, ACCESS_LOG)) {
-      signal.throwIfAborted();
-      entries.push(bytes);
+  const entries = readEntryBytes(sink, 0, size, ACCESS_LOG);
+  /** The next `count` entries, fewer at the end. */
+  const take = async (count: number): Promise<readonly Uint8Array[]> => {
+    const taken: Uint8Array[] = [];
+    while (taken.length < count) {
+      const next = await entries.next();
+      if (next.done) break;
+      taken.push(next.value.bytes);
     }
-    return true;
-  });
-  if (read === undefined) return { begin, unpublished: 0 };
-
+    return taken;
+  };
   while (frontier.size < size) {
     signal.throwIfAborted();
     const at = frontier.size;
     const head = { size: at, root: frontierRoot(frontier) };
     const batch = await checkedBatch(sink, key, head, report);
-    const rest = entries.slice(at, batch === undefined ? nextBatch(batches, at) : at + batch.entries.length);
+    const count = batch?.entries.length ?? (nextBatch(batches, at) ?? size) - at;
+    const rest = await reporting(report, 'entries', ACCESS_LOG.tiles, () => take(Math.min(count, size - at)));
+    // Nothing can be said of what follows.
+    if (rest === undefined || rest.length === 0) return { begin, unpublished: 0 };
     if (batch !== undefined && !isSameList(rest, batch.entries))
       report({ check: 'batch', what: 'the log has other entries than the batch', key: batchKey(at) });
     add(at, rest);
