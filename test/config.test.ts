@@ -180,6 +180,20 @@ describe('a valid file', () => {
         secret: '',
         pause: 30_000,
       },
+      portal: {
+        host: '127.0.0.1',
+        port: 9466,
+        proxies: [],
+        title: 'Chat archive',
+        folder: '/etc/archiver/portal',
+        sessions: { idle: 1_800_000, longest: day / 2 },
+        exports: { keep: 7 * day, perPerson: 2, atOnce: 4, space: 50e9 },
+        verify: { cron: '29 5 * * *', timezone: 'UTC' },
+        refresh: 30_000,
+        perMinute: 600,
+        cacheSize: 10e9,
+        metrics: { host: '127.0.0.1', port: 9467 },
+      },
       replicas: 1,
       drain: 25_000,
     });
@@ -545,6 +559,9 @@ describe('the JSON schema', () => {
       'access.mode',
       'retention.file',
       'webhooks.secret',
+      'portal.publicUrl',
+      'portal.users',
+      'portal.cache',
     ]);
   });
 });

@@ -20,6 +20,7 @@ import type { Sink } from '../sinks/sink.ts';
 import type { CommandIo } from './context.ts';
 import {
   type CacheFlags,
+  indexFolder,
   openIntactFiles,
   openPlace,
   openReading,
@@ -202,7 +203,7 @@ export async function withAudit<T>(
     try {
       const files = await openIntactFiles(reading, flags, io);
       try {
-        const archive = await OpenArchive.open(reading.sink, reading.key, files);
+        const archive = await OpenArchive.open(reading.sink, reading.key, files, await indexFolder(flags));
         try {
           return await work(recording.contextFor(archive, readerOf(flags), io.interrupt), reading);
         } finally {

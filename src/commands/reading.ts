@@ -1,5 +1,5 @@
 /** An archive opened to be read: by its configuration, or by its place and public key alone, as auditors have it. */
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
 import { parseBytes } from '../config/bytes.ts';
@@ -186,4 +186,10 @@ export async function openIntactFiles(
   const { openFileCache } = await import('../proof/file-cache.ts');
   const folder = cache === undefined ? (await import('../config.ts')).cacheFolder() : resolve(cache);
   return openFileCache(sink, { folder, limit: cacheSize }, interrupt);
+}
+
+/** Where the index of archives is kept between runs: beside the copies. */
+export async function indexFolder({ cache }: Partial<CacheFlags>): Promise<string> {
+  const folder = cache === undefined ? (await import('../config.ts')).cacheFolder() : resolve(cache);
+  return join(folder, 'index');
 }

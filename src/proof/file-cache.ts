@@ -4,16 +4,23 @@
  *     sha256/<aa>/<sha256>   by content, so that versions and archives share what is the same
  *     runs/<id>/<key>        hard links to what one run uses, which stay when others evict it
  *
- * A name in `sha256` appears by a hard link, so it is never half written; and what it names is hashed each time it is
- * used. A crash leaves a folder in `runs`, which a later run removes.
+ * A name in `sha256` appears by a hard link, so it is never half written; and what it names is hashed when a run takes it,
+ * and again whenever its stamp is another. A crash leaves a folder in `runs`, which a later run removes.
  */
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { digestOf, fileBytes } from '../digest.ts';
 import { ArchiverError } from '../errors.ts';
 import type { SinkReader } from '../sinks/sink.ts';
-import { fetchIntact, type IntactFiles, isSame, type Stated } from './local-files.ts';
+import {
+  fetchIntact,
+  type IntactFiles,
+  ifThere,
+  isSame,
+  requireUnchanged,
+  type Stated,
+} from './local-files.ts';
+import { digestOfFile } from './stamps.ts';
 
 export interface CacheOptions {
   /** Made where it is missing, on a file system with hard links; nobody else may read it. */
@@ -26,6 +33,8 @@ export interface CacheOptions {
 
 /** A run that asked for no file for so long ended without its end. */
 const STALE_MS = 24 * 3_600_000;
+
+const LIVE_MS = 60_000;
 
 /** Evicting makes so much room at once that it need not look at every file again soon. */
 const KEPT_SHARE = 0.9;
@@ -50,12 +59,25 @@ export async function openFileCache(
   // What others add meanwhile is counted when the next eviction looks.
   let size = (await cached(contents)).reduce((sum, file) => sum + file.size, 0);
 
+  let seenAlive = 0;
+  /** Others must not take this run for one that ended. */
+  async function live(): Promise<void> {
+    if (Math.abs(now() - seenAlive) < LIVE_MS) return;
+    seenAlive = now();
+    const used = new Date(seenAlive);
+    await utimes(run, used, used);
+  }
+
   const placeOf = (sha256: string): string => join(contents, sha256.slice(0, 2), sha256);
 
   /** @returns whether the cache has it, or the run; other bytes are dropped from both */
   async function take(path: string, entry: Stated): Promise<boolean> {
-    await linked(placeOf(entry.sha256), path);
-    const found = await ifThere(digestOf(fileBytes(path)));
+    if (await linked(placeOf(entry.sha256), path)) {
+      // Before it is hashed, for this changes its stamp.
+      const used = new Date(now());
+      await ifThere(utimes(path, used, used));
+    }
+    const found = await ifThere(digestOfFile(path));
     if (found === undefined) return false;
     if (isSame(entry, found)) return true;
     await rm(placeOf(entry.sha256), { force: true });
@@ -74,9 +96,10 @@ export async function openFileCache(
   return {
     async intact(entry) {
       const path = join(run, entry.key);
-      const used = new Date(now());
+      await live();
+      const taken = await ifThere(digestOfFile(path));
+      if (taken !== undefined && isSame(entry, taken)) return path;
       await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-      await utimes(run, used, used);
       if (!(await take(path, entry))) {
         const incoming = `${path}.${randomUUID()}`;
         try {
@@ -89,9 +112,9 @@ export async function openFileCache(
         }
         await keep(path, entry);
       }
-      await utimes(path, used, used);
       return path;
     },
+    unchanged: (entry) => requireUnchanged(entry, join(run, entry.key)),
     release: ({ key }) => rm(join(run, key), { force: true }),
     close: () => rm(run, { recursive: true, force: true }),
     async forget(hashes) {
@@ -162,15 +185,6 @@ async function linked(from: string, to: string): Promise<boolean> {
 async function syncFile(path: string): Promise<void> {
   const file = await open(path, 'r+');
   await file.sync().finally(() => file.close());
-}
-
-async function ifThere<T>(found: Promise<T>): Promise<T | undefined> {
-  try {
-    return await found;
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined;
-    throw error;
-  }
 }
 
 function isErrno(error: unknown, code: string): boolean {

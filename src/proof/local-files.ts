@@ -6,6 +6,7 @@ import { addAbortSignal } from 'node:stream';
 import { type Digest, digestOf, fileBytes } from '../digest.ts';
 import { ArchiverError, isDiskFull } from '../errors.ts';
 import type { SinkReader } from '../sinks/sink.ts';
+import { digestOfFile } from './stamps.ts';
 
 /** What an entry of the log says of the object that it names. */
 export interface Stated {
@@ -44,6 +45,11 @@ export interface IntactFiles {
    * where the store has no such object or other bytes; with `spool-full` and `sink-*`.
    */
   intact(entry: Stated): Promise<string>;
+  /**
+   * To be asked once a file was read: fails with `proof-invalid`, naming key and version, where its bytes are not those
+   * of its entry any more, and what was read may not have been either.
+   */
+  unchanged(entry: Stated): Promise<void>;
   /** The file is not used any more. */
   release(entry: Stated): Promise<void>;
   /** No copy of what the archive destroyed is kept any longer. @param hashes SHA-256, lower-case hex */
@@ -65,9 +71,13 @@ export function filesInPlace(folder: string): StoredFiles {
 export function intactInPlace(folder: string, sink: SinkReader): IntactFiles {
   return {
     async intact(entry) {
+      const path = join(folder, entry.key);
+      const found = await ifThere(digestOfFile(path));
+      if (found !== undefined && isSame(entry, found)) return path;
       await requirePresent(sink, entry);
       return requireSame(entry, await inPlace(folder, entry));
     },
+    unchanged: (entry) => requireUnchanged(entry, join(folder, entry.key)),
     release: async () => undefined,
     forget: async () => undefined,
     close: async () => undefined,
@@ -140,6 +150,25 @@ function requireSame(entry: Stated, { path, found }: LocalFile): string {
   throw new ArchiverError('proof-invalid', 'the object has other bytes', {
     detail: `${key}, version ${version}: ${bytes} bytes, SHA-256 ${sha256}; found ${found.size} bytes, ${found.sha256}`,
   });
+}
+
+/** As {@link IntactFiles.unchanged}, of the file at `path`. */
+export async function requireUnchanged(entry: Stated, path: string): Promise<void> {
+  const found = await ifThere(digestOfFile(path));
+  if (found !== undefined && isSame(entry, found)) return;
+  throw new ArchiverError('proof-invalid', 'an object changed while it was read', {
+    detail: `${entry.key}, version ${entry.version}`,
+  });
+}
+
+/** Undefined where there is no such file. */
+export async function ifThere<T>(found: Promise<T>): Promise<T | undefined> {
+  try {
+    return await found;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 async function openRead(

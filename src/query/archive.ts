@@ -2,8 +2,12 @@
  * The archive as it stood at one checkpoint, for verbs that answer from it: every row comes from a segment whose bytes
  * are those of its entry in the log.
  */
-import type { DuckDBInstance, DuckDBValue } from '@duckdb/node-api';
-import { openDuckDB } from '../duckdb.ts';
+import { hash } from 'node:crypto';
+import { accessSync, constants, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api';
+import { literal, openDuckDB } from '../duckdb.ts';
 import { ObjectChanges } from '../proof/changes.ts';
 import type { LogEntry, SegmentEntry } from '../proof/entry.ts';
 import { EMPTY_FRONTIER } from '../proof/frontier.ts';
@@ -12,9 +16,16 @@ import type { IntactFiles } from '../proof/local-files.ts';
 import { openPublished, type PlacedEntry, type PublishedLog } from '../proof/published.ts';
 import { replay } from '../proof/replay.ts';
 import type { Stream } from '../record.ts';
+import { parseSegmentKey } from '../segments/layout.ts';
 import type { SinkReader } from '../sinks/sink.ts';
 import { isInSlice, type Slice } from './catalog.ts';
-import { streamView } from './views.ts';
+import { INDEX_TABLE_NAMES, INDEXED, idNumber } from './index-part.ts';
+import { openIndex } from './index-store.ts';
+import { type Known, knownOf } from './known.ts';
+import type { Row } from './rows.ts';
+import { streamView, type ViewedSegment } from './views.ts';
+
+export type { RecordPlace, Row } from './rows.ts';
 
 /** Rows wanted of one stream. */
 export interface Question {
@@ -30,17 +41,22 @@ export interface Question {
   readonly values?: Readonly<Record<string, DuckDBValue>>;
 }
 
-/** As DuckDB gives them to JavaScript: bigint for BIGINT, Date for moments, Uint8Array for BLOB. */
-export type Row = readonly unknown[];
+/** Rows wanted of several streams, by a SELECT over views of their names. */
+export interface Selection {
+  readonly streams: readonly Stream[];
+  /** Segments that are looked at; `streams` of it counts for nothing here. */
+  readonly slice: Slice;
+  /** Only segments of these entries. */
+  readonly entries?: ReadonlySet<number> | undefined;
+  readonly sql: string;
+  readonly values?: Readonly<Record<string, DuckDBValue>>;
+}
 
-/** Where a record stands: enough to find and to prove it. */
-export interface RecordPlace {
-  /** Key of its segment. */
-  readonly segment: string;
-  /** Place of the segment's entry in the log, from 0. */
-  readonly entry: number;
-  /** Place of the row in the segment, from 0. */
-  readonly row: number;
+/** With what a piece of work reads. */
+export interface Within {
+  readonly connection: DuckDBConnection;
+  /** SELECT of a stream's rows. @param entries only in these of the segments */
+  view(stream: Stream, entries?: ReadonlySet<number>): Promise<string>;
 }
 
 export class OpenArchive {
@@ -51,11 +67,17 @@ export class OpenArchive {
   readonly deeds: readonly PlacedEntry[];
   readonly #segments: readonly PlacedEntry<SegmentEntry>[];
   readonly #duckdb: DuckDBInstance;
+  readonly #indexFolder: string | undefined;
+  #known: Promise<Known> | undefined;
+  #index: Promise<void> | undefined;
+  /** Of an index that is not kept. */
+  #temporary: string | undefined;
 
   private constructor(
     parts: Pick<OpenArchive, 'log' | 'sink' | 'files' | 'deeds'>,
     segments: readonly PlacedEntry<SegmentEntry>[],
     duckdb: DuckDBInstance,
+    indexFolder: string | undefined,
   ) {
     this.log = parts.log;
     this.sink = parts.sink;
@@ -63,13 +85,20 @@ export class OpenArchive {
     this.deeds = parts.deeds;
     this.#segments = segments;
     this.#duckdb = duckdb;
+    this.#indexFolder = indexFolder;
   }
 
   /**
    * Reads the log at its published head and no segment. Fails with `archive-missing`, `proof-invalid` and `sink-*`.
    * @param files of this sink; whoever opened them closes them
+   * @param indexFolder keeps the index between runs; it is made in a temporary folder where none is named
    */
-  static async open(sink: SinkReader, key: NoteKey, files: IntactFiles): Promise<OpenArchive> {
+  static async open(
+    sink: SinkReader,
+    key: NoteKey,
+    files: IntactFiles,
+    indexFolder?: string,
+  ): Promise<OpenArchive> {
     const log = await openPublished(sink, key);
     const named: PlacedEntry<SegmentEntry>[] = [];
     const deeds: PlacedEntry[] = [];
@@ -84,7 +113,7 @@ export class OpenArchive {
     }
     await files.forget(destroyed);
     const segments = named.filter(({ index, entry }) => changes.fateOf(index, entry).disposal === undefined);
-    return new OpenArchive({ log, sink, files, deeds }, segments, await openDuckDB());
+    return new OpenArchive({ log, sink, files, deeds }, segments, await openDuckDB(), indexFolder);
   }
 
   /** Segments of a slice that were not disposed of, in the log's order. */
@@ -97,25 +126,194 @@ export class OpenArchive {
    * that is looked at is missing or has other bytes than its entry says.
    */
   async *rows({ stream, slice, select, where, tail, values = {} }: Question): AsyncGenerator<readonly Row[]> {
-    const viewed = [];
-    for (const { index, entry } of this.segments({ ...slice, streams: [stream] }))
-      viewed.push({ key: entry.key, entry: index, path: await this.files.intact(entry) });
+    const condition = where === undefined ? '' : `where ${where}`;
+    const sql = `select ${select} from ${stream} ${condition} ${tail ?? ''}`;
+    yield* this.select({ streams: [stream], slice, sql, values });
+  }
+
+  /** As {@link rows}, of several streams. */
+  async *select({ streams, slice, entries, sql, values = {} }: Selection): AsyncGenerator<readonly Row[]> {
+    const looked = streams.flatMap((stream) => this.segments({ ...slice, streams: [stream] }));
+    const segments = entries === undefined ? looked : looked.filter(({ index }) => entries.has(index));
+    const viewed = await this.#bring(segments);
     const connection = await this.#duckdb.connect();
     try {
-      const condition = where === undefined ? '' : `where ${where}`;
-      const rows = await connection.stream(
-        `select ${select} from (${streamView(stream, viewed)}) as ${stream} ${condition} ${tail ?? ''}`,
-        { ...values },
-      );
+      const views = [];
+      for (const stream of streams) views.push(`${stream} as (${await viewOf(connection, stream, viewed)})`);
+      const rows = await connection.stream(`with ${views.join(', ')} ${sql}`, { ...values });
       for await (const chunk of rows.yieldRowsJs()) yield chunk;
+    } finally {
+      connection.closeSync();
+    }
+    await this.#unchanged(segments);
+  }
+
+  /**
+   * Work on a connection of its own, over segments that are compared with their entries before it and after. The index
+   * is there as `idx_places` and so on, see `index-part.ts`; it only says where to look. Fails as {@link rows} does.
+   * @param work given the connection, and the SELECT of each stream's rows in some of these segments
+   */
+  async within<T>(
+    segments: readonly PlacedEntry<SegmentEntry>[],
+    work: (reading: Within) => Promise<T>,
+  ): Promise<T> {
+    await this.#indexed();
+    const viewed = await this.#bring(segments);
+    const connection = await this.#duckdb.connect();
+    try {
+      const view: Within['view'] = (stream, entries) =>
+        viewOf(
+          connection,
+          stream,
+          entries === undefined ? viewed : viewed.filter(({ entry }) => entries.has(entry)),
+        );
+      const result = await work({ connection, view });
+      await this.#unchanged(segments);
+      return result;
     } finally {
       connection.closeSync();
     }
   }
 
+  /** Segments with records of a message, reactions and files too. @param id as it is normalised: lower case, no braces */
+  async segmentsOfMessage(id: string): Promise<ReadonlySet<number>> {
+    const rows = await this.index(`select entry from idx_ids where id = ${idNumber('$id::varchar')}`, { id });
+    return new Set(rows.map(([entry]) => Number(entry)));
+  }
+
+  /** Sessions and people over all their names. Read once. */
+  known(): Promise<Known> {
+    this.#known ??= this.#readKnown();
+    return this.#known;
+  }
+
+  async #readKnown(): Promise<Known> {
+    const places = await this.index(
+      `select session, type, name, channel, max(seen), sum(revisions), min("first"), max("last"),
+         arg_max(external, seen) filter (external is not null)
+       from idx_places group by session, type, name, channel`,
+    );
+    const people = await this.index(
+      'select session, channel, email, member, user_id, name, max(seen) from idx_people group by all',
+    );
+    return knownOf(places, people);
+  }
+
+  /** Rows of the index. */
+  async index(sql: string, values: Readonly<Record<string, DuckDBValue>> = {}): Promise<readonly Row[]> {
+    await this.#indexed();
+    const connection = await this.#duckdb.connect();
+    try {
+      return (await connection.runAndReadAll(sql, { ...values })).getRowsJS();
+    } finally {
+      connection.closeSync();
+    }
+  }
+
+  #indexed(): Promise<void> {
+    this.#index ??= this.#openIndex().catch((error: unknown) => {
+      this.#index = undefined;
+      throw error;
+    });
+    return this.#index;
+  }
+
+  async #openIndex(): Promise<void> {
+    const folder = this.#usableFolder();
+    const origin = hash('sha256', this.log.checkpoint.origin, 'hex').slice(0, 32);
+    const connection = await this.#duckdb.connect();
+    try {
+      const [version] = (await connection.runAndReadAll('select version()')).getRows();
+      const tables = await openIndex({
+        folder: join(folder, origin),
+        connection,
+        form: `duckdb ${String(version?.[0])}`,
+        segments: this.segments({ streams: INDEXED }),
+        bring: (segments) => this.#bring(segments),
+        unchanged: (segments) => this.#unchanged(segments),
+      });
+      for (const name of INDEX_TABLE_NAMES)
+        await connection.run(`create or replace view idx_${name} as select * from ${tables[name]}`);
+    } finally {
+      connection.closeSync();
+    }
+  }
+
+  /** What cannot be kept is made for this time. */
+  #usableFolder(): string {
+    if (this.#indexFolder !== undefined) {
+      try {
+        mkdirSync(this.#indexFolder, { recursive: true, mode: 0o700 });
+        accessSync(this.#indexFolder, constants.W_OK);
+        return this.#indexFolder;
+      } catch {
+        // Falls to a temporary one.
+      }
+    }
+    this.#temporary ??= mkdtempSync(join(tmpdir(), 'zoom-chat-archiver-index-'));
+    return this.#temporary;
+  }
+
+  async #bring(segments: readonly PlacedEntry<SegmentEntry>[]): Promise<readonly ViewedSegment[]> {
+    return inTurns(segments, async ({ index, entry }) => {
+      return { key: entry.key, entry: index, path: await this.files.intact(entry) };
+    });
+  }
+
+  async #unchanged(segments: readonly PlacedEntry<SegmentEntry>[]): Promise<void> {
+    await inTurns(segments, ({ entry }) => this.files.unchanged(entry));
+  }
+
   close(): void {
     this.#duckdb.closeSync();
+    if (this.#temporary !== undefined) rmSync(this.#temporary, { recursive: true, force: true });
   }
+}
+
+/** As many at once as the file system serves side by side. */
+const AT_ONCE = 16;
+
+async function inTurns<Item, Result>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<Result>,
+): Promise<readonly Result[]> {
+  const results: Result[] = [];
+  for (let from = 0; from < items.length; from += AT_ONCE)
+    results.push(...(await Promise.all(items.slice(from, from + AT_ONCE).map(work))));
+  return results;
+}
+
+async function viewOf(
+  connection: DuckDBConnection,
+  stream: Stream,
+  viewed: readonly ViewedSegment[],
+): Promise<string> {
+  const own = viewed.filter(({ key }) => parseSegmentKey(key)?.stream === stream);
+  return streamView(stream, own, await columnsOf(connection, own));
+}
+
+/** Columns of a segment's file, by its path. */
+const columnLists = new Map<string, string>();
+const MOST_LISTS = 500_000;
+
+/** Whether all have the same columns. Each file is opened for this once. */
+async function columnsOf(
+  connection: DuckDBConnection,
+  segments: readonly ViewedSegment[],
+): Promise<'alike' | 'any'> {
+  const fresh = segments.filter(({ path }) => !columnLists.has(path));
+  if (fresh.length > 0) {
+    if (columnLists.size > MOST_LISTS) columnLists.clear();
+    const reader = await connection.runAndReadAll(
+      `select file_name, string_agg(concat_ws(' ', name, type, logical_type), ',')
+       from parquet_schema([${fresh.map(({ path }) => literal(path)).join(', ')}]) group by file_name`,
+    );
+    const lists = new Map(reader.getRows().map(([path, list]) => [String(path), String(list)]));
+    for (const { path } of fresh) columnLists.set(path, lists.get(path) ?? path);
+  }
+  const [first, ...others] = segments;
+  const list = first === undefined ? undefined : columnLists.get(first.path);
+  return others.every(({ path }) => columnLists.get(path) === list) ? 'alike' : 'any';
 }
 
 function isDeed({ type }: LogEntry): boolean {

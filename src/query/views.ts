@@ -18,8 +18,13 @@ const KEY = '(segments/stream=([^/]+)/class=([^/]+)/date=([^/]+)/[^/]+)$';
 /**
  * The rows of a stream in these segments: the columns of docs/format.md, the partition's `stream`, `class` and `date`,
  * then `_segment` (key), `_entry` (place in the log) and `_row` (place in the segment), from 0.
+ * @param columnsOf `alike` where all of them are known to have the same columns: DuckDB need not open each to find out
  */
-export function streamView(stream: Stream, segments: readonly ViewedSegment[]): string {
+export function streamView(
+  stream: Stream,
+  segments: readonly ViewedSegment[],
+  columnsOf: 'alike' | 'any' = 'any',
+): string {
   if (segments.length === 0) return emptyView(stream, 'false');
   const part = (group: number): string => `regexp_extract(filename, ${literal(KEY)}, ${group})`;
   const name = (group: number): string => `url_decode(${part(group)})`;
@@ -29,7 +34,7 @@ export function streamView(stream: Stream, segments: readonly ViewedSegment[]): 
     ${name(2)} as stream, ${name(3)} as class, ${part(4)}::date as date,
     ${part(1)} as _segment, places.entry as _entry, file_row_number as _row
   from read_parquet([${segments.map(({ path }) => literal(path)).join(', ')}],
-    hive_partitioning = false, union_by_name = true, filename = true, file_row_number = true) as records
+    hive_partitioning = false, union_by_name = ${columnsOf === 'any'}, filename = true, file_row_number = true) as records
   join (values ${places.join(', ')}) as places (path, entry) on places.path = records.filename`;
 }
 
