@@ -105,7 +105,7 @@ export async function startPortal(options: PortalOptions): Promise<Portal> {
   app.removeContentTypeParser('text/plain');
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(headersOf(request.url, tls));
-    if (!isPage(request.url)) requests.requireFromHere(request);
+    if (!isPage(request.url)) requests.requireOwnHost(request);
   });
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? '';

@@ -267,7 +267,9 @@ describe('files of messages', () => {
             path: join(built.folder, 'file.bin'),
             size: bytes.length,
             name,
-            release: async () => void (released += 1),
+            release: async () => {
+              released += 1;
+            },
           };
         },
       },

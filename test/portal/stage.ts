@@ -87,6 +87,9 @@ export async function stage(given: StageOptions = {}): Promise<Stage> {
     recorded.push({ name: reader.name, access });
   };
   let logged = '';
+  const write = (line: string): void => {
+    logged += line;
+  };
   const clock = { now: START };
   const watched: Stage['watched'] = [];
   const now = (): number => clock.now;
@@ -123,7 +126,7 @@ export async function stage(given: StageOptions = {}): Promise<Stage> {
     verification,
     perMinute: 100_000,
     now,
-    log: createLog({ level: 'debug', destination: { write: (line: string) => void (logged += line) } }),
+    log: createLog({ level: 'debug', destination: { write } }),
     watch: {
       requestFinished: (event) => void watched.push({ kind: 'request', ...event }),
       signIn: (event) => void watched.push({ kind: 'sign-in', ...event }),
