@@ -14,13 +14,17 @@ type Parsed = z.output<typeof configSchema>;
 
 /** The configuration with secrets read, paths made absolute and durations in milliseconds. */
 export interface Config
-  extends Omit<Parsed, 'zoom' | 'ledger' | 'sink' | 'signing' | 'webhooks' | 'retention' | 'portal'> {
+  extends Omit<
+    Parsed,
+    'zoom' | 'ledger' | 'sink' | 'signing' | 'access' | 'webhooks' | 'retention' | 'portal'
+  > {
   readonly zoom: Omit<Parsed['zoom'], 'clientSecret'> & { readonly clientSecret: string };
   readonly ledger: { readonly connections: number; readonly lease: number } & (
     | { readonly url: string }
     | { readonly directory: string }
   );
   readonly signing: { readonly key: string };
+  readonly access: Omit<Parsed['access'], 'key'> & { readonly key: string | undefined };
   readonly retention: { readonly schedule: Schedule; readonly longestCompliance: Period };
   /** The secret is empty where webhooks are off. */
   readonly webhooks: Omit<Parsed['webhooks'], 'secret'> & { readonly secret: string };
@@ -88,6 +92,10 @@ export function parseConfig(source: ConfigSource): Config {
         : { ...ledgerRest, directory: path(directory) },
     sink: sinkOf(value.sink, path, text),
     signing: { key: text('signing.key', value.signing.key) },
+    access: {
+      ...value.access,
+      key: value.access.key === undefined ? undefined : text('access.key', value.access.key),
+    },
     retention: { schedule, longestCompliance },
     seal: { ...value.seal, spool: path(value.seal.spool) },
     webhooks: { ...value.webhooks, secret: text('webhooks.secret', value.webhooks.secret) },

@@ -20,19 +20,14 @@ import { formatVerifierKey } from '../proof/key.ts';
 import { openPublished } from '../proof/published.ts';
 import { OpenArchive } from '../query/archive.ts';
 import { createClock, cronProblems } from '../scheduler/cron.ts';
+import { type AccessFlags, openRecording, type Recording, withAccessOptions } from './auditing.ts';
 import { buildInfo } from './build-info.ts';
 import type { CommandIo } from './context.ts';
-import {
-  openIntactFiles,
-  openReading,
-  type Reading,
-  type ReadingFlags,
-  withReadingOptions,
-} from './reading.ts';
+import { openIntactFiles, openReading, type Reading, withReadingOptions } from './reading.ts';
 import { ServedState } from './served-state.ts';
 import { verifyBeside } from './verify-beside.ts';
 
-interface ServeFlags extends ReadingFlags {
+interface ServeFlags extends AccessFlags {
   readonly settings?: string;
   readonly users?: string;
   readonly host?: string;
@@ -40,6 +35,7 @@ interface ServeFlags extends ReadingFlags {
   readonly folder?: string;
   readonly cache?: string;
   readonly pages?: string;
+  readonly unrecorded?: boolean;
 }
 
 /** `serve`: the portal, a web page for auditors. */
@@ -52,8 +48,9 @@ export function serveCommand(io: CommandIo): Command {
     .option('--port <port>', 'port to listen on; 0 takes a free one', portNumber)
     .option('--folder <folder>', 'for exports, and what is known again after a restart')
     .option('--cache <folder>', 'keeps copies from a bucket between runs (default: the cache of this user)')
+    .option('--unrecorded', 'serve an archive without an access log: nobody writes down who asked for what')
     .option('--pages <folder>', 'the built pages (default: those of this program)');
-  withReadingOptions(command)
+  withAccessOptions(withReadingOptions(command))
     .addHelpText(
       'after',
       `
@@ -125,7 +122,13 @@ async function serve(io: CommandIo, flags: ServeFlags): Promise<void> {
         keep: (served) => kept.keepHead(served),
       });
       try {
-        await serveArchive({ io, flags, settings, log, people, reading, archive, kept });
+        const recording = await openRecording(io, reading, flags);
+        try {
+          requireRecorded(recording, flags);
+          await serveArchive({ io, flags, settings, log, people, reading, archive, kept, recording });
+        } finally {
+          await recording.close();
+        }
       } finally {
         await archive.close();
       }
@@ -146,10 +149,11 @@ interface Serving {
   readonly reading: Reading;
   readonly archive: CurrentArchive;
   readonly kept: ServedState;
+  readonly recording: Recording;
 }
 
 async function serveArchive(serving: Serving): Promise<void> {
-  const { io, flags, settings, log, people, reading, archive, kept } = serving;
+  const { io, flags, settings, log, people, reading, archive, kept, recording } = serving;
   const registry = createRegistry();
   createProcessMetrics(registry, buildInfo());
   let portal: Portal | undefined;
@@ -200,7 +204,7 @@ async function serveArchive(serving: Serving): Promise<void> {
       pages: resolve(flags.pages ?? fileURLToPath(new URL('../portal/pages', import.meta.url))),
       archive,
       verbs: VERBS,
-      record: async () => undefined,
+      recording,
       users: people,
       oidc: settings.oidc,
       sessions: settings.sessions,
@@ -227,6 +231,14 @@ async function serveArchive(serving: Serving): Promise<void> {
     await health.stop();
     log.info('portal stopped');
   }
+}
+
+/** Whoever serves others says so himself where nothing is written down. */
+function requireRecorded({ log }: Recording, { unrecorded = false }: ServeFlags): void {
+  if (log !== undefined || unrecorded) return;
+  throw new ArchiverError('access-unrecorded', 'the archive has no access log', {
+    detail: 'begin one with `access-log init`, or try the portal with --unrecorded',
+  });
 }
 
 /** Where the archive is given by itself, so are the settings. */

@@ -157,6 +157,7 @@ const SECRETS = [
   'webhooks.secret',
   'signing.key',
   'portal.oidc.clientSecret',
+  'access.key',
 ];
 
 /** The texts of all secrets that are files, by their place; also says what is wrong with a ledger URL. */

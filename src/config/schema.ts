@@ -257,6 +257,27 @@ const signing = z.strictObject({
   ),
 });
 
+const access = z
+  .strictObject({
+    key: secret
+      .optional()
+      .describe(
+        'Signs the log of who asked the archive for what; a key of its own, which `zoom-chat-archiver keygen` made. With it, auditors’ commands write down what they answer, or do not answer.',
+      ),
+    keep: period
+      .prefault('7y')
+      .describe(
+        'What is written down is locked so long; in force from `access-log init` on, for whoever writes.',
+      ),
+    mode: z
+      .enum(['governance', 'compliance', 'none'])
+      .optional()
+      .describe(
+        'Object Lock of what is written down; left out, the firmest mode of the retention schedule, so none where nothing is locked.',
+      ),
+  })
+  .prefault({});
+
 const disposition = z
   .strictObject({
     automatic: z
@@ -428,6 +449,7 @@ export const configSchema = z.strictObject({
   ledger,
   sink,
   signing,
+  access,
   retention,
   disposition,
   holds,

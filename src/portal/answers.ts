@@ -3,13 +3,14 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ArchiverError, hasCode } from '../errors.ts';
 import { exportInput } from '../export/export.ts';
 import { archivedFileInput } from '../query/archived-file.ts';
-import type { Access, AuditContext, Reader } from '../query/reader.ts';
+import type { AuditContext, Reader } from '../query/reader.ts';
 import type { CurrentArchive } from './current-archive.ts';
 import type { Exports } from './exports.ts';
 import { inertHeaders } from './headers.ts';
 import { meOf } from './me.ts';
 import { openApi } from './openapi.ts';
 import { QUESTIONS } from './questions.ts';
+import { contextFor, type Recording } from './recording.ts';
 import { Refusal } from './refusal.ts';
 import type { Requests } from './requests.ts';
 import { requireAllowed } from './rights.ts';
@@ -19,14 +20,11 @@ import type { UsersFile } from './users-file.ts';
 import type { PortalVerbs } from './verbs.ts';
 import type { Verification } from './verification.ts';
 
-/** Writes a deed of a reader into the access log. Fails with `access-unrecorded`. */
-export type RecordAccess = (reader: Reader, access: Access) => Promise<void>;
-
 export interface AnswerParts {
   readonly title: string;
   readonly archive: CurrentArchive;
   readonly verbs: PortalVerbs;
-  readonly record: RecordAccess;
+  readonly recording: Recording;
   readonly requests: Requests;
   readonly users: UsersFile;
   readonly exports: Exports;
@@ -96,7 +94,7 @@ export function answerRoutes(app: FastifyInstance, parts: AnswerParts): void {
   app.post('/api/exports', async (request, reply) => {
     const { reader } = askingOf(request);
     requireAllowed(reader, 'export');
-    const id = await exports.begin(reader, recordOf(reader), exportInput.parse(request.body));
+    const id = await exports.begin(reader, exportInput.parse(request.body));
     return reply.code(202).send({ id });
   });
   app.get('/api/exports', async (request) => {
@@ -147,11 +145,12 @@ export function answerRoutes(app: FastifyInstance, parts: AnswerParts): void {
     }
   }
 
-  /** Fail-closed: the role is asked before anything is written down. */
+  /** Of what the portal answers itself. */
   function recordOf(reader: Reader): AuditContext['record'] {
+    const record = parts.recording.recordFor(reader, archive.checkpoint);
     return async (access) => {
       requireAllowed(reader, access.action);
-      await parts.record(reader, access);
+      await record(access);
     };
   }
 
@@ -171,9 +170,7 @@ export function answerRoutes(app: FastifyInstance, parts: AnswerParts): void {
     });
     const signal = AbortSignal.any([gone.signal, parts.interrupt]);
     try {
-      return await archive.use((opened) =>
-        work({ archive: opened, reader, record: recordOf(reader), signal }),
-      );
+      return await archive.use((opened) => work(contextFor(parts.recording, opened, reader, signal)));
     } finally {
       const left = (running.get(reader.name) ?? 1) - 1;
       if (left > 0) running.set(reader.name, left);

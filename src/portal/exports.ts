@@ -11,6 +11,7 @@ import type { CurrentArchive } from './current-archive.ts';
 import { ExportFiles, type KeptExport, type ShownExport } from './export-files.ts';
 import { faultOf } from './fault.ts';
 import { covers } from './grants.ts';
+import { contextFor, type Recording } from './recording.ts';
 import { Refusal, refusedBy } from './refusal.ts';
 import type { PortalVerbs } from './verbs.ts';
 
@@ -30,6 +31,7 @@ export interface ExportParts {
   readonly limits: ExportLimits;
   readonly archive: CurrentArchive;
   readonly exportSlice: PortalVerbs['exportSlice'];
+  readonly recording: Recording;
   readonly now: () => number;
   readonly log: Logger;
   readonly onEnd: (outcome: 'done' | 'failed' | 'interrupted') => void;
@@ -39,6 +41,15 @@ interface Running {
   readonly stop: AbortController;
   readonly ended: Promise<void>;
   kept: KeptExport;
+}
+
+interface Order {
+  readonly id: string;
+  readonly input: ExportInput;
+  readonly reader: Reader;
+  readonly signal: AbortSignal;
+  /** Called once the export is on record. */
+  readonly recorded: () => void;
 }
 
 /** Of a process that fell silent for so long nobody waits any more. */
@@ -67,10 +78,9 @@ export class Exports {
   /**
    * Begins an export and answers once it is on record, so that what is refused is refused here. Fails with the refusal
    * `too-many`, with `spool-full`, and as the verb does before it is on record.
-   * @param record of the reader
    * @returns its id
    */
-  async begin(reader: Reader, record: AuditContext['record'], input: ExportInput): Promise<string> {
+  async begin(reader: Reader, input: ExportInput): Promise<string> {
     const { limits, now } = this.#parts;
     if (this.#closed) throw new ArchiverError('interrupted', 'the portal is closing');
     const own = [...this.#running.values()].filter(({ kept }) => kept.by === reader.name);
@@ -93,14 +103,7 @@ export class Exports {
     };
     const stop = new AbortController();
     await new Promise<void>((recorded, refused) => {
-      const ended = this.#make(id, input, {
-        reader,
-        signal: stop.signal,
-        record: async (access) => {
-          await record(access);
-          recorded();
-        },
-      });
+      const ended = this.#make({ id, input, reader, signal: stop.signal, recorded });
       this.#running.set(id, { kept, stop, ended });
       ended.then(recorded, refused);
     });
@@ -172,15 +175,11 @@ export class Exports {
     return this.#parts.now() - alive < SILENCE_MS ? shown : { ...shown, state: 'failed', error: INTERRUPTED };
   }
 
-  async #make(id: string, input: ExportInput, who: Omit<AuditContext, 'archive'>): Promise<void> {
-    const { archive, exportSlice, now, log, onEnd } = this.#parts;
+  async #make({ id, input, reader, signal, recorded }: Order): Promise<void> {
+    const { archive, exportSlice, recording, now, log, onEnd } = this.#parts;
     // The caller put it among those that run in the same turn.
     await Promise.resolve();
     let begun = false;
-    const record: AuditContext['record'] = async (access) => {
-      await who.record(access);
-      begun = true;
-    };
     try {
       await this.#requireSpace();
       await this.#note(id, {});
@@ -188,7 +187,13 @@ export class Exports {
         const out = createWriteStream(this.#files.unfinished(id), { flags: 'wx', mode: 0o600 });
         const closed = finished(out);
         closed.catch(() => undefined);
-        const made = await exportSlice({ ...who, record, archive: opened }, input, {
+        const ctx = contextFor(recording, opened, reader, signal);
+        const record: AuditContext['record'] = async (access) => {
+          await ctx.record(access);
+          begun = true;
+          recorded();
+        };
+        const made = await exportSlice({ ...ctx, record }, input, {
           out,
           spool: this.#files.spool(id),
           now,
@@ -205,7 +210,7 @@ export class Exports {
       onEnd('done');
     } catch (error) {
       const refused = refusedBy(error);
-      const interrupted = who.signal.aborted;
+      const interrupted = signal.aborted;
       if (refused.fault && !interrupted) log.error({ fault: faultOf(error) }, 'an export failed');
       onEnd(interrupted ? 'interrupted' : 'failed');
       // What was never on record is refused to whoever ordered it, and leaves nothing.

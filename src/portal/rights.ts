@@ -1,19 +1,13 @@
-/** What each role may do, for what the portal decides itself; the verbs decide by the same words. */
+/** What each role may do, for what the portal decides itself; the verbs decide by the same table. */
 import { ArchiverError } from '../errors.ts';
-import type { Action, Reader, Role } from '../query/reader.ts';
-
-const ALLOWED: Readonly<Record<Role, readonly Action[]>> = {
-  auditor: ['search', 'view', 'export', 'coverage', 'verification'],
-  officer: ['search', 'view', 'export', 'coverage', 'verification', 'retention', 'access-log'],
-  admin: ['coverage', 'verification', 'retention', 'access-log'],
-};
+import { ACTIONS, type Action, mayDo, type Reader, type Role } from '../query/reader.ts';
 
 export function actionsOf(role: Role): readonly Action[] {
-  return ALLOWED[role];
+  return ACTIONS.filter((action) => mayDo(role, action));
 }
 
 /** Fails with `access-denied`. */
 export function requireAllowed({ role }: Reader, action: Action): void {
-  if (ALLOWED[role].includes(action)) return;
+  if (mayDo(role, action)) return;
   throw new ArchiverError('access-denied', 'the role does not allow it', { detail: `${role}: ${action}` });
 }

@@ -6,7 +6,7 @@ import fastifyRateLimit from '@fastify/rate-limit';
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { ArchiverError } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { answerRoutes, type RecordAccess } from './answers.ts';
+import { answerRoutes } from './answers.ts';
 import type { CurrentArchive } from './current-archive.ts';
 import { type ExportLimits, Exports } from './exports.ts';
 import { faultOf } from './fault.ts';
@@ -14,6 +14,7 @@ import { headersOf, isPage } from './headers.ts';
 import { meOf } from './me.ts';
 import { type OidcOptions, OidcSignIn } from './oidc.ts';
 import { servePages } from './pages.ts';
+import type { Recording } from './recording.ts';
 import { Refusal, refusedBy } from './refusal.ts';
 import { Requests } from './requests.ts';
 import { type SessionLimits, Sessions } from './sessions.ts';
@@ -43,7 +44,7 @@ export interface PortalOptions {
   readonly pages: string;
   readonly archive: CurrentArchive;
   readonly verbs: PortalVerbs;
-  readonly record: RecordAccess;
+  readonly recording: Recording;
   readonly users: UsersFile;
   readonly oidc: OidcOptions | undefined;
   readonly sessions: SessionLimits;
@@ -79,6 +80,7 @@ export async function startPortal(options: PortalOptions): Promise<Portal> {
     limits: options.exports,
     archive,
     exportSlice: options.verbs.exportSlice,
+    recording: options.recording,
     now,
     log,
     onEnd: (outcome) => watch.exportEnded({ outcome }),

@@ -11,8 +11,8 @@ import type { ReadSubtree } from './subtree.ts';
 import { bundlesBetween, subtreesOf, TILE_WIDTH } from './tiles.ts';
 
 export interface PublishedLog {
-  /** Where it stands in the archive. */
-  readonly keys: LogKeys;
+  /** Whose log it is: the key by which the checkpoint was checked. */
+  readonly key: NoteKey;
   readonly checkpoint: Checkpoint;
   /** Holds the cosignatures. */
   readonly note: Note;
@@ -36,7 +36,7 @@ export async function openPublished(
   const text = current.bytes.toString();
   const { checkpoint, note } = openCheckpoint(current.bytes, key, key.name);
   const readSubtree = subtreesOf(checkpoint.size, (tile) => readTile(sink, tile, keys));
-  return { keys, checkpoint, note, text, readSubtree };
+  return { key, checkpoint, note, text, readSubtree };
 }
 
 /** An entry in its place. */

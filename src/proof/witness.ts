@@ -80,11 +80,11 @@ export async function openCosigned(
   }
   await requireExtends(log, checkpoint);
   return {
-    keys: log.keys,
     checkpoint,
     note,
     text: current.bytes.toString(),
     readSubtree: log.readSubtree,
+    key,
     testimony: { name: said.name, size: checkpoint.size, time: said.time },
   };
 }

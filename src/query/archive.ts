@@ -3,7 +3,7 @@
  * are those of its entry in the log.
  */
 import { hash } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api';
@@ -22,7 +22,10 @@ import { isInSlice, type Slice } from './catalog.ts';
 import { INDEX_TABLE_NAMES, INDEXED, idNumber } from './index-part.ts';
 import { openIndex } from './index-store.ts';
 import { type Known, knownOf } from './known.ts';
+import type { Row } from './rows.ts';
 import { streamView, type ViewedSegment } from './views.ts';
+
+export type { RecordPlace, Row } from './rows.ts';
 
 /** Rows wanted of one stream. */
 export interface Question {
@@ -54,19 +57,6 @@ export interface Within {
   readonly connection: DuckDBConnection;
   /** SELECT of a stream's rows. @param entries only in these of the segments */
   view(stream: Stream, entries?: ReadonlySet<number>): Promise<string>;
-}
-
-/** As DuckDB gives them to JavaScript: bigint for BIGINT, Date for moments, Uint8Array for BLOB. */
-export type Row = readonly unknown[];
-
-/** Where a record stands: enough to find and to prove it. */
-export interface RecordPlace {
-  /** Key of its segment. */
-  readonly segment: string;
-  /** Place of the segment's entry in the log, from 0. */
-  readonly entry: number;
-  /** Place of the row in the segment, from 0. */
-  readonly row: number;
 }
 
 export class OpenArchive {
@@ -229,8 +219,7 @@ export class OpenArchive {
   }
 
   async #openIndex(): Promise<void> {
-    const folder = this.#indexFolder ?? mkdtempSync(join(tmpdir(), 'zoom-chat-archiver-index-'));
-    if (this.#indexFolder === undefined) this.#temporary = folder;
+    const folder = this.#usableFolder();
     const origin = hash('sha256', this.log.checkpoint.origin, 'hex').slice(0, 32);
     const connection = await this.#duckdb.connect();
     try {
@@ -248,6 +237,21 @@ export class OpenArchive {
     } finally {
       connection.closeSync();
     }
+  }
+
+  /** What cannot be kept is made for this time. */
+  #usableFolder(): string {
+    if (this.#indexFolder !== undefined) {
+      try {
+        mkdirSync(this.#indexFolder, { recursive: true, mode: 0o700 });
+        accessSync(this.#indexFolder, constants.W_OK);
+        return this.#indexFolder;
+      } catch {
+        // Falls to a temporary one.
+      }
+    }
+    this.#temporary ??= mkdtempSync(join(tmpdir(), 'zoom-chat-archiver-index-'));
+    return this.#temporary;
   }
 
   async #bring(segments: readonly PlacedEntry<SegmentEntry>[]): Promise<readonly ViewedSegment[]> {

@@ -7,6 +7,15 @@ import { coverageOf, type ToldCoverage } from './coverage-holes.ts';
 import { readAt } from './read-at.ts';
 import type { AuditContext } from './reader.ts';
 import type { ReadAt } from './revision.ts';
+import {
+  requireMay,
+  seesChannel,
+  seesSession,
+  type Visibility,
+  visible,
+  visibleWhere,
+} from './visibility.ts';
+import { segmentsFor } from './whereabouts.ts';
 
 export const calendarInput = z.strictObject({
   stream: z.string().min(1).default('messages').describe('Stream whose coverage is asked for.'),
@@ -66,13 +75,18 @@ const DAY_MS = 86_400_000;
 const MOST_DAYS = 36_600;
 
 /**
- * Which days were looked at, from the archive's own coverage records. Fails with `usage` for days that nobody can show,
- * and with `proof-invalid` where a segment was altered.
+ * Which days were looked at, from the archive's own coverage records. Whoever may not see everything is told of no hole
+ * of what he may not see, and of no numbers but those of a session. Fails with `usage` for days that nobody can show, with
+ * `record-not-found` for a session beyond the reader's scope, and with `proof-invalid` where a segment was altered.
  */
 export async function calendar(ctx: AuditContext, input: CalendarInput): Promise<CoverageCalendar> {
   const asked = calendarInput.parse(input);
+  requireMay(ctx.reader, 'coverage');
   await ctx.record({ action: 'coverage', input: asked });
   const { stream, session } = asked;
+  const seen = await visible(ctx);
+  if (session !== undefined && !seesSession(seen, session))
+    throw new ArchiverError('record-not-found', 'the archive has no such session', { detail: session });
   const whole = await coverageOf(ctx, {
     streams: [stream],
     sessions: session === undefined ? undefined : [session],
@@ -80,14 +94,18 @@ export async function calendar(ctx: AuditContext, input: CalendarInput): Promise
   const streams = await coveredStreams(ctx);
   const bounds = boundsOf(whole.covered);
   const window = windowOf(asked, bounds);
-  const days = window === undefined ? [] : daysOf(window, whole, await recordsByDay(ctx, asked, window));
+  const holes = seen.all ? whole.holes : whole.holes.filter(await seesHole(ctx, seen));
+  const days =
+    window === undefined
+      ? []
+      : daysOf(window, { ...whole, holes }, await recordsByDay(ctx, asked, seen, window));
   return {
     at: readAt(ctx.archive),
     stream,
     session: session ?? null,
     streams,
     days,
-    holes: window === undefined ? [] : whole.holes.filter((hole) => overlaps(hole, window)),
+    holes: window === undefined ? [] : holes.filter((hole) => overlaps(hole, window)),
     covered: bounds === undefined ? null : { from: iso(bounds.from), to: iso(bounds.to) },
   };
 }
@@ -151,29 +169,37 @@ async function coveredStreams({ archive }: AuditContext): Promise<readonly strin
   return streams.sort();
 }
 
+/** A hole of the whole account concerns everybody; others are of a session, a channel or a matter. */
+async function seesHole(ctx: AuditContext, seen: Visibility): Promise<(hole: CoverageHole) => boolean> {
+  const known = await ctx.archive.known();
+  return ({ session: scope }) => scope === '' || seesSession(seen, scope) || seesChannel(seen, known, scope);
+}
+
 /** How many records each day has; of a session only where its records say that they are of it. */
 async function recordsByDay(
   { archive }: AuditContext,
   { stream: name, session }: { readonly stream: string; readonly session?: string | undefined },
+  visibility: Visibility,
   { from, to }: Interval,
 ): Promise<(day: string) => number | null> {
   const stream = STREAMS.find((known): known is Stream => known === name);
-  if (stream === undefined || (session !== undefined && !isInSession(stream))) return () => null;
+  if (stream === undefined || (session === undefined ? !visibility.all : !isInSession(stream)))
+    return () => null;
   const slice = { from: utcDay(from), to: utcDay(to - 1) };
   const counts = new Map<string, number>();
   if (session === undefined) {
     for (const { entry } of archive.segments({ ...slice, streams: [stream] }))
       counts.set(entry.date, (counts.get(entry.date) ?? 0) + entry.count);
   } else {
+    const seen = visibleWhere(visibility);
     const question = {
-      stream,
+      streams: [stream],
       slice,
-      select: 'date::varchar, count(*)',
-      where: 'session_id = $session',
-      tail: 'group by date',
-      values: { session },
+      ...(stream === 'messages' ? { entries: (await segmentsFor(archive, { session })).entries } : {}),
+      sql: `select date::varchar, count(*) from ${stream} where session_id = $session and ${seen.where} group by date`,
+      values: { session, ...seen.values },
     };
-    for await (const rows of archive.rows(question))
+    for await (const rows of archive.select(question))
       for (const [day, count] of rows) counts.set(String(day), Number(count));
   }
   return (day) => counts.get(day) ?? 0;

@@ -32,12 +32,23 @@ export function difference(before: string, after: string): readonly DifferenceSe
   while (head < shorter && old[head] === young[head]) head += 1;
   let tail = 0;
   while (tail < shorter - head && old.at(-1 - tail) === young.at(-1 - tail)) tail += 1;
-  return merged([
+  const whole = merged([
     ...old.slice(0, head).map(kept),
     ...middle(old.slice(head, old.length - tail), young.slice(head, young.length - tail)),
     ...old.slice(old.length - tail).map(kept),
   ]);
+  return merged(
+    whole.flatMap((segment, place) => (isBetweenChanges(whole, place) ? replaced(segment) : [segment])),
+  );
 }
+
+/** Nothing but space that stayed between two changes: whoever reads takes both for one. */
+function isBetweenChanges(segments: readonly DifferenceSegment[], place: number): boolean {
+  const isInner = place > 0 && place < segments.length - 1;
+  return isInner && segments[place]?.kind === 'kept' && segments[place]?.text.trim() === '';
+}
+
+const replaced = ({ text }: DifferenceSegment): readonly DifferenceSegment[] => [removed(text), added(text)];
 
 const kept = (text: string): DifferenceSegment => ({ kind: 'kept', text });
 const removed = (text: string): DifferenceSegment => ({ kind: 'removed', text });

@@ -21,7 +21,7 @@ import { besideText, messageText } from './revision-row.ts';
 import { streamView, type ViewedSegment } from './views.ts';
 
 /** Goes up with each change of what is below, so that what was made before is made anew. */
-export const INDEX_FORM = 1;
+export const INDEX_FORM = 2;
 
 /**
  * Tables of the index, and their columns:
@@ -134,9 +134,8 @@ async function fillTexts(connection: DuckDBConnection, messages: string): Promis
     `select _entry::integer, _row::integer, other, beside or contains(text, '\ufffd'),
        case when beside or contains(text, '\ufffd') then record else text end
      from (select *, file_count > 0 or contains(record, '"bot_message":') as beside,
-         strlen(text) <> length(text) and regexp_matches(text, $special) as other from ${messages})
+         strlen(text) <> length(text) and regexp_matches(text, ${literal(special)}) as other from ${messages})
      where other or beside`,
-    { special },
   );
   const appender = await connection.createAppender('beside');
   const append = (entry: number, row: number, what: string, raw: string): void => {

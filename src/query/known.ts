@@ -1,6 +1,6 @@
 /** What the archive knows of sessions and people, over all their names: made of facts that segments tell. */
 import { folded } from '../retention/glob.ts';
-import type { Row } from './archive.ts';
+import type { Row } from './rows.ts';
 
 /** A session, with all that it was ever called. */
 export interface KnownSession {

@@ -1,15 +1,12 @@
 /** What messages point to, as far as it was archived: files and forwarded messages. */
 import { listValue } from '@duckdb/node-api';
 import { z } from 'zod';
-import { utcDay } from '../record.ts';
-import type { OpenArchive } from './archive.ts';
-import type { Slice } from './catalog.ts';
+import type { OpenArchive, Selection } from './archive.ts';
 import type { ConversationFile, ForwardedMessage } from './conversation.ts';
 import type { KnownPeople } from './known-people.ts';
 import { fileKey, unresolvedFile } from './message-event.ts';
 import type { NamedFile, Revision } from './revision.ts';
-
-const DAY_MS = 86_400_000;
+import { segmentsFor } from './whereabouts.ts';
 
 const text = z.string().catch('');
 const part = z.object({ key: text, version: text, sha256: text, size: z.number() });
@@ -31,8 +28,10 @@ type FileRecord = z.infer<typeof fileRecord>;
 
 /** A file as a message or a forwarded one names it. */
 export interface FileWanted {
-  /** Id of the message; of a forwarded one that of the forward. */
+  /** Id of the message, or of the one that forwards it. */
   readonly message: string;
+  /** Of a message that was forwarded. */
+  readonly forwardId?: string;
   readonly place: number;
   readonly file: NamedFile;
 }
@@ -40,30 +39,30 @@ export interface FileWanted {
 /** Every file that versions name. */
 export function filesNamed(revisions: readonly Revision[]): readonly FileWanted[] {
   return revisions.flatMap(({ messageId: message, files }) =>
-    files.map((file, place) => ({ message, place, file })),
+    files.map((file, place): FileWanted => ({ message, place, file })),
   );
 }
 
 /**
- * What became of files, by {@link fileKey}. A file has one record, under the day of whichever message pointed to it
- * first: the days of these messages are looked at before all others.
- * @param days when the messages were sent, milliseconds, both included
+ * What became of files, by {@link fileKey}. A file has one record, beside whichever message pointed to it first: what
+ * there is of these messages is looked at before all else.
  */
 export async function archivedFiles(
   archive: OpenArchive,
   wanted: readonly FileWanted[],
-  days: readonly [number, number] | undefined,
 ): Promise<ReadonlyMap<string, ConversationFile>> {
   const files = new Map<string, ConversationFile>();
-  for (const slice of slices(days)) {
-    const open = wanted.filter(({ message, place, file }) => !files.has(fileKey(message, place, file)));
+  for (const where of ['beside', 'anywhere'] as const) {
+    const open = wanted.filter((one) => !files.has(keyOf(one)));
     if (open.length === 0) break;
-    const records = await fileRecords(archive, slice, open);
-    for (const { message, place, file } of open) {
-      const key = fileKey(message, place, file);
+    const records = await fileRecords(archive, await placesFor(archive, where, open), open);
+    for (const one of open) {
+      const { message, forwardId = '', place, file } = one;
+      const key = keyOf(one);
       const own = records.filter((record) =>
         file.id === ''
-          ? (record.forward_id || record.message_id) === message &&
+          ? record.message_id === message &&
+            record.forward_id === forwardId &&
             record.place === place &&
             record.file_name === file.name
           : record.file_id === file.id,
@@ -104,7 +103,7 @@ function conversationFile({ object, reason, ...record }: FileRecord, file: Named
 
 async function fileRecords(
   archive: OpenArchive,
-  slice: Slice,
+  places: Pick<Selection, 'slice' | 'entries'>,
   wanted: readonly FileWanted[],
 ): Promise<readonly FileRecord[]> {
   const ids = [...new Set(wanted.flatMap(({ file: { id } }) => (id === '' ? [] : [id])))];
@@ -115,18 +114,13 @@ async function fileRecords(
     ...(ids.length === 0 ? [] : ['file_id in (select unnest($ids))']),
     ...(messages.length === 0
       ? []
-      : [
-          `(coalesce(file_id, '') = ''
-            and coalesce(nullif(forward_id, ''), message_id) in (select unnest($messages)))`,
-        ]),
+      : [`(coalesce(file_id, '') = '' and message_id in (select unnest($messages)))`]),
   ];
   const records: FileRecord[] = [];
-  const rows = archive.rows({
-    stream: 'files',
-    slice,
-    select: 'record',
-    where: parts.join(' or '),
-    tail: 'order by observed_at, _entry, _row',
+  const rows = archive.select({
+    streams: ['files'],
+    ...places,
+    sql: `select record from files where ${parts.join(' or ')} order by observed_at, _entry, _row`,
     values: {
       ...(ids.length === 0 ? {} : { ids: listValue(ids) }),
       ...(messages.length === 0 ? {} : { messages: listValue(messages) }),
@@ -156,27 +150,28 @@ const forwardedRecord = z.object({
 });
 type ForwardedRecord = z.infer<typeof forwardedRecord>;
 
-/**
- * Forwarded messages by the id of their forward, with their files; those without a record are not in it.
- * @param days as of {@link archivedFiles}
- */
+/** A message that forwards another one. */
+export interface Forward {
+  readonly message: string;
+  readonly forwardId: string;
+}
+
+/** Forwarded messages by the id of their forward, with their files; those without a record are not in it. */
 export async function archivedForwards(
   archive: OpenArchive,
-  forwardIds: readonly string[],
-  days: readonly [number, number] | undefined,
+  forwards: readonly Forward[],
   known: KnownPeople,
 ): Promise<ReadonlyMap<string, ForwardedMessage>> {
   const records = new Map<string, ForwardedRecord>();
-  for (const slice of slices(days)) {
-    const open = forwardIds.filter((id) => !records.has(id));
+  for (const where of ['beside', 'anywhere'] as const) {
+    const open = forwards.filter(({ forwardId }) => !records.has(forwardId));
     if (open.length === 0) break;
-    const rows = archive.rows({
-      stream: 'forwarded',
-      slice,
-      select: 'record',
-      where: 'forward_id in (select unnest($ids))',
-      tail: 'order by observed_at, _entry, _row',
-      values: { ids: listValue([...open]) },
+    const ids = [...new Set(open.map(({ forwardId }) => forwardId))];
+    const rows = archive.select({
+      streams: ['forwarded'],
+      ...(await placesFor(archive, where, open)),
+      sql: `select record from forwarded where forward_id in (select unnest($ids)) order by observed_at, _entry, _row`,
+      values: { ids: listValue(ids) },
     });
     for await (const chunk of rows)
       for (const [json] of chunk) {
@@ -188,15 +183,16 @@ export async function archivedForwards(
   }
   const named = [...records].flatMap(([id, { message }]) =>
     (message?.files ?? []).map((file, place) => ({
-      message: id,
+      message: forwards.find(({ forwardId }) => forwardId === id)?.message ?? '',
+      forwardId: id,
       place,
       file: { id: file.file_id, name: file.file_name, size: file.file_size },
     })),
   );
-  const files = await archivedFiles(archive, named, days);
+  const files = await archivedFiles(archive, named);
   return new Map(
     [...records].map(([id, { message, reason }]) => {
-      const own = named.filter((one) => one.message === id);
+      const own = named.filter((one) => one.forwardId === id);
       return [id, forwardedMessage(message, reason, resolved(own, files), known)];
     }),
   );
@@ -206,9 +202,7 @@ function resolved(
   wanted: readonly FileWanted[],
   files: ReadonlyMap<string, ConversationFile>,
 ): readonly ConversationFile[] {
-  return wanted.map(
-    ({ message, place, file }) => files.get(fileKey(message, place, file)) ?? unresolvedFile(file),
-  );
+  return wanted.map((one) => files.get(keyOf(one)) ?? unresolvedFile(one.file));
 }
 
 function forwardedMessage(
@@ -228,9 +222,15 @@ function forwardedMessage(
   };
 }
 
-/** First the days that are likely, then all. */
-function slices(days: readonly [number, number] | undefined): readonly Slice[] {
-  if (days === undefined) return [{}];
-  const [from, to] = days;
-  return [{ from: utcDay(Math.max(from - DAY_MS, 0)), to: utcDay(to + DAY_MS) }, {}];
+function keyOf({ message, forwardId = '', place, file }: FileWanted): string {
+  return fileKey(`${message} ${forwardId}`.trimEnd(), place, file);
+}
+
+async function placesFor(
+  archive: OpenArchive,
+  where: 'beside' | 'anywhere',
+  wanted: readonly { readonly message: string }[],
+): Promise<Pick<Selection, 'slice' | 'entries'>> {
+  if (where === 'anywhere') return { slice: {} };
+  return segmentsFor(archive, { messages: [...new Set(wanted.map(({ message }) => message))] });
 }

@@ -1,8 +1,9 @@
 /** What is looked for in texts: as a condition in SQL, and as places within a text. Both say the same. */
-import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { literal } from '../duckdb.ts';
 import { ArchiverError } from '../errors.ts';
 import { fold, foldWithPlaces } from './fold.ts';
-import type { SearchQuestion } from './search.ts';
+import type { SearchQuestion } from './search-form.ts';
 
 /** UTF-16 offsets, half-open, in order, without overlap. */
 export type Ranges = readonly (readonly [number, number])[];
@@ -14,8 +15,6 @@ export interface Matching {
    * @param folded SQL of the text as {@link fold} gives it
    */
   where(raw: string, folded: string): string;
-  /** What `where` names. */
-  readonly values: Readonly<Record<string, DuckDBValue>>;
   /** Whether it looks at the text as it was written, not at the folded one. */
   readonly raw: boolean;
   /** Where each of these texts has it; undefined for one that does not fit. */
@@ -60,17 +59,14 @@ interface Bounded {
 
 /** @param expressions all of them must fit; where there are none, the parts alone count */
 function folding(parts: readonly string[], expressions: readonly Bounded[]): Matching {
-  const values: Record<string, string> = {};
-  for (const [index, part] of parts.entries()) values[`part${index}`] = part;
-  for (const [index, { re2 }] of expressions.entries()) values[`fits${index}`] = re2;
   const finders = expressions.length > 0 ? expressions.map(({ js }) => js) : parts.map(escaped).map(plain);
   return {
     raw: false,
-    values,
     where: (_raw, folded) =>
       [
-        ...parts.map((_part, index) => `contains(${folded}, $part${index})`),
-        ...expressions.map((_one, index) => `regexp_matches(${folded}, $fits${index})`),
+        // As literals: DuckDB makes an expression ready once for a constant, and for each row else.
+        ...parts.map((part) => `contains(${folded}, ${literal(part)})`),
+        ...expressions.map(({ re2 }) => `regexp_matches(${folded}, ${literal(re2)})`),
       ].join(' and '),
     ranges: async (texts) => texts.map((text) => rangesIn(text, finders)),
   };
@@ -166,8 +162,7 @@ async function expression(pattern: string, connection: DuckDBConnection): Promis
   }
   return {
     raw: true,
-    values: { pattern },
-    where: (raw) => `regexp_matches(${raw}, $pattern)`,
+    where: (raw) => `regexp_matches(${raw}, ${literal(pattern)})`,
     async ranges(texts) {
       const found: (Ranges | undefined)[] = [];
       for (const text of texts.map((one) => one.toWellFormed())) {

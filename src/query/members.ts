@@ -1,13 +1,13 @@
 /** Who was a member of a session at a moment: what the archive has of it, for `membership.ts` to decide. */
 import { z } from 'zod';
-import { type Interval, utcDay } from '../record.ts';
+import type { Interval } from '../record.ts';
 import type { OpenArchive } from './archive.ts';
 import type { Members } from './conversation.ts';
 import { coverageOf } from './coverage-holes.ts';
 import { type KnownPeople, namedPerson } from './known-people.ts';
 import { type MemberChange, type MemberList, membersAt, type Writer } from './membership.ts';
 import { changed } from './message-event.ts';
-import { segmentsFor } from './whereabouts.ts';
+import { daysOf, segmentsFor } from './whereabouts.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -57,7 +57,7 @@ async function participants(
   let emails: readonly string[] = [];
   const rows = archive.select({
     streams: ['sessions'],
-    ...(await segmentsFor(archive, { stream: 'sessions', session })),
+    ...(await segmentsFor(archive, { session })),
     sql: 'select record from sessions where session_id = $session order by observed_at, _entry, _row',
     values: { session },
   });
@@ -80,7 +80,7 @@ async function listsAround(
   const lists: MemberList[] = [];
   const rows = archive.select({
     streams: ['context'],
-    ...(await segmentsFor(archive, { stream: 'context', channel })),
+    ...(await segmentsFor(archive, { channel })),
     sql: `select epoch_ms(max(observed_at))::double as moment, arg_max(record, observed_at) from context
         where kind = 'channel_members' and subject_id = $channel and epoch_ms(observed_at) <= $at
       union all select epoch_ms(min(observed_at))::double, arg_min(record, observed_at) from context
@@ -103,10 +103,10 @@ async function changesBetween(
   { from, to }: Interval,
 ): Promise<readonly MemberChange[]> {
   const changes: MemberChange[] = [];
-  const { slice, entries } = await segmentsFor(archive, { stream: 'channel_activities', channel });
+  const { entries } = await segmentsFor(archive, { channel });
   const rows = archive.select({
     streams: ['channel_activities'],
-    slice: { ...slice, ...days({ from, to }) },
+    slice: daysOf({ from: finite(from), to: finite(to) }),
     entries,
     sql: `select epoch_ms(coalesce(activity_at, event_at))::double as moment, kind, record from channel_activities
       where channel_id = $channel and kind in ('joined', 'left') order by moment, _entry, _row`,
@@ -145,12 +145,10 @@ async function writers(
   const from = Math.max(at - WRITERS_WITHIN, between.from, 0);
   const to = Math.min(at + WRITERS_WITHIN, between.to);
   const found: Writer[] = [];
-  const { slice, entries } = await segmentsFor(archive, { stream: 'messages', session, sent: { from, to } });
   const sent = 'epoch_ms(sent_at)';
   const rows = archive.select({
     streams: ['messages'],
-    slice: { ...slice, to: days({ from, to }).to },
-    entries,
+    ...(await segmentsFor(archive, { session, sent: { from, to } })),
     sql: `select coalesce(sender_email, ''), coalesce(sender_member_id, ''), coalesce(sender_name, ''),
         max(${sent}) filter (${sent} <= ${at})::double, min(${sent}) filter (${sent} > ${at})::double
       from messages where session_id = $session and ${sent} >= ${from} and ${sent} < ${to} group by 1, 2, 3 order by all`,
@@ -166,13 +164,6 @@ async function writers(
   return found;
 }
 
-/** The UTC days of a time that may have no end. */
-function days({ from, to }: Interval): {
-  readonly from: string | undefined;
-  readonly to: string | undefined;
-} {
-  return {
-    from: Number.isFinite(from) ? utcDay(from) : undefined,
-    to: Number.isFinite(to) ? utcDay(to) : undefined,
-  };
+function finite(time: number): number | null {
+  return Number.isFinite(time) ? time : null;
 }

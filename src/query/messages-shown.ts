@@ -32,11 +32,12 @@ export async function messageEvents(
   const versions = await versionsOf(archive, wanted);
   const all = [...versions.values()].flat();
   for (const { sender } of all) known.note(sender);
-  const days = between(wanted.messages);
   const reactions = await reactionRecords(archive, wanted);
-  const files = await archivedFiles(archive, filesNamed(all), days);
-  const forwardIds = [...new Set(all.flatMap(({ forwardId }) => forwardId ?? []))];
-  const forwarded = await archivedForwards(archive, forwardIds, days, known);
+  const files = await archivedFiles(archive, filesNamed(all));
+  const forwards = all.flatMap(({ messageId: message, forwardId }) =>
+    forwardId === null ? [] : [{ message, forwardId }],
+  );
+  const forwarded = await archivedForwards(archive, forwards, known);
   for (const [id, revisions] of versions) {
     const [first, ...rest] = inOrder(revisions);
     if (first === undefined) continue;
@@ -55,11 +56,10 @@ async function versionsOf(
   const versions = new Map<MessageId, Revision[]>([...messages.keys()].map((id) => [id, []]));
   const seen = visibleWhere(visibility);
   const [from, last] = between(messages);
-  const sent = { from, to: last + 1 };
   const ids = [...messages.keys()];
   const rows = archive.select({
     streams: ['messages'],
-    ...(await segmentsFor(archive, { stream: 'messages', session, messages: ids, sent })),
+    ...(await segmentsFor(archive, { session, sent: { from, to: last + 1 } })),
     sql: `select ${REVISION_COLUMNS} from messages
       where session_id = $session and message_id in (select unnest($messages)) and ${seen.where}`,
     values: { session, messages: listValue(ids), ...seen.values },
@@ -79,12 +79,10 @@ async function reactionRecords(
 ): Promise<ReadonlyMap<MessageId, readonly ReactionRecord[]>> {
   const records = new Map<MessageId, ReactionRecord[]>([...messages.keys()].map((id) => [id, []]));
   const seen = visibleWhere(visibility);
-  const [from, last] = between(messages);
-  const sent = { from, to: last + 1 };
   const ids = [...messages.keys()];
   const rows = archive.select({
     streams: ['reactions'],
-    ...(await segmentsFor(archive, { stream: 'reactions', session, messages: ids, sent })),
+    ...(await segmentsFor(archive, { messages: ids })),
     sql: `select message_id, kind, epoch_ms(observed_at)::double, record from reactions
       where session_id = $session and message_id in (select unnest($messages)) and ${seen.where}
       order by observed_at, _entry, _row`,

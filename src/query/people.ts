@@ -1,6 +1,8 @@
 import { z } from 'zod';
-import { ArchiverError } from '../errors.ts';
+import { asked } from './asked.ts';
+import { fold } from './fold.ts';
 import type { AuditContext } from './reader.ts';
+import { requireMay, seesSession, visible } from './visibility.ts';
 
 export const peopleInput = z.strictObject({
   text: z.string().min(1).describe('A part of an e-mail address, member id or name.'),
@@ -22,7 +24,31 @@ export interface People {
   readonly people: readonly KnownPerson[];
 }
 
-/** People of the archive, within the sessions that the reader may see. */
-export async function people(_ctx: AuditContext, _input: PeopleInput): Promise<People> {
-  throw new ArchiverError('internal', 'not built yet');
+/**
+ * People of the archive, within the sessions that the reader may see, in order of their newest name. Of several
+ * addresses or ids the newest is shown. Fails as `search` does.
+ */
+export async function people(ctx: AuditContext, input: PeopleInput): Promise<People> {
+  requireMay(ctx.reader, 'search');
+  const question = asked(peopleInput, input);
+  await ctx.record({ action: 'search', input: { people: question } });
+  const visibility = await visible(ctx);
+  const known = await ctx.archive.known();
+  const wanted = fold(question.text);
+  const found = known.people
+    .filter(({ sessions }) => visibility.all || [...sessions].some((id) => seesSession(visibility, id)))
+    .filter(({ emails, memberIds, userIds, names }) =>
+      [...emails, ...memberIds, ...userIds, ...names].some((called) => fold(called).includes(wanted)),
+    )
+    .map(({ emails: [email = ''], memberIds: [memberId = ''], names }) => ({ email, memberId, names }))
+    .sort((one, other) => compareTexts(keyOf(one), keyOf(other)));
+  return { people: found.slice(0, question.limit) };
+}
+
+function keyOf({ email, memberId, names }: KnownPerson): string {
+  return JSON.stringify([fold(names[0] ?? email), email, memberId]);
+}
+
+function compareTexts(one: string, other: string): number {
+  return one === other ? 0 : one < other ? -1 : 1;
 }

@@ -1,7 +1,7 @@
 /** Rows of the stream `messages` as verbs answer with them. */
 import { z } from 'zod';
-import type { Row } from './archive.ts';
 import type { NamedFile, Revision } from './revision.ts';
+import type { Row } from './rows.ts';
 
 /** What to select of {@link streamView} of `messages` for {@link revisionOf}, in its order. */
 export const REVISION_COLUMNS = `_segment, _entry, _row, record_hash, session_id, session_type, session_name, channel_id,

@@ -1,5 +1,5 @@
 /** Messages as verbs answer with them. */
-import type { RecordPlace } from './archive.ts';
+import type { RecordPlace } from './rows.ts';
 
 /** A person as a record names him; each may be empty, for Zoom does not know all of everybody. */
 export interface Person {

@@ -1,81 +1,66 @@
-import { z } from 'zod';
-import { ArchiverError } from '../errors.ts';
+import { asked, readAt } from './asked.ts';
+import { filterOf, segmentsFor } from './filter.ts';
+import { collectHits, pageOf, parsePosition, totalOf } from './hits.ts';
+import { type Matching, matchingOf } from './matching.ts';
 import type { AuditContext } from './reader.ts';
-import type { ReadAt, Revision } from './revision.ts';
+import type { Revision } from './revision.ts';
+import { type Found, type Hit, type SearchInput, type SearchResult, searchInput } from './search-form.ts';
+import { requireMay } from './visibility.ts';
 
-/** A UTC instant or one with an offset, or a day in the question's zone. */
-const moment = z.union([z.iso.datetime({ offset: true }), z.iso.date()]);
-
-/** A question to {@link search}. Conditions that are left out leave nothing out; several hold together. */
-export const searchInput = z.strictObject({
-  text: z.string().min(1).max(1000).optional().describe('What to look for, see `match`.'),
-  match: z
-    .enum(['words', 'phrase', 'substring', 'regex'])
-    .default('words')
-    .describe('All of the words, in any order; the words in their order; any part; RE2.'),
-  person: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('Sender: e-mail address, member id, or any name he ever had.'),
-  participant: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('Somebody who took part in the session, named as `person`.'),
-  session: z.string().min(1).optional().describe('Id of a session, or a part of a name that it ever had.'),
-  channel: z.string().min(1).optional().describe('Id of a channel, or a glob of a name that it ever had.'),
-  from: moment.optional().describe('Sent at or after: an instant, or a day in `zone`.'),
-  to: moment.optional().describe('Sent before: an instant; or on this day or before, in `zone`.'),
-  zone: z.string().default('UTC').describe('IANA time zone of days.'),
-  kind: z.enum(['sent', 'edited', 'deleted']).optional().describe('Only versions of this kind.'),
-  hasFiles: z.boolean().optional(),
-  external: z
-    .boolean()
-    .optional()
-    .describe('The sender is not of the account, or others in the session are not.'),
-  edited: z.boolean().optional().describe('Messages that were edited ever.'),
-  deleted: z.boolean().optional().describe('Messages that were deleted ever.'),
-  matter: z.string().min(1).optional().describe('What the holds of this matter cover.'),
-  custodian: z.string().min(1).optional().describe('E-mail address: sessions in which he took part.'),
-  order: z.enum(['oldest', 'newest']).default('oldest'),
-  limit: z.int().min(1).max(1000).default(50),
-  after: z.string().optional().describe('`next` of the page before.'),
-});
-
-export type SearchQuestion = z.output<typeof searchInput>;
-export type SearchInput = z.input<typeof searchInput>;
-
-/** Where a hit has what was looked for. */
-export interface Found {
-  readonly in: 'text' | 'file' | 'bot';
-  /** The text in which it was found: of the message, the file's name, the card. */
-  readonly text: string;
-  /** UTF-16 offsets, half-open, in order, without overlap. */
-  readonly ranges: readonly (readonly [number, number])[];
-}
-
-export interface Hit {
-  readonly revision: Revision;
-  /** Empty where no text was looked for. */
-  readonly found: readonly Found[];
-}
-
-export interface SearchResult {
-  readonly at: ReadAt;
-  readonly hits: readonly Hit[];
-  /** For the next page; null on the last one. */
-  readonly next: string | null;
-  /** Of all pages: revisions, and messages that they are of. */
-  readonly total: { readonly revisions: number; readonly messages: number };
-  /** Segments that were looked at, of those of messages. */
-  readonly segments: { readonly read: number; readonly of: number };
-}
+export {
+  type Found,
+  type Hit,
+  type SearchInput,
+  type SearchQuestion,
+  type SearchResult,
+  searchInput,
+} from './search-form.ts';
 
 /**
  * Revisions that fit, by time sent, then session, message, time of the version and place: an order that does not change
- * as the archive grows.
+ * as the archive grows. Fails with `usage`, `access-denied`, `access-unrecorded`, `proof-invalid` and `sink-*`.
  */
-export async function search(_ctx: AuditContext, _input: SearchInput): Promise<SearchResult> {
-  throw new ArchiverError('internal', 'not built yet');
+export async function search(ctx: AuditContext, input: SearchInput): Promise<SearchResult> {
+  requireMay(ctx.reader, 'search');
+  const question = asked(searchInput, input);
+  const { archive } = ctx;
+  const after = question.after === undefined ? undefined : parsePosition(question.after);
+  const filter = await filterOf(ctx, question);
+  await ctx.record({ action: 'search', input: question });
+  const segments = await segmentsFor(archive, filter);
+  return archive.within(segments, async (reading): Promise<SearchResult> => {
+    const { text } = question;
+    const matching = text === undefined ? undefined : await matchingOf(question, text, reading.connection);
+    await collectHits(reading, filter, matching);
+    const total = await totalOf(reading.connection);
+    ctx.signal.throwIfAborted();
+    const { revisions, next } = await pageOf(reading, { ...question, after });
+    const hits: Hit[] = [];
+    for (const revision of revisions) hits.push({ revision, found: await foundIn(revision, matching) });
+    return {
+      at: readAt(archive),
+      hits,
+      next,
+      total,
+      segments: { read: segments.length, of: archive.segments({ streams: ['messages'] }).length },
+    };
+  });
+}
+
+/** Where a revision has what is looked for: it may be in its text, and in names of files, and in its card. */
+async function foundIn(
+  { text, files, bot }: Revision,
+  matching: Matching | undefined,
+): Promise<readonly Found[]> {
+  if (matching === undefined) return [];
+  const places: Pick<Found, 'in' | 'text'>[] = [
+    { in: 'text', text },
+    ...files.map(({ name }) => ({ in: 'file' as const, text: name })),
+    ...(bot === null ? [] : [{ in: 'bot' as const, text: bot }]),
+  ];
+  const ranges = await matching.ranges(places.map((place) => place.text));
+  return places.flatMap((place, index) => {
+    const own = ranges[index];
+    return own === undefined ? [] : [{ ...place, ranges: own }];
+  });
 }

@@ -1,10 +1,10 @@
 /** Which events a session has, in their order, without what they say. */
 import type { DuckDBValue } from '@duckdb/node-api';
-import { type MessageId, messageId, utcDay } from '../record.ts';
+import { type MessageId, messageId } from '../record.ts';
 import type { OpenArchive, RecordPlace } from './archive.ts';
 import { type Cursor, changeName, compareKeys, type EventKey } from './conversation-cursor.ts';
 import { type Visibility, visibleWhere } from './visibility.ts';
-import { segmentsFor } from './whereabouts.ts';
+import { daysOf, type Span, segmentsFor } from './whereabouts.ts';
 
 export type TimelineEvent =
   | { readonly type: 'message'; readonly key: EventKey; readonly messageId: MessageId }
@@ -76,7 +76,7 @@ async function messageKeys(
   const where = ['session_id = $session', ...conditions(SENT, span), seen.where].join(' and ');
   const rows = archive.select({
     streams: ['messages'],
-    ...(await segmentsFor(archive, { stream: 'messages', session, sent: span })),
+    ...(await segmentsFor(archive, { session, sent: span })),
     sql: `select min(${SENT})::double as moment, message_id as name from messages where ${where}
       group by message_id having ${bound.sql} order by moment ${order}, name ${order} limit ${side.limit}`,
     values: { session, ...seen.values, ...bound.values },
@@ -101,7 +101,7 @@ export async function keyOfMessage(
   const where = ['session_id = $session', 'message_id = $message', ...conditions(SENT, span), seen.where];
   const rows = archive.select({
     streams: ['messages'],
-    ...(await segmentsFor(archive, { stream: 'messages', session, messages: [message], sent: span })),
+    ...(await segmentsFor(archive, { messages: [message] })),
     sql: `select min(${SENT})::double from messages where ${where.join(' and ')}`,
     values: { session, message, ...seen.values },
   });
@@ -123,16 +123,12 @@ async function changeKeys(
   const name = `lpad(_entry::varchar, 12, '0') || '.' || lpad(_row::varchar, 9, '0')`;
   const bound = boundOf(side, CHANGED, name, 0);
   const order = side.direction === 'after' ? 'asc' : 'desc';
-  const { slice, entries } = await segmentsFor(archive, { stream: 'channel_activities', channel });
+  const { entries } = await segmentsFor(archive, { channel });
   const seen = visibleWhere(of.seen);
   const where = ['channel_id = $channel', ...conditions(CHANGED, span), bound.sql, seen.where].join(' and ');
   const rows = archive.select({
     streams: ['channel_activities'],
-    slice: {
-      ...slice,
-      from: span.from === null ? undefined : utcDay(span.from),
-      to: span.to === null ? undefined : utcDay(span.to - 1),
-    },
+    slice: daysOf(span),
     entries,
     sql: `select ${CHANGED}::double as moment, _segment, _entry, _row, kind, record from channel_activities where ${where}
       order by moment ${order}, _entry ${order}, _row ${order} limit ${side.limit}`,
@@ -146,11 +142,6 @@ async function changeKeys(
       events.push({ type: 'change', key, place, kind: String(kind), record: String(record) });
     }
   return events;
-}
-
-interface Span {
-  readonly from: number | null;
-  readonly to: number | null;
 }
 
 /** The time that is left on a side of a place. */

@@ -133,7 +133,7 @@ export function visibleWhere({ all, grants }: Visibility, prefix = 'visible'): C
     const name = `${prefix}${index}`;
     const conditions: string[] = [];
     if (sessions !== null) {
-      values[name] = listValue([...sessions]);
+      values[name] = textList([...sessions]);
       conditions.push(`session_id in (select unnest($${name}))`);
     }
     if (from !== null) conditions.push(`event_at >= timestamptz '${from} 00:00:00+00'`);
@@ -141,6 +141,11 @@ export function visibleWhere({ all, grants }: Visibility, prefix = 'visible'): C
     return conditions.length === 0 ? 'true' : `(${conditions.join(' and ')})`;
   });
   return { where: parts.length === 0 ? 'false' : `(${parts.join(' or ')})`, values };
+}
+
+/** Texts as DuckDB takes them. The type of an empty list it does not know: then one that no record has. */
+export function textList(texts: readonly string[]): DuckDBValue {
+  return listValue(texts.length === 0 ? ['\u0000'] : texts);
 }
 
 /** The days that can hold something visible, for a slice of segments. */

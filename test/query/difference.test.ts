@@ -24,6 +24,8 @@ test.each<[string, string, string]>([
   ['🇫🇷🇩🇪', '🇫🇷🇮🇹', '🇫🇷-🇩🇪-+🇮🇹+'],
   ['cafe\u0301', 'cafe', '-cafe\u0301-+cafe+'],
   ['a \ud83d b', 'a b', 'a -\ud83d -b'],
+  ['one two', 'three four', '-one two-+three four+'],
+  ['x one y', 'x two z', 'x -one y-+two z+'],
 ])('%j and %j', (before, after, expected) => {
   expect(shown(difference(before, after))).toBe(expected);
 });

@@ -1,0 +1,48 @@
+/** Where members wait before they come into the ZIP, and how those that wait are read again. */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Format } from './input.ts';
+import { NdjsonWriter } from './ndjson.ts';
+import { diskError, Pack } from './pack.ts';
+import type { FormatWriter } from './renderer.ts';
+
+/** A temporary folder of one export. */
+export class Staging {
+  readonly #folder: string;
+  readonly #packs: Pack[] = [];
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** @param spool made when missing */
+  static async open(spool: string): Promise<Staging> {
+    try {
+      await mkdir(spool, { recursive: true });
+      return new Staging(await mkdtemp(join(spool, 'export-')));
+    } catch (error) {
+      throw diskError(error);
+    }
+  }
+
+  async pack(): Promise<Pack> {
+    const pack = await Pack.create(join(this.#folder, `${this.#packs.length}.pack`));
+    this.#packs.push(pack);
+    return pack;
+  }
+
+  async writer(format: Format): Promise<FormatWriter> {
+    switch (format) {
+      case 'ndjson':
+        return new NdjsonWriter(await this.pack());
+      default:
+        throw new RangeError('not built yet');
+    }
+  }
+
+  /** Nothing of it is left. */
+  async remove(): Promise<void> {
+    await Promise.allSettled(this.#packs.map((pack) => pack.close()));
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
