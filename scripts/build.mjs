@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, readdirSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { buildPages } from '../portal/build.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = `${root}dist`;
@@ -19,5 +20,6 @@ cpSync(`${root}src/${migrations}`, `${dist}/${migrations}`, { recursive: true })
 if (!readdirSync(`${dist}/${migrations}`).some((name) => name.endsWith('.sql'))) {
   throw new Error('dist holds no migrations');
 }
+await buildPages(`${dist}/portal/pages`);
 // The first line of main.ts names node, so the file can be run as it is.
 chmodSync(`${dist}/main.js`, 0o755);

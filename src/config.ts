@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { homedir, hostname, platform } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import type { z } from 'zod';
-import { readSecrets, readYaml, relations, substitute } from './config/document.ts';
+import { portalProblems, readSecrets, readYaml, relations, substitute } from './config/document.ts';
 import { invalid, messageOf, type Problem, phrase, problemsOf } from './config/problems.ts';
-import { configSchema } from './config/schema.ts';
+import { configSchema, portalSchema } from './config/schema.ts';
 import { ArchiverError } from './errors.ts';
 import type { Period } from './retention/period.ts';
 import { readSchedule, type Schedule, scheduleSchema } from './retention/schedule.ts';
@@ -14,16 +14,21 @@ type Parsed = z.output<typeof configSchema>;
 
 /** The configuration with secrets read, paths made absolute and durations in milliseconds. */
 export interface Config
-  extends Omit<Parsed, 'zoom' | 'ledger' | 'sink' | 'signing' | 'webhooks' | 'retention'> {
+  extends Omit<
+    Parsed,
+    'zoom' | 'ledger' | 'sink' | 'signing' | 'access' | 'webhooks' | 'retention' | 'portal'
+  > {
   readonly zoom: Omit<Parsed['zoom'], 'clientSecret'> & { readonly clientSecret: string };
   readonly ledger: { readonly connections: number; readonly lease: number } & (
     | { readonly url: string }
     | { readonly directory: string }
   );
   readonly signing: { readonly key: string };
+  readonly access: Omit<Parsed['access'], 'key'> & { readonly key: string | undefined };
   readonly retention: { readonly schedule: Schedule; readonly longestCompliance: Period };
   /** The secret is empty where webhooks are off. */
   readonly webhooks: Omit<Parsed['webhooks'], 'secret'> & { readonly secret: string };
+  readonly portal: PortalConfig;
   readonly sink:
     | { readonly kind: 'directory'; readonly path: string }
     | {
@@ -36,6 +41,13 @@ export interface Config
         readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined;
       };
 }
+
+type ParsedPortal = Parsed['portal'];
+export type PortalConfig = Omit<ParsedPortal, 'oidc'> & {
+  readonly oidc:
+    | (Omit<NonNullable<ParsedPortal['oidc']>, 'clientSecret'> & { readonly clientSecret: string })
+    | undefined;
+};
 
 /** Where a configuration's text comes from and what it may refer to. */
 export interface ConfigSource {
@@ -80,9 +92,47 @@ export function parseConfig(source: ConfigSource): Config {
         : { ...ledgerRest, directory: path(directory) },
     sink: sinkOf(value.sink, path, text),
     signing: { key: text('signing.key', value.signing.key) },
+    access: {
+      ...value.access,
+      key: value.access.key === undefined ? undefined : text('access.key', value.access.key),
+    },
     retention: { schedule, longestCompliance },
     seal: { ...value.seal, spool: path(value.seal.spool) },
     webhooks: { ...value.webhooks, secret: text('webhooks.secret', value.webhooks.secret) },
+    portal: portalOf(value.portal, path, text),
+  };
+}
+
+/** As {@link parseConfig}, of a file that holds the settings of the portal alone. */
+export function parsePortalConfig(source: ConfigSource): PortalConfig {
+  const problems: Problem[] = [];
+  const { value: written, lineOf } = readYaml(source.text);
+  const input = substitute(written, [], source.environment, problems);
+  const parsed = portalSchema.safeParse(input, { error: phrase });
+  if (!parsed.success) problems.push(...parsed.error.issues.flatMap(problemsOf));
+  problems.push(...portalProblems(input));
+  const path = (text: string): string => resolve(source.folder, text);
+  const secrets = readSecrets(input, (file) => source.readFile(path(file)), problems);
+  if (!parsed.success || problems.length > 0) throw invalid(problems, lineOf);
+  return portalOf(parsed.data.portal, path, (where, from) =>
+    typeof from === 'string' ? from : (secrets.get(where) ?? ''),
+  );
+}
+
+function portalOf(
+  { oidc, users, cache, ...rest }: ParsedPortal,
+  path: (text: string) => string,
+  text: (where: string, from: string | { file: string } | undefined) => string,
+): PortalConfig {
+  return {
+    ...rest,
+    folder: path(rest.folder),
+    users: users === undefined ? undefined : path(users),
+    cache: cache === undefined ? undefined : path(cache),
+    oidc:
+      oidc === undefined
+        ? undefined
+        : { ...oidc, clientSecret: text('portal.oidc.clientSecret', oidc.clientSecret) },
   };
 }
 
@@ -141,6 +191,16 @@ export function loadConfig(path: string): Config {
   return parseConfig({
     text: readText(path, readUtf8),
     folder: dirname(resolve(path)),
+    environment: process.env,
+    readFile: readUtf8,
+  });
+}
+
+/** {@link parsePortalConfig} of a file on disk; without one, the defaults from the working folder on. */
+export function loadPortalConfig(path: string | undefined): PortalConfig {
+  return parsePortalConfig({
+    text: path === undefined ? 'portal: {}' : readText(path, readUtf8),
+    folder: path === undefined ? resolve() : dirname(resolve(path)),
     environment: process.env,
     readFile: readUtf8,
   });

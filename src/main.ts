@@ -34,7 +34,14 @@ const COMMANDS: Readonly<Record<string, () => Promise<(io: CommandIo) => Command
   catalog: async () => (await import('./commands/catalog.ts')).catalogCommand,
   query: async () => (await import('./commands/query.ts')).queryCommand,
   search: async () => (await import('./commands/search.ts')).searchCommand,
+  conversation: async () => (await import('./commands/conversation.ts')).conversationCommand,
+  message: async () => (await import('./commands/message.ts')).messageCommand,
+  calendar: async () => (await import('./commands/calendar.ts')).calendarCommand,
   prove: async () => (await import('./commands/prove.ts')).proveCommand,
+  export: async () => (await import('./commands/export.ts')).exportCommand,
+  'verify-export': async () => (await import('./commands/verify-export.ts')).verifyExportCommand,
+  'access-log': async () => (await import('./commands/access-log.ts')).accessLogCommand,
+  serve: async () => (await import('./commands/serve.ts')).serveCommand,
   'verify-proof': async () => (await import('./commands/verify-proof.ts')).verifyProofCommand,
 };
 

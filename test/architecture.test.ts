@@ -63,7 +63,10 @@ const RULES: Readonly<Record<string, Rule>> = {
     may: [...LEAVES, ...BYTES, 'proof', 'retention', 'segments/format', 'segments/layout', 'zip'],
     types: ['sinks'],
   },
-  access: { may: [...LEAVES, 'proof', 'segments/layout', 'digest', 'query/reader'], types: ['sinks'] },
+  access: {
+    may: [...LEAVES, 'proof', 'retention', 'segments/layout', 'digest', 'query/reader'],
+    types: ['sinks'],
+  },
   export: {
     may: [...LEAVES, ...BYTES, 'proof', 'query', 'segments/format', 'segments/layout', 'zip'],
     types: ['sinks'],

@@ -83,6 +83,7 @@ sink:
     accessKeyId: \${KEY_ID}
     secretAccessKey: { file: secrets/key }
 signing: { key: { file: secrets/signing } }
+access: { key: { file: secrets/access }, keep: 3y, mode: none }
 retention: { default: { class: mifid, keep: 18m, mode: compliance, disposition: review } }
 seal: { records: 1000, bytes: 8MiB, maxAge: 500ms, spool: /var/spool/archiver }
 schedule:
@@ -99,6 +100,7 @@ const SURROUNDINGS: Surroundings = {
     '/run/secrets/ledger': ' postgres://u:p@db/archive \n',
     '/etc/archiver/secrets/key': 's3-secret',
     '/etc/archiver/secrets/signing': 'the-key\n',
+    '/etc/archiver/secrets/access': 'the-other-key\n',
   },
 };
 
@@ -140,6 +142,7 @@ describe('a valid file', () => {
       ledger: { directory: '/etc/archiver/ledger', connections: 12, lease: 20_000 },
       sink: { kind: 'directory', path: '/etc/archiver/archive' },
       signing: { key: 'a-key' },
+      access: { key: undefined, keep: '7y' },
       retention: {
         schedule: {
           rules: [],
@@ -177,6 +180,20 @@ describe('a valid file', () => {
         secret: '',
         pause: 30_000,
       },
+      portal: {
+        host: '127.0.0.1',
+        port: 9466,
+        proxies: [],
+        title: 'Chat archive',
+        folder: '/etc/archiver/portal',
+        sessions: { idle: 1_800_000, longest: day / 2 },
+        exports: { keep: 7 * day, perPerson: 2, atOnce: 4, space: 50e9 },
+        verify: { cron: '29 5 * * *', timezone: 'UTC' },
+        refresh: 30_000,
+        perMinute: 600,
+        cacheSize: 10e9,
+        metrics: { host: '127.0.0.1', port: 9467 },
+      },
       replicas: 1,
       drain: 25_000,
     });
@@ -197,6 +214,7 @@ describe('a valid file', () => {
       timeout: 45_000,
     });
     expect(config.signing).toEqual({ key: 'the-key' });
+    expect(config.access).toEqual({ key: 'the-other-key', keep: '3y', mode: 'none' });
     expect(config.collection).toMatchObject({ settle: 0, sweep: 14 * 86_400_000, relist: 43_200_000 });
     expect(config.collection.modifications).toHaveLength(2);
     expect(config.ledger).toEqual({ url: 'postgres://u:p@db/archive', connections: 20, lease: 60_000 });
@@ -537,8 +555,13 @@ describe('the JSON schema', () => {
       'sink.s3.endpoint',
       'sink.s3.accessKeyId',
       'sink.s3.secretAccessKey',
+      'access.key',
+      'access.mode',
       'retention.file',
       'webhooks.secret',
+      'portal.publicUrl',
+      'portal.users',
+      'portal.cache',
     ]);
   });
 });

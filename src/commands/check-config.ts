@@ -19,6 +19,8 @@ export function checkConfigCommand(io: CommandIo): Command {
       const problems = Object.entries(config.schedule).flatMap(([job, schedule]) =>
         cronProblems(schedule.cron, schedule.timezone).map((problem) => `schedule.${job}: ${problem}`),
       );
+      const { cron, timezone } = config.portal.verify;
+      problems.push(...cronProblems(cron, timezone).map((problem) => `portal.verify: ${problem}`));
       if (problems.length > 0) {
         throw new ArchiverError('config-invalid', 'the configuration has problems', {
           detail: `\n${problems.map((problem) => `  ${problem}`).join('\n')}`,

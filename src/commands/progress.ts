@@ -5,8 +5,8 @@ import type { CommandIo } from './context.ts';
 export interface Progress {
   /** More work became known. */
   expect(items: number): void;
-  /** One item of it is finished. `note` stands behind the bar. */
-  finish(note: string): void;
+  /** One item of it is finished, or so many. `note` stands behind the bar. */
+  finish(note: string, items?: number): void;
   stop(): void;
 }
 
@@ -25,7 +25,7 @@ export function createProgress(io: CommandIo, what: string): Progress {
   bar.start(0, 0, { note: '' });
   return {
     expect: (items) => bar.setTotal(bar.getTotal() + items),
-    finish: (note) => bar.increment(1, { note }),
+    finish: (note, items = 1) => bar.increment(items, { note }),
     stop: () => bar.stop(),
   };
 }

@@ -5,12 +5,19 @@ import { ArchiverError } from '../errors.ts';
 import { formatVerifierKey, type NoteKey } from '../proof/key.ts';
 import type { IntactFiles } from '../proof/local-files.ts';
 import { openPublished, type PublishedLog } from '../proof/published.ts';
-import { proverOf } from '../proof/record-proof.ts';
 import { openCosigned } from '../proof/witness.ts';
 import { type DisposedSegment, loggedSegments } from '../query/catalog.ts';
-import { type FoundRecord, MESSAGE_STREAMS, type WantedRecords } from '../query/message-records.ts';
+import { MESSAGE_STREAMS, type WantedRecords } from '../query/message-records.ts';
+import { type ProvenRecord, provenRecords } from '../query/record-evidence.ts';
 import { messageId } from '../record.ts';
-import { factText } from '../segments/format.ts';
+import {
+  type AccessFlags,
+  openRecording,
+  type Recording,
+  readerOf,
+  withAccessOptions,
+  withNameOption,
+} from './auditing.ts';
 import type { CommandIo } from './context.ts';
 import { type Searched, searchMessages } from './message-search.ts';
 import { readWitnessKey } from './public-keys.ts';
@@ -18,13 +25,13 @@ import {
   type CacheFlags,
   openIntactFiles,
   openReading,
-  type ReadingFlags,
   withCacheOptions,
   withReadingOptions,
 } from './reading.ts';
 import { printable } from './table.ts';
 
-interface ProveFlags extends ReadingFlags, CacheFlags {
+interface ProveFlags extends AccessFlags, CacheFlags {
+  readonly as?: string;
   readonly witness?: string;
   readonly message: string;
   readonly session?: string;
@@ -47,7 +54,7 @@ export function proveCommand(io: CommandIo): Command {
       'prove by the newest head that this witness cosigned, or a file that holds his key',
     )
     .option('--json', 'print the result as JSON');
-  return withCacheOptions(withReadingOptions(command))
+  return withNameOption(withAccessOptions(withCacheOptions(withReadingOptions(command))))
     .addHelpText(
       'after',
       `
@@ -62,22 +69,28 @@ Example:
       const reading = await openReading(flags);
       const { sink, key } = reading;
       let files: IntactFiles | undefined;
+      let recording: Recording | undefined;
       try {
+        recording = await openRecording(io, reading, flags);
         files = await openIntactFiles(reading, flags, io);
         const published = await openPublished(sink, key);
         const log =
           flags.witness === undefined
             ? published
             : await openCosigned(sink, published, key, await readWitnessKey(flags.witness));
+        const wanted = wantedBy(flags);
+        const record = recording.recordFor(readerOf(flags), log.checkpoint);
+        await record({ action: 'view', input: { prove: wanted } });
         const slice = { streams: MESSAGE_STREAMS };
         const { segments, disposed, destroyed } = await loggedSegments(sink, log, slice, published);
         await files.forget(destroyed);
-        const proofs = await proveAll(io, { log, files, segments }, wantedBy(flags));
+        const proofs = await proveAll(io, { log, files, segments }, wanted);
         if (proofs.length === 0) throw notFound(flags, segments.length, disposed);
         await writeProofs(flags.out, proofs);
         tell(io, flags, { key, log, segments: segments.length }, proofs);
       } finally {
         await files?.close();
+        await recording?.close();
         await reading.close();
       }
     });
@@ -114,13 +127,8 @@ function daysOf(disposed: readonly DisposedSegment[]): string {
   return `${days[0] ?? ''} to ${days.at(-1) ?? ''}`;
 }
 
-interface RecordProof {
-  /** Without extension. */
-  readonly name: string;
+interface RecordProof extends ProvenRecord {
   readonly segment: string;
-  readonly found: FoundRecord;
-  readonly proof: string;
-  readonly record: string;
 }
 
 /** Proofs of what is wanted, in the log's order. Nothing counts as looked at that is not exactly what the log names. */
@@ -129,26 +137,14 @@ async function proveAll(
   searched: Searched & { readonly log: PublishedLog },
   wanted: WantedRecords,
 ): Promise<readonly RecordProof[]> {
-  const all = await searchMessages(io, searched, wanted, async (placed, { leaves, found: rows }) => {
-    const prove = await proverOf(searched.log, placed, leaves);
-    return Promise.all(
-      rows.map(async (found): Promise<RecordProof> => {
-        const record = `${factText(found.fact)}\n${found.record}`;
-        const name = nameOf(wanted, found);
-        return { name, segment: placed.entry.key, found, proof: await prove(found.row), record };
-      }),
-    );
+  const all = await searchMessages(io, searched, wanted, async (placed, rows) => {
+    const proven = await provenRecords(searched.log, placed, rows, wanted.messageId);
+    return proven.map((one) => ({ ...one, segment: placed.entry.key }));
   });
   // The same fact seen twice at one moment, in two segments, is one record to prove.
   const byName = new Map<string, RecordProof>();
   for (const proof of all) if (!byName.has(proof.name)) byName.set(proof.name, proof);
   return [...byName.values()];
-}
-
-/** Id, kind and first digits of the record's hash; what Zoom sent must not choose a folder. */
-function nameOf({ messageId: id }: WantedRecords, { fact: { kind, stream }, hash }: FoundRecord): string {
-  const words = [id, stream, kind].map((word) => word.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 64));
-  return [...words, hash.slice(0, 16)].join('.');
 }
 
 /** Writes all files or, where one stands with other bytes, none. Fails with `usage`. */

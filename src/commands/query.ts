@@ -5,13 +5,20 @@ import { openPublished } from '../proof/published.ts';
 import { loggedSegments } from '../query/catalog.ts';
 import { querySegments } from '../query/sql.ts';
 import type { ViewedSegment } from '../query/views.ts';
+import {
+  type AccessFlags,
+  openRecording,
+  type Recording,
+  readerOf,
+  withAccessOptions,
+  withNameOption,
+} from './auditing.ts';
 import type { CommandIo } from './context.ts';
 import {
   type CacheFlags,
   checkpointText,
   openIntactFiles,
   openReading,
-  type ReadingFlags,
   type SliceFlags,
   sliceOf,
   withCacheOptions,
@@ -21,7 +28,8 @@ import {
 import { withProgress } from './segments.ts';
 import { renderTable } from './table.ts';
 
-interface QueryFlags extends ReadingFlags, CacheFlags, SliceFlags {
+interface QueryFlags extends AccessFlags, CacheFlags, SliceFlags {
+  readonly as?: string;
   readonly save?: string;
 }
 
@@ -32,7 +40,7 @@ export function queryCommand(io: CommandIo): Command {
     .argument('<sql>', 'one SQL statement, in DuckDB’s dialect')
     .option('--save <file>', 'save the checkpoint that was read')
     .option('--json', 'print the rows as a JSON array of objects');
-  return withSliceOptions(withCacheOptions(withReadingOptions(command)))
+  return withNameOption(withAccessOptions(withSliceOptions(withCacheOptions(withReadingOptions(command)))))
     .addHelpText(
       'after',
       `
@@ -51,8 +59,12 @@ Examples:
       const reading = await openReading(flags);
       const { sink, key } = reading;
       let opened: IntactFiles | undefined;
+      let recording: Recording | undefined;
       try {
+        recording = await openRecording(io, reading, flags);
         const log = await openPublished(sink, key);
+        const record = recording.recordFor(readerOf(flags), log.checkpoint);
+        await record({ action: 'search', input: { sql, ...sliceOf(flags) } });
         const files = await openIntactFiles(reading, flags, io);
         opened = files;
         let count = 0;
@@ -76,6 +88,7 @@ Examples:
         }
       } finally {
         await opened?.close();
+        await recording?.close();
         await reading.close();
       }
     });

@@ -95,6 +95,8 @@ export interface Reading {
   readonly sink: Sink;
   readonly place: Place;
   readonly key: NoteKey;
+  /** The secret key of the access log, as a configuration gives it; never shown. */
+  readonly accessKey: string | undefined;
   close(): Promise<void>;
 }
 
@@ -121,7 +123,8 @@ async function byConfiguration(flags: ReadingFlags, given: NoteKey | undefined):
   ]);
   const context = openContext(flags, 'warn');
   const key = given ?? noteKeyOf(signerOf(context));
-  return { sink: await openSink(context), place: placeOf(context.config.sink), key };
+  const { sink, access } = context.config;
+  return { sink: await openSink(context), place: placeOf(sink), key, accessKey: access.key };
 }
 
 export function placeOf(sink: Config['sink']): Place {
@@ -130,20 +133,24 @@ export function placeOf(sink: Config['sink']): Place {
     : { kind: 's3', bucket: sink.bucket, prefix: sink.prefix };
 }
 
-async function byPlace(
-  { region = 'us-east-1', endpoint, logLevel = 'warn' }: ReadingFlags,
-  archive: string,
-  key: NoteKey | undefined,
-): Promise<Opened> {
+async function byPlace(flags: ReadingFlags, archive: string, key: NoteKey | undefined): Promise<Opened> {
   if (key === undefined) {
     throw new ArchiverError('usage', 'the public key is missing', {
       detail: 'give --key as you had it from whoever runs the archive, not from the archive itself',
     });
   }
-  const [, bucket, prefix = ''] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(archive) ?? [];
+  return { ...(await openPlace(flags, archive)), key, accessKey: undefined };
+}
+
+/** What stands at a folder or `s3://bucket/prefix`; the caller closes the sink. */
+export async function openPlace(
+  { region = 'us-east-1', endpoint, logLevel = 'warn' }: ReadingFlags,
+  text: string,
+): Promise<Pick<Reading, 'sink' | 'place'>> {
+  const [, bucket, prefix = ''] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(text) ?? [];
   if (bucket === undefined) {
-    const path = resolve(archive);
-    return { sink: createDirectorySink({ root: path }), place: { kind: 'directory', path }, key };
+    const path = resolve(text);
+    return { sink: createDirectorySink({ root: path }), place: { kind: 'directory', path } };
   }
   const [{ createS3Sink }, { createLog }] = await Promise.all([
     import('../sinks/s3.ts'),
@@ -151,7 +158,7 @@ async function byPlace(
   ]);
   const store = endpoint === undefined ? {} : { endpoint, forcePathStyle: true };
   const sink = createS3Sink({ bucket, prefix, region, ...store, log: createLog({ level: logLevel }) });
-  return { sink, place: { kind: 's3', bucket, prefix }, key };
+  return { sink, place: { kind: 's3', bucket, prefix } };
 }
 
 /** Which state of an archive was read, for people. */

@@ -124,7 +124,29 @@ export function relations(input: unknown): readonly Problem[] {
       what: 'is missing; without it nobody can tell who sent a webhook',
     });
   }
+  problems.push(...portalProblems(input));
   return problems;
+}
+
+/** What the settings of the portal demand of each other. */
+export function portalProblems(input: unknown): readonly Problem[] {
+  const problems: Problem[] = [];
+  for (const where of ['portal.publicUrl', 'portal.oidc.issuer']) {
+    const url = at(input, where.split('.'));
+    if (typeof url !== 'string' || !url.startsWith('http:') || isOnThisMachine(url)) continue;
+    problems.push({ where, what: 'must be https: what is sent there by http, anybody on the way can read' });
+  }
+  const publicUrl = at(input, ['portal', 'publicUrl']);
+  if (typeof publicUrl === 'string' && URL.canParse(publicUrl) && new URL(publicUrl).pathname !== '/')
+    problems.push({
+      where: 'portal.publicUrl',
+      what: 'must not have a path; give the portal a name of its own',
+    });
+  return problems;
+}
+
+function isOnThisMachine(url: string): boolean {
+  return /^http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(\/|$)/.test(url);
 }
 
 const SECRETS = [
@@ -134,6 +156,8 @@ const SECRETS = [
   'sink.s3.secretAccessKey',
   'webhooks.secret',
   'signing.key',
+  'portal.oidc.clientSecret',
+  'access.key',
 ];
 
 /** The texts of all secrets that are files, by their place; also says what is wrong with a ledger URL. */

@@ -257,6 +257,27 @@ const signing = z.strictObject({
   ),
 });
 
+const access = z
+  .strictObject({
+    key: secret
+      .optional()
+      .describe(
+        'Signs the log of who asked the archive for what; a key of its own, which `zoom-chat-archiver keygen` made. With it, auditors’ commands write down what they answer, or do not answer.',
+      ),
+    keep: period
+      .prefault('7y')
+      .describe(
+        'What is written down is locked so long; in force from `access-log init` on, for whoever writes.',
+      ),
+    mode: z
+      .enum(['governance', 'compliance', 'none'])
+      .optional()
+      .describe(
+        'Object Lock of what is written down; left out, the firmest mode of the retention schedule, so none where nothing is locked.',
+      ),
+  })
+  .prefault({});
+
 const disposition = z
   .strictObject({
     automatic: z
@@ -313,6 +334,113 @@ const webhooks = z
   })
   .prefault({});
 
+const portal = z
+  .strictObject({
+    host: z.string().default('127.0.0.1').describe('Address to listen on; 0.0.0.0 in a container.'),
+    port: z
+      .number()
+      .int()
+      .min(0)
+      .max(65535)
+      .default(9466)
+      .describe(
+        'Port to listen on, plain HTTP behind what ends TLS; 0 takes a free one, which the log names.',
+      ),
+    publicUrl: baseUrl
+      .optional()
+      .describe(
+        'Where browsers reach it, https unless on this machine; needed for anybody else than this machine.',
+      ),
+    proxies: z
+      .array(z.string().min(1))
+      .default([])
+      .describe('Addresses and networks of the proxies in front, whose `X-Forwarded-For` is believed.'),
+    title: z.string().min(1).max(100).default('Chat archive').describe('What the pages call themselves.'),
+    users: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'File that says who has which role and scope, by name or by claim; read anew when it changes.',
+      ),
+    folder: z
+      .string()
+      .min(1)
+      .default('./portal')
+      .describe('Folder for exports, the last verification and the newest head that was served.'),
+    oidc: z
+      .strictObject({
+        issuer: baseUrl.describe('Issuer of the provider, https unless on this machine.'),
+        clientId: z.string().min(1).describe('Client id that the provider gave the portal.'),
+        clientSecret: secret,
+        authentication: z
+          .enum(['client_secret_basic', 'client_secret_post'])
+          .default('client_secret_basic')
+          .describe('How the secret is shown to the provider.'),
+        scopes: z
+          .array(z.string().min(1))
+          .default(['openid', 'email', 'profile'])
+          .describe('What is asked of the provider.'),
+        nameClaim: z
+          .string()
+          .min(1)
+          .default('email')
+          .describe(
+            'Claim that names a person in the users file and in the access log; nobody may set his own.',
+          ),
+      })
+      .optional()
+      .describe('Sign-in by OpenID Connect.'),
+    sessions: z
+      .strictObject({
+        idle: positiveDuration.prefault('30m').describe('A session ends after so long without a request.'),
+        longest: positiveDuration.prefault('12h').describe('It ends after so long in any case.'),
+      })
+      .prefault({}),
+    exports: z
+      .strictObject({
+        keep: positiveDuration.prefault('7d').describe('A finished export is deleted after this.'),
+        perPerson: z.number().int().min(1).default(2).describe('Exports that one person has running.'),
+        atOnce: z.number().int().min(1).default(4).describe('Exports that run at the same time.'),
+        space: bytes.prefault('50GB').describe('Nothing new is exported while all ZIPs take more.'),
+      })
+      .prefault({}),
+    verify: z
+      .strictObject({
+        cron: z
+          .string()
+          .default('29 5 * * *')
+          .describe(
+            'When the archive is checked, as `verify` does, for the page that says whether it holds.',
+          ),
+        timezone: z.string().default('UTC').describe('IANA time zone of the cron fields.'),
+      })
+      .prefault({}),
+    refresh: positiveDuration.prefault('30s').describe('How often a new head of the log is looked for.'),
+    perMinute: z
+      .number()
+      .int()
+      .min(10)
+      .default(600)
+      .describe('Requests that one address may send in a minute.'),
+    cache: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Folder for copies from a bucket, shared with commands; by default the cache of the user.'),
+    cacheSize: bytes.prefault('10GB').describe('What the copies take at most.'),
+    metrics: z
+      .strictObject({
+        host: z.string().default('127.0.0.1').describe('Address of `/metrics`, `/healthz` and `/readyz`.'),
+        port: z.number().int().min(0).max(65535).default(9467).describe('Port of these; 0 takes a free one.'),
+      })
+      .prefault({}),
+  })
+  .prefault({});
+
+/** Settings of the portal in a file of their own: whoever serves needs no secret of whoever archives. */
+export const portalSchema = z.strictObject({ portal });
+
 /** The whole file. */
 export const configSchema = z.strictObject({
   zoom,
@@ -321,6 +449,7 @@ export const configSchema = z.strictObject({
   ledger,
   sink,
   signing,
+  access,
   retention,
   disposition,
   holds,
@@ -370,6 +499,7 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   webhooks,
+  portal,
   replicas: z.number().int().min(1).default(1).describe('How many run; more than one needs Postgres.'),
   drain: duration.prefault('25s').describe('After a stop signal, how long work in hand may take to finish.'),
 });

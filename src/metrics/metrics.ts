@@ -2,7 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 
 export type { Registry } from 'prom-client';
 
-const PREFIX = 'zoom_chat_archiver_';
+export const PREFIX = 'zoom_chat_archiver_';
 
 /** Prometheus keeps a time series per label value for ever, so a label that runs away must meet a ceiling. */
 const MOST_VALUES = 200;
@@ -133,8 +133,19 @@ export function createRegistry(): Registry {
   return new Registry();
 }
 
+/** Of any process of the program: Node's own metrics, and which version runs. */
+export function createProcessMetrics(registry: Registry, build: { version: string; commit: string }): void {
+  collectDefaultMetrics({ register: registry });
+  new Gauge({
+    name: `${PREFIX}build_info`,
+    help: 'The running version; always 1.',
+    labelNames: ['version', 'commit'],
+    registers: [registry],
+  }).set({ ...build }, 1);
+}
+
 /**
- * Declares every metric of the program on `registry`, with Node's own process metrics beside them.
+ * Declares every metric of the archiver on `registry`, with Node's own process metrics beside them.
  *
  * @throws Error when the registry already holds these metrics.
  */
@@ -151,8 +162,7 @@ export function createMetrics(
   const histogram = <L extends string>(name: string, help: string, labelNames: L[], buckets: number[]) =>
     new Histogram({ name: PREFIX + name, help, labelNames, buckets, registers });
 
-  collectDefaultMetrics({ register: registry });
-  gauge('build_info', 'The running version; always 1.', ['version', 'commit']).set({ ...build }, 1);
+  createProcessMetrics(registry, build);
 
   const requests = counter('zoom_requests_total', 'Requests to Zoom by route and HTTP status.', [
     'endpoint',

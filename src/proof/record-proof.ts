@@ -15,7 +15,7 @@ import type { NoteKey, WitnessKey } from './key.ts';
 import { parseNote } from './note.ts';
 import { formatProofFile, type ProofFile, parseProofFile } from './proof-file.ts';
 import type { PlacedEntry, PublishedLog } from './published.ts';
-import { entryHash, RootBuilder } from './tree.ts';
+import { entryHash, nodeHash, RootBuilder } from './tree.ts';
 
 /** The proof's `extra`: what leads from the record to the entry that the proof file itself is about. */
 const extraSchema = z.strictObject({
@@ -56,13 +56,47 @@ export async function proverOf(
       detail: entry.key,
     });
   }
-  const readRows = async (level: number, at: number): Promise<Uint8Array> =>
-    rootOver(leaves.slice(at * 2 ** level, (at + 1) * 2 ** level));
+  const levels = levelsOver(leaves);
+  const [before, after] = canonicalJson({
+    count,
+    entry: Buffer.from(bytes).toString(),
+    index: 0,
+    v: 1,
+  }).split('"index":0,');
   return async (row) => {
-    const rowPath = (await inclusionPath(readRows, row, count)).map(encodeBase64);
-    const extra = { v: 1, entry: Buffer.from(bytes).toString(), index: row, count, path: rowPath };
-    return formatProofFile({ extra: Buffer.from(canonicalJson(extra)), index, path, checkpoint: log.text });
+    if (!Number.isInteger(row) || row < 0 || row >= count)
+      throw new ArchiverError('internal', 'no such leaf in the tree', { detail: `${row} of ${count}` });
+    const rowPath = JSON.stringify(pathOf(levels, row));
+    // Canonical: the members stand in their order, and neither numbers nor base64 are escaped.
+    const extra = `${before}"index":${row},"path":${rowPath},${after}`;
+    return formatProofFile({ extra: Buffer.from(extra), index, path, checkpoint: log.text });
   };
+}
+
+/** The nodes of the tree, level by level from its leaves, in base64; what has no sibling moves up. */
+function levelsOver(leaves: readonly Uint8Array[]): readonly (readonly string[])[] {
+  const levels: string[][] = [];
+  for (let nodes = leaves; ; ) {
+    levels.push(nodes.map(encodeBase64));
+    if (nodes.length <= 1) return levels;
+    const parents: Uint8Array[] = [];
+    for (let at = 0; at < nodes.length; at += 2) {
+      const [left, right] = [nodes[at], nodes[at + 1]];
+      if (left !== undefined) parents.push(right === undefined ? left : nodeHash(left, right));
+    }
+    nodes = parents;
+  }
+}
+
+/** From the leaf's sibling up: PATH of RFC 6962 section 2.1.1, for a node without sibling is that of the level above. */
+function pathOf(levels: readonly (readonly string[])[], leaf: number): readonly string[] {
+  const path: string[] = [];
+  for (const [level, nodes] of levels.entries()) {
+    const place = Math.floor(leaf / 2 ** level);
+    const sibling = nodes[place % 2 === 0 ? place + 1 : place - 1];
+    if (sibling !== undefined) path.push(sibling);
+  }
+  return path;
 }
 
 function rootOver(leaves: readonly Uint8Array[]): Uint8Array {

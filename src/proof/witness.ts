@@ -84,6 +84,7 @@ export async function openCosigned(
     note,
     text: current.bytes.toString(),
     readSubtree: log.readSubtree,
+    key,
     testimony: { name: said.name, size: checkpoint.size, time: said.time },
   };
 }

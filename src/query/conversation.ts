@@ -1,8 +1,18 @@
 import { z } from 'zod';
 import { ArchiverError } from '../errors.ts';
-import type { RecordPlace } from './archive.ts';
+import { type MessageId, messageId } from '../record.ts';
+import type { OpenArchive, RecordPlace } from './archive.ts';
+import { type Cursor, type EventKey, formatCursor, parseCursor } from './conversation-cursor.ts';
+import { peopleOf } from './known-people.ts';
+import { membersOf } from './members.ts';
+import { membershipEvent } from './message-event.ts';
+import { messageEvents } from './messages-shown.ts';
+import { readAt } from './read-at.ts';
 import type { AuditContext } from './reader.ts';
 import type { Person, ReadAt, Revision, SessionRef } from './revision.ts';
+import { timeRange } from './time-range.ts';
+import { keyOfMessage, type TimelineEvent, type TimelineOf, timelinePage } from './timeline.ts';
+import { ofSession, requireMay, seesSession, visible } from './visibility.ts';
 
 const moment = z.union([z.iso.datetime({ offset: true }), z.iso.date()]);
 
@@ -18,6 +28,13 @@ export const conversationInput = z.strictObject({
 
 export type ConversationInput = z.input<typeof conversationInput>;
 
+export interface ObjectPart {
+  readonly key: string;
+  readonly version: string;
+  readonly sha256: string;
+  readonly size: number;
+}
+
 /** A file of a message, as far as it was archived. */
 export interface ConversationFile {
   readonly id: string;
@@ -29,6 +46,8 @@ export interface ConversationFile {
     readonly version: string;
     readonly sha256: string;
     readonly size: number;
+    /** The objects that it stands in, in their order: one, but for very large files; key and version are the first's. */
+    readonly parts: readonly ObjectPart[];
   } | null;
   readonly reason: string | null;
 }
@@ -44,6 +63,7 @@ export interface ForwardedMessage {
   readonly sender: Person;
   readonly sentAt: string | null;
   readonly text: string;
+  readonly files: readonly ConversationFile[];
   /** Why it could not be resolved; null where it was. */
   readonly reason: string | null;
 }
@@ -97,7 +117,107 @@ export interface Conversation {
   readonly previous: string | null;
 }
 
-/** What a participant saw of a session. Fails with `record-not-found` where the archive has no such session. */
-export async function conversation(_ctx: AuditContext, _input: ConversationInput): Promise<Conversation> {
-  throw new ArchiverError('internal', 'not built yet');
+/**
+ * What a participant saw of a session. Fails with `record-not-found` where the archive has no such session, or no such
+ * message to show around, also where it lies beyond the reader's scope; with `usage` for what is no page, zone or time.
+ */
+export async function conversation(ctx: AuditContext, input: ConversationInput): Promise<Conversation> {
+  const asked = conversationInput.parse(input);
+  requireMay(ctx.reader, 'view');
+  const range = timeRange(asked.from, asked.to, asked.zone);
+  const cursor = asked.after === undefined ? undefined : parseCursor(asked.after);
+  await ctx.record({ action: 'view', input: asked });
+  const { archive } = ctx;
+  const all = await visible(ctx);
+  const everything = await archive.known();
+  const session = everything.sessions.get(asked.session);
+  if (session === undefined || !seesSession(all, session.id)) throw notFound('session', asked.session);
+
+  const seen = ofSession(all, session.id);
+  const of = { session: session.id, channel: session.channelId, ...range, seen };
+  const page =
+    asked.around === undefined
+      ? await pageBeside(archive, of, cursor, asked.limit)
+      : await pageAround(archive, of, messageId(asked.around), asked.limit);
+
+  const known = peopleOf(everything, session.id);
+  const messages = new Map(
+    page.events.flatMap((event) => (event.type === 'message' ? [[event.messageId, event.key.at]] : [])),
+  );
+  const shown = await messageEvents(archive, { session: session.id, messages, seen }, known);
+  const events = page.events.flatMap((event): readonly ConversationEvent[] => {
+    if (event.type === 'change') return [membershipEvent(event, known)];
+    const message = shown.get(event.messageId);
+    return message === undefined ? [] : [message];
+  });
+  const at = page.events[0]?.key.at ?? range.from ?? session.last ?? 0;
+  const direct = session.type === '1:1';
+  return {
+    at: readAt(archive),
+    session: {
+      id: session.id,
+      type: session.type,
+      name: session.names[0] ?? '',
+      channelId: session.channelId,
+      names: session.names,
+      external: session.external,
+    },
+    events,
+    members: await membersOf(archive, { session: session.id, channel: session.channelId, direct }, at, known),
+    next: page.next === undefined ? null : formatCursor({ direction: 'after', key: page.next }),
+    previous: page.previous === undefined ? null : formatCursor({ direction: 'before', key: page.previous }),
+  };
+}
+
+interface EventPage {
+  readonly events: readonly TimelineEvent[];
+  /** Where the page behind begins, and where the one before ends; undefined where there is none. */
+  readonly next: EventKey | undefined;
+  readonly previous: EventKey | undefined;
+}
+
+/** The page next to a place, or the first one. */
+async function pageBeside(
+  archive: OpenArchive,
+  of: TimelineOf,
+  cursor: Cursor | undefined,
+  limit: number,
+): Promise<EventPage> {
+  const side = cursor ?? { direction: 'after' as const };
+  const { events, more } = await timelinePage(archive, of, side, limit);
+  const first = events[0]?.key;
+  const last = events.at(-1)?.key;
+  // Whoever came from a place can go back to what stands there.
+  return side.direction === 'after'
+    ? { events, next: more ? last : undefined, previous: cursor === undefined ? undefined : first }
+    : { events, next: last, previous: more ? first : undefined };
+}
+
+/** The page that has a message in its middle, as far as there is enough before and behind it. */
+async function pageAround(
+  archive: OpenArchive,
+  of: TimelineOf,
+  message: MessageId,
+  limit: number,
+): Promise<EventPage> {
+  const key = await keyOfMessage(archive, of, message);
+  if (key === undefined) throw notFound('message', message);
+  const earlier = await timelinePage(archive, of, { direction: 'before', key }, Math.floor((limit - 1) / 2));
+  const own: TimelineEvent = { type: 'message', key, messageId: message };
+  const later = await timelinePage(
+    archive,
+    of,
+    { direction: 'after', key },
+    limit - 1 - earlier.events.length,
+  );
+  const events = [...earlier.events, own, ...later.events];
+  return {
+    events,
+    next: later.more ? events.at(-1)?.key : undefined,
+    previous: earlier.more ? events[0]?.key : undefined,
+  };
+}
+
+function notFound(what: string, id: string): ArchiverError {
+  return new ArchiverError('record-not-found', `the archive has no such ${what}`, { detail: id });
 }

@@ -58,7 +58,9 @@ export function placeFacts(stream: TellingStream): string | undefined {
           coalesce(channel_id, ''), ${SEEN}, 0, ${no}, try_cast(${texts('$.has_external_member')} as boolean) as external
         from sessions group by all`;
     case 'channel_activities':
-      return undefined;
+      return `select _entry, '', '', '', coalesce(channel_id, ''), ${SEEN}, 0, null::bigint, null::bigint,
+          min(epoch_ms(event_at)), max(epoch_ms(event_at)), null::boolean
+        from channel_activities group by all`;
     case 'context':
       return `select _entry, '', '', coalesce(name, ''), coalesce(subject_id, ''), ${SEEN}, 0, ${no}, null::boolean
         from context where kind in ('channel', 'channel_members') group by all`;

@@ -1,4 +1,6 @@
 /** Who asks the archive, what he may see of it, and that it is written down that he asked. */
+import type { NoteKey } from '../proof/key.ts';
+import type { SinkReader } from '../sinks/sink.ts';
 import type { OpenArchive } from './archive.ts';
 
 /**
@@ -21,6 +23,17 @@ export const ACTIONS = [
   'access-log',
 ] as const;
 export type Action = (typeof ACTIONS)[number];
+
+const MAY: Readonly<Record<Role, readonly Action[]>> = {
+  auditor: ['search', 'view', 'export', 'coverage', 'verification'],
+  officer: ['search', 'view', 'export', 'coverage', 'retention', 'verification', 'access-log'],
+  admin: ['coverage', 'retention', 'verification', 'access-log'],
+};
+
+/** Whether the role allows the deed, whatever the scope. */
+export function mayDo(role: Role, action: Action): boolean {
+  return MAY[role].includes(action);
+}
 
 /**
  * Which places and days somebody may see. Where the three lists are empty: every place. Else a place that any of them
@@ -51,6 +64,12 @@ export interface Access {
   readonly input: unknown;
 }
 
+/** Where the access log is, and whose. */
+export interface AccessLogPlace {
+  readonly sink: SinkReader;
+  readonly key: NoteKey;
+}
+
 /** With what a verb works. */
 export interface AuditContext {
   readonly archive: OpenArchive;
@@ -60,5 +79,7 @@ export interface AuditContext {
    * where the role does not allow the deed, with `access-unrecorded` where it cannot be written down.
    */
   readonly record: (access: Access) => Promise<void>;
+  /** The access log, for who may read it; left out where there is none. */
+  readonly accessLog?: AccessLogPlace;
   readonly signal: AbortSignal;
 }

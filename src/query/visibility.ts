@@ -102,6 +102,12 @@ export function seesSession({ all, grants }: Visibility, session: string): boole
   return all || grants.some(({ sessions }) => sessions === null || sessions.has(session));
 }
 
+/** What may be seen of one session, for records that do not name theirs: its grants are for every place. */
+export function ofSession({ all, grants }: Visibility, session: string): Visibility {
+  const own = grants.filter(({ sessions }) => sessions === null || sessions.has(session));
+  return { all, grants: own.map(({ from, to }) => ({ sessions: null, from, to })) };
+}
+
 /** Whether anything of a channel may be seen, on whatever day. */
 export function seesChannel(visibility: Visibility, known: Known, channel: string): boolean {
   if (visibility.all || visibility.grants.some(({ sessions }) => sessions === null)) return true;

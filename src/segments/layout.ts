@@ -74,8 +74,93 @@ export function segmentsPrefix(stream?: string): string {
   return stream === undefined ? SEGMENTS : `${SEGMENTS}stream=${encodeName(stream)}/`;
 }
 
-/** The log's signed head: the only key whose bytes change. */
-export const CHECKPOINT_KEY = 'log/checkpoint';
+/** The two logs of an archive, by the folder that each has: of what was archived, and of who asked for it. */
+export type LogFolder = 'log' | 'access';
+
+/** Hashes of a log's tree, C2SP tlog-tiles. */
+export interface Tile extends EntryBundle {
+  /** 0 holds leaf hashes, each level above the roots of full tiles of the one below; at most 63. */
+  readonly level: number;
+}
+
+/** Entries of a log: as many and the same ones as the hashes in the tile of level 0 with this number. */
+export interface EntryBundle {
+  readonly number: number;
+  /** 256 when full, 1 to 255 at the log's right edge. */
+  readonly width: number;
+}
+
+/** The keys of one log, C2SP tlog-tiles below its folder. */
+export interface LogKeys {
+  /** The signed head: the only key of the log whose bytes change. */
+  readonly checkpoint: string;
+  /** Where its tiles and entry bundles begin. */
+  readonly tiles: string;
+  tileKey(tile: Tile): string;
+  bundleKey(bundle: EntryBundle): string;
+  /** The tile with this key; undefined for any other key. */
+  parseTileKey(key: string): Tile | undefined;
+  /** The entry bundle with this key; undefined for any other key. */
+  parseBundleKey(key: string): EntryBundle | undefined;
+}
+
+/** 1234067 is `x001/x234/067`. */
+function grouped(number: number): string {
+  const digits = String(number);
+  return digits.padStart(Math.ceil(digits.length / 3) * 3, '0').replace(/\d{3}(?=\d)/g, 'x$&/');
+}
+
+function numberAndWidth({ number, width }: EntryBundle): string {
+  return width === 256 ? grouped(number) : `${grouped(number)}.p/${width}`;
+}
+
+const NUMBER = String.raw`((?:x\d{3}\/){0,5}\d{3})`;
+
+function parseNumber(groups: string): number | undefined {
+  const number = Number(groups.replace(/[x/]/g, ''));
+  return Number.isSafeInteger(number) ? number : undefined;
+}
+
+function keysOf(folder: LogFolder): LogKeys {
+  const tiles = `${folder}/tile/`;
+  const pattern = new RegExp(`^${tiles}(entries|0|[1-9]\\d?)/${NUMBER}(?:\\.p/([1-9]\\d{0,2}))?$`);
+  const keyOfTile = ({ level, ...rest }: Tile): string => `${tiles}${level}/${numberAndWidth(rest)}`;
+  const keyOfBundle = (bundle: EntryBundle): string => `${tiles}entries/${numberAndWidth(bundle)}`;
+  const bundleOf = (match: RegExpExecArray | null): EntryBundle | undefined => {
+    if (match === null) return undefined;
+    const [, , groups = '', partial] = match;
+    const number = parseNumber(groups);
+    const width = partial === undefined ? 256 : Number(partial);
+    return number !== undefined && (partial === undefined || width < 256) ? { number, width } : undefined;
+  };
+  return {
+    checkpoint: `${folder}/checkpoint`,
+    tiles,
+    tileKey: keyOfTile,
+    bundleKey: keyOfBundle,
+    parseTileKey(key) {
+      const match = pattern.exec(key);
+      const level = Number(match?.[1]);
+      const bundle = bundleOf(match);
+      if (bundle === undefined || !(level <= 63)) return undefined;
+      const tile = { level, ...bundle };
+      return keyOfTile(tile) === key ? tile : undefined;
+    },
+    parseBundleKey(key) {
+      const bundle = bundleOf(pattern.exec(key));
+      return bundle !== undefined && keyOfBundle(bundle) === key ? bundle : undefined;
+    },
+  };
+}
+
+/** The log of what was archived. */
+export const ARCHIVE_LOG: LogKeys = keysOf('log');
+/** The log of who asked the archive for what. */
+export const ACCESS_LOG: LogKeys = keysOf('access');
+
+/** The head of the log of what was archived. */
+export const CHECKPOINT_KEY = ARCHIVE_LOG.checkpoint;
+export const { tileKey, bundleKey, parseTileKey, parseBundleKey } = ARCHIVE_LOG;
 
 const WITNESSES = 'log/witness/';
 
@@ -89,65 +174,26 @@ export function witnessPrefix(): string {
   return WITNESSES;
 }
 
-const TILES = 'log/tile/';
-
-/** Where the tiles and entry bundles of the log begin. */
+/** Where the tiles and entry bundles of the log of what was archived begin. */
 export function tilesPrefix(): string {
-  return TILES;
+  return ARCHIVE_LOG.tiles;
 }
 
-/** Hashes of the log's tree, C2SP tlog-tiles. */
-export interface Tile extends EntryBundle {
-  /** 0 holds leaf hashes, each level above the roots of full tiles of the one below; at most 63. */
-  readonly level: number;
+const BATCHES = 'access/batch/';
+const BATCH = new RegExp(`^${BATCHES}${NUMBER}$`);
+
+/** The entries that writers of the access log add behind its first `size` ones. */
+export function batchKey(size: number): string {
+  return `${BATCHES}${grouped(size)}`;
 }
 
-/** Entries of the log: as many and the same ones as the hashes in the tile of level 0 with this number. */
-export interface EntryBundle {
-  readonly number: number;
-  /** 256 when full, 1 to 255 at the log's right edge. */
-  readonly width: number;
+/** The size in {@link batchKey}; undefined for any other key. */
+export function parseBatchKey(key: string): number | undefined {
+  const size = parseNumber(BATCH.exec(key)?.[1] ?? '-');
+  return size !== undefined && batchKey(size) === key ? size : undefined;
 }
 
-export function tileKey({ level, ...rest }: Tile): string {
-  return `${TILES}${level}/${numberAndWidth(rest)}`;
-}
-
-export function bundleKey(bundle: EntryBundle): string {
-  return `${TILES}entries/${numberAndWidth(bundle)}`;
-}
-
-/** 1234067 is `x001/x234/067`. */
-function numberAndWidth({ number, width }: EntryBundle): string {
-  const digits = String(number);
-  const grouped = digits.padStart(Math.ceil(digits.length / 3) * 3, '0').replace(/\d{3}(?=\d)/g, 'x$&/');
-  return width === 256 ? grouped : `${grouped}.p/${width}`;
-}
-
-const TILE = /^log\/tile\/(entries|0|[1-9]\d?)\/((?:x\d{3}\/){0,5}\d{3})(?:\.p\/([1-9]\d{0,2}))?$/;
-
-/** The tile with this key; undefined for any other key. */
-export function parseTileKey(key: string): Tile | undefined {
-  const match = TILE.exec(key);
-  const level = Number(match?.[1]);
-  const bundle = parseNumberAndWidth(match);
-  if (bundle === undefined || !(level <= 63)) return undefined;
-  const tile = { level, ...bundle };
-  return tileKey(tile) === key ? tile : undefined;
-}
-
-/** The entry bundle with this key; undefined for any other key. */
-export function parseBundleKey(key: string): EntryBundle | undefined {
-  const bundle = parseNumberAndWidth(TILE.exec(key));
-  return bundle !== undefined && bundleKey(bundle) === key ? bundle : undefined;
-}
-
-function parseNumberAndWidth(match: RegExpExecArray | null): EntryBundle | undefined {
-  if (match === null) return undefined;
-  const [, , groups = '', partial] = match;
-  const number = Number(groups.replace(/[x/]/g, ''));
-  const width = partial === undefined ? 256 : Number(partial);
-  return Number.isSafeInteger(number) && (partial === undefined || width < 256)
-    ? { number, width }
-    : undefined;
+/** Where everything of the access log begins. */
+export function accessPrefix(): string {
+  return 'access/';
 }

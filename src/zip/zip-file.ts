@@ -21,15 +21,15 @@ export interface ZipEntry {
 
 const LOCAL_HEADER = 30;
 
-/** A zip on local disk. */
+/** A zip on local disk, or a small one in memory. */
 export class ZipFile {
-  readonly #file: FileHandle;
+  readonly #file: FileHandle | undefined;
   readonly #zip: YauzlFile;
   readonly #raw = new WeakMap<ZipEntry, Entry>();
   /** Where the directory begins. */
   readonly directoryAt: number;
 
-  private constructor(file: FileHandle, zip: YauzlFile) {
+  private constructor(file: FileHandle | undefined, zip: YauzlFile) {
     this.#file = file;
     this.#zip = zip;
     this.directoryAt = Number(zip.readEntryCursor);
@@ -51,6 +51,12 @@ export class ZipFile {
     }
     await file.close();
     return undefined;
+  }
+
+  /** A zip in memory; undefined as with {@link open}. */
+  static async of(bytes: Buffer): Promise<ZipFile | undefined> {
+    const zip = await yauzl.fromBufferPromise(bytes, { decodeStrings: false }).catch(() => undefined);
+    return zip && new ZipFile(undefined, zip);
   }
 
   /** The entries in their order, once. Throws where the directory cannot be read. */
@@ -82,7 +88,7 @@ export class ZipFile {
   }
 
   async close(): Promise<void> {
-    await this.#file.close();
+    await this.#file?.close();
   }
 }
 

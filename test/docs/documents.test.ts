@@ -14,6 +14,7 @@ import {
 } from '../../scripts/config-docs.ts';
 import { parseConfig, parseSchedule } from '../../src/config.ts';
 import { createMetrics, createRegistry } from '../../src/metrics/metrics.ts';
+import { createPortalMetrics } from '../../src/metrics/portal.ts';
 import { STREAMS } from '../../src/record.ts';
 import { parsePeriod } from '../../src/retention/period.ts';
 import { columns } from '../../src/segments/format.ts';
@@ -82,6 +83,7 @@ describe('the configuration', () => {
 test('every metric stands in docs/metrics.md, with its kind, labels and help, and no other does', () => {
   const registry = createRegistry();
   createMetrics(registry, { version: '1', commit: '2' });
+  createPortalMetrics(registry, { exportsRunning: () => 0, logSize: () => 0 });
   const rows = registry
     .getMetricsAsArray()
     .filter(({ name }) => name.startsWith('zoom_'))

@@ -84,7 +84,13 @@ export function logWith(entry: LogEntry, index: number, size: number, signer: Si
   const bytes = entries[index] ?? Buffer.of();
   return {
     entries,
-    log: { checkpoint, note, text: formatNote(note), readSubtree: naiveSubtrees(entries) },
+    log: {
+      key: noteKeyOf(signer),
+      checkpoint,
+      note,
+      text: formatNote(note),
+      readSubtree: naiveSubtrees(entries),
+    },
     placed: { index, bytes, entry: parseEntry(bytes) as SegmentEntry },
   };
 }

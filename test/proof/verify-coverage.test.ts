@@ -43,14 +43,14 @@ async function checked(
       ({ stream = 'messages', scope = 's', mode = 'sent', outcome = 'done', said = 50, covers, ...rest }) => {
         const [from, to] = rest.window ?? covers ?? [];
         const times = [said, from, to, covers?.[0], covers?.[1]].map(moment);
-        return `('${stream}', '${scope}', '${mode}', '${outcome}', ${times.join(', ')})`;
+        return `('${stream}', '${scope}', '${mode}', '${outcome}', ${times.join(', ')}, '{}')`;
       },
     );
     const path = join(folder, `${index}.parquet`);
     await connection.run(`copy (select * from (values ${values.join(', ')}) as
-      told(unit_stream, session_id, mode, outcome, event_at, window_from, window_to, covers_from, covers_to))
+      told(unit_stream, session_id, mode, outcome, event_at, window_from, window_to, covers_from, covers_to, record))
       to '${path}' (format parquet)`);
-    await coverage.read(path);
+    await coverage.read([path]);
   }
   connection.closeSync();
   const findings: Finding[] = [];

@@ -1,159 +1,202 @@
-/** Small archives of known records, sealed by the real builder and logged without a ledger. */
-import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
+/** Archives in a folder, made of the records that a test names: segments as sealing builds them, and their log. */
+import { createHash } from 'node:crypto';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { FIELD_SEPARATOR, provenanceJson, RECORD_SEPARATOR, stagedFields } from '../../src/ledger/staged.ts';
-import type { StagedRow } from '../../src/ledger/staging.ts';
+import { onTestFinished } from 'vitest';
+import { FIELD_SEPARATOR, provenanceJson, stagedFields } from '../../src/ledger/staged.ts';
 import type { LogEntry } from '../../src/proof/entry.ts';
 import { parseNoteKey } from '../../src/proof/key.ts';
 import { intactInPlace } from '../../src/proof/local-files.ts';
 import { OpenArchive } from '../../src/query/archive.ts';
-import type { Access, AuditContext, Reader } from '../../src/query/reader.ts';
-import { WHOLE_ARCHIVE } from '../../src/query/reader.ts';
-import { canonicalJson, instant, type Json, recordKey, type Stream, scopeTag } from '../../src/record.ts';
+import { type Access, type AuditContext, type Reader, WHOLE_ARCHIVE } from '../../src/query/reader.ts';
+import {
+  canonicalJson,
+  contentHash,
+  instant,
+  type Json,
+  keyMonth,
+  recordKey,
+  type SessionId,
+  type Stream,
+  scopeTag,
+  utcDay,
+} from '../../src/record.ts';
 import { SegmentBuilder } from '../../src/segments/build.ts';
+import { objectKey, segmentKey } from '../../src/segments/layout.ts';
 import { createDirectorySink } from '../../src/sinks/directory.ts';
 import { PUBLIC_KEY } from './log.ts';
 import { archiveEntry, segmentEntryOf, writeLog } from './written-log.ts';
 
-const ACCOUNT = 'account-1';
+export const ACCOUNT = 'account-1';
 
-export interface WrittenSession {
+export interface TestSession {
   readonly id: string;
   readonly type: string;
   readonly name: string;
   readonly channelId: string;
 }
 
-/** A record to be archived. */
-export interface Written {
+/** A record, and where it was seen. */
+export interface Told {
   readonly stream: Stream;
   readonly kind: string;
-  /** Own time, ms. */
-  readonly time: number;
-  /** Default: a minute later. */
+  /** Its own time, milliseconds. */
+  readonly at: number;
+  /** Milliseconds; default a minute later. */
   readonly observedAt?: number;
-  readonly session?: WrittenSession;
-  readonly record: Json;
-  /** Retention class; default `general`. */
+  readonly session?: TestSession;
+  readonly drift?: boolean;
+  /** Retention class. */
   readonly class?: string;
+  readonly record: Json;
 }
 
-export interface WrittenArchive {
+export interface Written {
   readonly root: string;
-  /** Everything that is in the log. */
   readonly entries: readonly LogEntry[];
-  /** Seals these records, a segment for each stream, class and day, and logs them, then `more`. */
-  append(records: readonly Written[], more?: readonly LogEntry[]): Promise<void>;
-  /** @param index folder of the index; a temporary one where it is left out */
-  open(index?: string): Promise<OpenArchive>;
-  remove(): Promise<void>;
 }
 
-export async function writtenArchive(records: readonly Written[] = []): Promise<WrittenArchive> {
+/** Writes an archive into a new folder, which is removed with the test. */
+export async function writeArchive(
+  told: readonly Told[],
+  {
+    objects = [],
+    deeds = [],
+  }: { readonly objects?: readonly Buffer[]; readonly deeds?: readonly LogEntry[] } = {},
+): Promise<Written> {
   const folder = await mkdtemp(join(tmpdir(), 'written-archive-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const root = join(folder, 'archive');
-  const entries: LogEntry[] = [archiveEntry(ACCOUNT)];
-  const opened: OpenArchive[] = [];
-  const archive: WrittenArchive = {
-    root,
-    entries,
-    async append(added, more = []) {
-      const builder = await SegmentBuilder.create({ spool: join(folder, 'spool') });
-      try {
-        for (const group of groupsOf(added)) entries.push(await seal(builder, root, group));
-      } finally {
-        builder.close();
-      }
-      entries.push(...more);
-      await writeLog(root, entries);
-    },
-    async open(index) {
-      const sink = createDirectorySink({ root });
-      const one = await OpenArchive.open(sink, parseNoteKey(PUBLIC_KEY), intactInPlace(root, sink), index);
-      opened.push(one);
-      return one;
-    },
-    async remove() {
-      for (const one of opened) one.close();
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
-  await archive.append(records);
-  return archive;
-}
-
-const dayOf = (time: number): string => new Date(time).toISOString().slice(0, 10);
-
-function groupsOf(records: readonly Written[]): readonly (readonly Written[])[] {
-  const groups = new Map<string, Written[]>();
-  for (const record of records) {
-    const name = JSON.stringify([record.stream, record.class ?? 'general', dayOf(record.time)]);
-    const group = groups.get(name);
-    if (group === undefined) groups.set(name, [record]);
-    else group.push(record);
+  const groups = new Map<string, Told[]>();
+  for (const one of told) {
+    const name = JSON.stringify([one.stream, one.class ?? 'default', utcDay(one.at)]);
+    groups.set(name, [...(groups.get(name) ?? []), one]);
   }
-  return [...groups.values()];
+  const builder = await SegmentBuilder.create({ spool: join(folder, 'spool') });
+  const entries: LogEntry[] = [archiveEntry(ACCOUNT)];
+  let id = 0;
+  try {
+    for (const own of groups.values()) entries.push(await writeSegment(builder, root, own, ++id));
+  } finally {
+    builder.close();
+  }
+  for (const bytes of objects) entries.push(await writeObject(root, bytes));
+  entries.push(...deeds);
+  await writeLog(root, entries);
+  return { root, entries };
 }
 
-async function seal(builder: SegmentBuilder, root: string, group: readonly Written[]): Promise<LogEntry> {
-  const [first] = group;
-  if (first === undefined) throw new Error('an empty group');
-  const { stream, class: className = 'general' } = first;
-  const day = dayOf(first.time);
-  const plan = { id: 1, stream, className, day, records: group.length, bytes: 0, lock: null };
-  const built = await builder.build(ACCOUNT, plan, batches(group.map(staged)));
-  const entry = segmentEntryOf({
-    sha256: built.sha256,
-    bytes: built.size,
-    count: built.records,
+async function writeSegment(
+  builder: SegmentBuilder,
+  root: string,
+  own: readonly Told[],
+  id: number,
+): Promise<LogEntry> {
+  const [first] = own;
+  if (first === undefined) throw new Error('a segment has records');
+  const { stream, class: className = 'default' } = first;
+  const day = utcDay(first.at);
+  const rows = own.map((one, number) => stagedRow(one, number));
+  const plan = { id, stream, className, day, records: own.length, bytes: 0, lock: null };
+  const built = await builder.build(
+    ACCOUNT,
+    plan,
+    (async function* () {
+      yield rows;
+    })(),
+  );
+  const bytes = await readFile(built.path);
+  const path = join(root, segmentKey({ stream, className, day, root: built.root }));
+  await mkdir(dirname(path), { recursive: true });
+  await copyFile(built.path, path);
+  return segmentEntryOf({
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+    bytes: bytes.length,
+    count: own.length,
     root: built.root,
     stream,
     class: className,
     date: day,
   });
-  const path = join(root, entry.key);
-  await mkdir(dirname(path), { recursive: true });
-  await copyFile(built.path, path);
-  await rm(built.path);
-  return entry;
 }
 
-async function* batches(rows: readonly StagedRow[]): AsyncGenerator<readonly StagedRow[]> {
-  yield rows;
-}
-
-/** A page of one record. */
-function staged({ kind, time, observedAt = time + 60_000, session, record }: Written, id: number): StagedRow {
-  const json = canonicalJson(record);
-  const key = recordKey(scopeTag(ACCOUNT, session?.id ?? ''), time, [kind, json]);
+function stagedRow(told: Told, id: number) {
+  const { stream, kind, session, record: json } = told;
+  const at = instant(told.at);
+  const observedAt = instant(told.observedAt ?? told.at + 60_000);
+  const record = canonicalJson(json);
+  const candidate = {
+    stream,
+    kind,
+    key: recordKey(scopeTag(ACCOUNT, session?.id ?? ''), at, [stream, kind, String(id)]),
+    content: contentHash(record),
+    rule: 'once' as const,
+    time: at,
+    keyMonth: keyMonth(at),
+    record,
+  };
   const provenance = {
     run: 'run-1',
     requestId: 'request-1',
     trackingId: 'tracking-1',
-    observedAt: instant(observedAt),
-    ...(session === undefined ? {} : { session }),
+    observedAt,
+    ...(session === undefined ? {} : { session: { ...session, id: session.id as SessionId } }),
   };
   return {
     id,
     provenance: provenanceJson(provenance),
     observed_at: observedAt,
-    lines: [`0${FIELD_SEPARATOR}${stagedFields({ key, time, kind, record: json })}`].join(RECORD_SEPARATOR),
+    lines: `${told.drift === true ? 1 : 0}${FIELD_SEPARATOR}${stagedFields(candidate)}`,
   };
 }
 
-export interface TestContext extends AuditContext {
+async function writeObject(root: string, bytes: Buffer): Promise<LogEntry> {
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const key = objectKey(sha256);
+  await mkdir(dirname(join(root, key)), { recursive: true });
+  await writeFile(join(root, key), bytes);
+  const at = '2026-11-20T00:00:00.000Z';
+  return {
+    type: 'object',
+    at,
+    key,
+    version: sha256,
+    sha256,
+    bytes: bytes.length,
+    class: 'default',
+    lock: null,
+  };
+}
+
+/** Somebody who asks, and what was written down of it. */
+export interface Asking {
+  readonly ctx: AuditContext;
   readonly recorded: readonly Access[];
 }
 
-/** A context that keeps what was recorded. */
-export function contextOf(archive: OpenArchive, reader: Partial<Reader> = {}): TestContext {
+/** The archive, opened; closed with the test. */
+export async function openWritten(root: string): Promise<OpenArchive> {
+  const sink = createDirectorySink({ root });
+  const files = intactInPlace(root, sink);
+  const archive = await OpenArchive.open(sink, parseNoteKey(PUBLIC_KEY), files);
+  onTestFinished(async () => {
+    archive.close();
+    await files.close();
+  });
+  return archive;
+}
+
+/** @param reader what is different from an officer who may see everything */
+export function asking(archive: OpenArchive, reader: Partial<Reader> = {}): Asking {
   const recorded: Access[] = [];
-  return {
+  const ctx: AuditContext = {
     archive,
-    reader: { name: 'ann@example.com', role: 'auditor', scope: WHOLE_ARCHIVE, ...reader },
-    recorded,
-    record: async (access) => void recorded.push(access),
+    reader: { name: 'somebody@example.com', role: 'officer', scope: WHOLE_ARCHIVE, ...reader },
+    record: async (access) => {
+      recorded.push(access);
+    },
     signal: new AbortController().signal,
   };
+  return { ctx, recorded };
 }

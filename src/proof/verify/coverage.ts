@@ -10,6 +10,25 @@ export interface CoveredStream {
   readonly to: number;
 }
 
+/** Time of one scope and mode that is not collected, milliseconds. */
+export interface Uncovered {
+  readonly stream: string;
+  readonly mode: string;
+  /** Session, channel or matter; empty for the whole account. */
+  readonly scope: string;
+  readonly from: number;
+  readonly to: number;
+  readonly why: 'not-looked-at' | 'failed' | 'lost' | 'refused';
+  /** As the newest record of it says; empty where there is none. */
+  readonly reason: string;
+}
+
+/** Which coverage records are taken in; what is undefined leaves nothing out. */
+export interface CoverageOf {
+  readonly streams?: readonly string[] | undefined;
+  readonly scopes?: readonly string[] | undefined;
+}
+
 export interface CoverageVerdict {
   /** How many windows are on record as lost or refused. */
   readonly lost: number;
@@ -32,19 +51,26 @@ export class Coverage {
   static async open(duckdb: DuckDBInstance): Promise<Coverage> {
     const connection = await duckdb.connect();
     await connection.run(
-      `create table told (stream varchar, scope varchar, mode varchar, outcome varchar, said bigint, since bigint, until bigint)`,
+      `create table told (stream varchar, scope varchar, mode varchar, outcome varchar, said bigint, since bigint, until bigint, reason varchar)`,
     );
     return new Coverage(connection);
   }
 
-  /** Takes in a segment of the stream `coverage`, whose bytes are those of its entry. */
-  async read(path: string): Promise<void> {
+  /** Takes in segments of the stream `coverage`, whose bytes are those of their entries. */
+  async read(paths: readonly string[], { streams, scopes }: CoverageOf = {}): Promise<void> {
+    if (paths.length === 0) return;
+    const among = (column: string, names: readonly string[] | undefined): string =>
+      names === undefined
+        ? 'true'
+        : `list_contains([${names.map(literal).join(', ')}]::varchar[], ${column})`;
     // A unit that is done covers what it says it does; of the others the window counts.
     await this.#connection.run(`insert into told
       select unit_stream, session_id, mode, outcome, epoch_ms(event_at),
         epoch_ms(case when outcome = 'done' then covers_from else window_from end),
-        epoch_ms(case when outcome = 'done' then covers_to else window_to end)
-      from read_parquet(${literal(path)}, hive_partitioning = false)`);
+        epoch_ms(case when outcome = 'done' then covers_to else window_to end),
+        case when outcome in ('failed', 'lost', 'refused') then ${REASON} end
+      from read_parquet([${paths.map(literal).join(', ')}], hive_partitioning = false)
+      where ${among('unit_stream', streams)} and (${among('session_id', scopes)} or outcome = 'withdrawn')`);
   }
 
   /**
@@ -52,41 +78,86 @@ export class Coverage {
    * @param from of the time before, records of coverage were disposed of: nothing is missing there that can be told
    */
   async check(now: number, from: number, report: Report): Promise<CoverageVerdict> {
-    await this.#connection.run(STANDING);
-    for (const [what, found, sql] of [
-      ['time that nobody looked at', 'no coverage record', GAPS],
-      ['time that could not be collected', 'the attempts failed', failedBefore(now - DAY_MS)],
-    ] as const) {
-      const reader = await this.#connection.runAndReadAll(sql);
-      for (const [stream, name, scope, since, until] of reader.getRows()) {
-        // What covered the part before may have been disposed of.
-        if (Number(until) <= from) continue;
-        report({
-          check: 'coverage',
-          what,
-          key: `${String(stream)} ${String(name)} ${String(scope)}`.trimEnd(),
-          expected: `covered from ${iso(Math.max(Number(since), from))} to ${iso(Number(until))}`,
-          found,
-        });
-      }
+    await this.#stand();
+    const missing = [...(await this.#holes(GAPS)), ...(await this.#holes(failedBefore(now - DAY_MS)))];
+    for (const { stream, mode, scope, why, ...hole } of missing) {
+      // What covered the part before may have been disposed of.
+      if (hole.to <= from) continue;
+      const isGap = why === 'not-looked-at';
+      report({
+        check: 'coverage',
+        what: isGap ? 'time that nobody looked at' : 'time that could not be collected',
+        key: `${stream} ${mode} ${scope}`.trimEnd(),
+        expected: `covered from ${iso(Math.max(hole.from, from))} to ${iso(hole.to)}`,
+        found: isGap ? 'no coverage record' : 'the attempts failed',
+      });
     }
-    const lost = await this.#connection.runAndReadAll(
-      `select count(*) from standing where outcome in ('lost', 'refused')`,
-    );
-    const covered = await this.#connection.runAndReadAll(
+    const [lost] = await this.#rows(`select count(*) from standing where outcome in ('lost', 'refused')`);
+    const covered = await this.#rows(
       `select stream, min(since)::double, max(until)::double from standing
        where outcome = 'done' and since is not null group by stream order by stream`,
     );
-    return {
-      lost: Number(lost.getRows()[0]?.[0]),
-      covered: covered
-        .getRows()
-        .map(([stream, from, to]) => ({ stream: String(stream), from: Number(from), to: Number(to) })),
-    };
+    return { lost: Number(lost?.[0]), covered: covered.map(coveredStream) };
+  }
+
+  /**
+   * All time that is not collected, on record as gone or not, by stream, mode, scope and time. A unit that failed counts
+   * at once: whoever reads an archive does not know when it is tried again.
+   */
+  async uncovered(): Promise<readonly Uncovered[]> {
+    await this.#stand();
+    return this.#holes(
+      `from (${[GAPS, failedBefore(Number.MAX_SAFE_INTEGER), GONE].map((sql) => `(${sql})`).join(' union all ')}) order by all`,
+    );
+  }
+
+  /** When each stream was collected in any of its scopes, in order, without overlap. */
+  async covered(): Promise<readonly CoveredStream[]> {
+    await this.#stand();
+    return (await this.#rows(ISLANDS)).map(coveredStream);
+  }
+
+  async #stand(): Promise<void> {
+    await this.#connection.run(STANDING);
+  }
+
+  async #rows(sql: string): Promise<readonly (readonly unknown[])[]> {
+    return (await this.#connection.runAndReadAll(sql)).getRows();
+  }
+
+  async #holes(sql: string): Promise<readonly Uncovered[]> {
+    return (await this.#rows(sql)).map(([stream, mode, scope, from, to, why, reason]) => ({
+      stream: String(stream),
+      mode: String(mode),
+      scope: String(scope),
+      from: Number(from),
+      to: Number(to),
+      why: whyOf(why),
+      reason: reason === null ? '' : String(reason),
+    }));
   }
 
   close(): void {
     this.#connection.closeSync();
+  }
+}
+
+/** A failed unit names its error, what is gone why nobody can ask for it any more. */
+const REASON = `coalesce(record ->> '$.error', 'Zoom kept it since ' || (record ->> '$.source_kept_since'),
+  'Zoom serves from ' || (record ->> '$.first_served') || ' on', '')`;
+
+function coveredStream([stream, from, to]: readonly unknown[]): CoveredStream {
+  return { stream: String(stream), from: Number(from), to: Number(to) };
+}
+
+function whyOf(value: unknown): Uncovered['why'] {
+  switch (value) {
+    case 'failed':
+    case 'lost':
+    case 'refused':
+      return value;
+    default:
+      return 'not-looked-at';
   }
 }
 
@@ -96,7 +167,7 @@ const iso = (time: number): string => new Date(time).toISOString();
  * What was not taken back. The lists of sessions of the newest days, and of all six months once a day, make one coverage
  * together.
  */
-const STANDING = `create temp table standing as
+const STANDING = `create or replace temp table standing as
   select told.*, case when stream = 'sessions' then 'list' else mode end as name
   from told left join (
     select stream, mode, max(said) as withdrawn from told where outcome = 'withdrawn' group by all
@@ -106,11 +177,24 @@ const STANDING = `create temp table standing as
 /** A repair looks where it is told to. Time on record as lost is no gap: the archive says so itself. */
 const COVERING = `from standing where outcome <> 'failed' and mode <> 'repair'`;
 
-const GAPS = `select stream, name, scope, reached::double, since::double from (
+const GAPS = `select stream, name, scope, reached::double, since::double, 'not-looked-at', null from (
     select stream, name, scope, since, max(until) over (
       partition by stream, name, scope order by since rows between unbounded preceding and 1 preceding) as reached
     ${COVERING})
   where since > reached order by all`;
+
+const GONE = `select stream, name, scope, since::double, until::double, outcome, reason from standing
+  where outcome in ('lost', 'refused') and mode <> 'repair'`;
+
+const ISLANDS = `with covers as (
+    select stream, since, until, max(until) over (
+      partition by stream order by since, until rows between unbounded preceding and 1 preceding) as reached
+    from standing where outcome = 'done' and since < until),
+  numbered as (
+    select *, count(*) filter (where reached is null or since > reached) over (
+      partition by stream order by since, until rows unbounded preceding) as island
+    from covers)
+  select stream, min(since)::double, max(until)::double from numbered group by stream, island order by all`;
 
 /**
  * Units whose attempts failed, the first of them before `then`, as far as their window lies before all that was covered
@@ -128,13 +212,13 @@ const failedBefore = (then: number): string => `
       from standing as f left join reach using (stream, name, scope)
       where f.outcome = 'failed' and f.mode <> 'repair'),
     parts as (
-      select stream, name, scope, said, since, ended as until from failed
+      select stream, name, scope, said, since, ended as until, reason from failed
         where since < until and first is null
-      union all select stream, name, scope, said, since, least(ended, first) from failed
+      union all select stream, name, scope, said, since, least(ended, first), reason from failed
         where since < until and since + ${DAY_MS} < first
-      union all select stream, name, scope, said, greatest(since, last), ended from failed
+      union all select stream, name, scope, said, greatest(since, last), ended, reason from failed
         where since < until and ended > last and not resumed
-      union all select stream, name, scope, said, coalesce(last, said), said from failed
+      union all select stream, name, scope, said, coalesce(last, said), said, reason from failed
         where since >= until and not resumed)
-  select stream, name, scope, min(since)::double, max(until)::double from parts
+  select stream, name, scope, min(since)::double, max(until)::double, 'failed', arg_max(reason, said) from parts
   group by all having min(said) < ${then} order by all`;

@@ -98,7 +98,7 @@ export class ObjectChecker {
       const intact = this.#compare(entry, found);
       // Also of other bytes: what exactly is wrong with them helps whoever has to explain it.
       await checkSegment(duckdb, path, entry, account, report);
-      if (entry.stream === 'coverage' && intact) await coverage.read(path);
+      if (entry.stream === 'coverage' && intact) await coverage.read([path]);
       return intact;
     } catch (error) {
       if (!hasCode(error, 'proof-invalid')) throw error;

@@ -1,0 +1,56 @@
+/** How often somebody may try: counted by what names him, within a window of time. */
+export interface AttemptLimit {
+  readonly most: number;
+  /** Milliseconds from the first attempt on. */
+  readonly window: number;
+}
+
+interface Counted {
+  count: number;
+  readonly until: number;
+}
+
+/** Names that are remembered; an attacker who uses more of them forgets his own. */
+const MOST_KEYS = 20_000;
+
+export class Attempts {
+  readonly #limit: AttemptLimit;
+  readonly #now: () => number;
+  /** Oldest first. */
+  readonly #counted = new Map<string, Counted>();
+
+  constructor(limit: AttemptLimit, now: () => number) {
+    this.#limit = limit;
+    this.#now = now;
+  }
+
+  /**
+   * Counts an attempt before its outcome is known, so that many at once are no way around the limit.
+   * @returns seconds to wait where there were too many; undefined where it may go on
+   */
+  take(key: string): number | undefined {
+    const now = this.#now();
+    const former = this.#counted.get(key);
+    if (former !== undefined && now < former.until) {
+      if (former.count >= this.#limit.most) return Math.ceil((former.until - now) / 1000);
+      former.count += 1;
+      return undefined;
+    }
+    this.#counted.delete(key);
+    this.#counted.set(key, { count: 1, until: now + this.#limit.window });
+    const [oldest] = this.#counted.keys();
+    if (this.#counted.size > MOST_KEYS && oldest !== undefined) this.#counted.delete(oldest);
+    return undefined;
+  }
+
+  /** The attempt was none that counts. */
+  giveBack(key: string): void {
+    const counted = this.#counted.get(key);
+    if (counted !== undefined && counted.count > 0) counted.count -= 1;
+  }
+
+  /** Starts anew. */
+  forget(key: string): void {
+    this.#counted.delete(key);
+  }
+}
