@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { people } from '../../src/query/people.ts';
 import { type SearchInput, search } from '../../src/query/search.ts';
-import { contextOf, type WrittenArchive, writtenArchive } from '../support/written-archive.ts';
+import { contextOf, type WrittenArchive, writtenArchive } from '../support/searched-archive.ts';
 import { ABOUT, type ChatRow, chatRows, DAY, messageRecord } from './chat.ts';
 
 const ROWS = chatRows(2);

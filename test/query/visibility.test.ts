@@ -6,7 +6,7 @@ import { ACTIONS, type Reader, type ReaderScope, WHOLE_ARCHIVE } from '../../src
 import { search } from '../../src/query/search.ts';
 import { sessions } from '../../src/query/sessions.ts';
 import { requireMay, sees, visibleIn } from '../../src/query/visibility.ts';
-import { contextOf, type WrittenArchive, writtenArchive } from '../support/written-archive.ts';
+import { contextOf, type WrittenArchive, writtenArchive } from '../support/searched-archive.ts';
 import { ABOUT, type ChatRow, chatRows, messageRecord } from './chat.ts';
 
 const ROWS = chatRows(4);
