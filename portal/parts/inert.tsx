@@ -1,5 +1,5 @@
 /** Text that others wrote. It is only ever a text node: whatever looks like markup in it is shown, not meant. */
-import { type MarkPiece, type PlainPiece, piecesOf, type Range } from '../text/pieces.ts';
+import { type MarkPiece, type PlainPiece, piecesOf, plainText, type Range } from '../text/pieces.ts';
 
 interface InertProps {
   readonly text: string;
@@ -54,7 +54,7 @@ export function PersonName({ person, full = false }: PersonNameProps) {
   const id = email || memberId;
   if (name === '') return <Inert text={id || 'unknown'} plain />;
   return (
-    <span title={id}>
+    <span title={plainText(id)}>
       <Inert text={name} plain />
       {full && id !== '' && (
         <span class="quiet">

@@ -12,7 +12,7 @@ export function ZoneChoice() {
   return (
     <span class="zone">
       <label class="unseen" for={id}>
-        Times in
+        Time zone
       </label>
       <select
         id={id}

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { ApiError } from '../api/client.ts';
 import type { Asked } from '../state/answer.ts';
+import { Inert } from './inert.tsx';
 
 /** An error with what to do about it. */
 export function Problem({ problem, again }: { readonly problem: unknown; readonly again?: () => void }) {
@@ -19,7 +20,11 @@ export function Problem({ problem, again }: { readonly problem: unknown; readonl
       <p>
         <strong>{said.message}</strong> <code class="quiet">{said.code}</code>
       </p>
-      {said.detail !== undefined && <p class="detail">{said.detail}</p>}
+      {said.detail !== undefined && (
+        <p class="detail">
+          <Inert text={said.detail} plain />
+        </p>
+      )}
       {said.hint !== '' && <p>{said.hint}</p>}
       {again !== undefined && (
         <p>

@@ -3,6 +3,7 @@ import { useEffect, useId, useState } from 'preact/hooks';
 import type { People } from '../../src/query/people.ts';
 import type { Sessions } from '../../src/query/sessions.ts';
 import { post } from '../api/client.ts';
+import { plainText } from '../text/pieces.ts';
 import { Field } from './field.tsx';
 
 interface Suggestion {
@@ -93,7 +94,7 @@ function SuggestField({
           <datalist id={list}>
             {suggestions.map(({ value: id, label: named }) => (
               <option key={id} value={id}>
-                {named}
+                {plainText(named)}
               </option>
             ))}
           </datalist>

@@ -2,6 +2,7 @@ import { Link, useLocation, useSearch } from 'wouter-preact';
 import type { AccessLogInput, AccessPage } from '../../src/access/read.ts';
 import type { Action } from '../../src/query/reader.ts';
 import { post } from '../api/client.ts';
+import { Choice } from '../parts/choice.tsx';
 import { Field } from '../parts/field.tsx';
 import { Inert } from '../parts/inert.tsx';
 import { Moment } from '../parts/moment.tsx';
@@ -63,14 +64,12 @@ export function AccessLog() {
         </Field>
         <Field label="Deed">
           {(attributes) => (
-            <select {...attributes} name="action" defaultValue={action ?? ''}>
-              <option value="">any</option>
-              {ACTIONS.map((each) => (
-                <option key={each} value={each}>
-                  {each}
-                </option>
-              ))}
-            </select>
+            <Choice
+              {...attributes}
+              name="action"
+              value={action ?? ''}
+              options={[['', 'any'], ...ACTIONS.map((each) => [each, each] as const)]}
+            />
           )}
         </Field>
         <button type="submit">Show</button>

@@ -83,7 +83,9 @@ function Transcript({ conversation, question }: TranscriptProps) {
             ))}
           </span>
         )}
-        <code>{session.id}</code>
+        <code>
+          <Inert text={session.id} plain />
+        </code>
       </p>
       <Tools question={question} />
       <MembersAt members={members} />

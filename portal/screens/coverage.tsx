@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks';
 import { Link, useLocation, useSearch } from 'wouter-preact';
 import type { CalendarInput, CoverageCalendar, CoverageHole } from '../../src/query/calendar.ts';
 import { post } from '../api/client.ts';
+import { Choice } from '../parts/choice.tsx';
 import { Field } from '../parts/field.tsx';
 import { Inert } from '../parts/inert.tsx';
 import { Moment } from '../parts/moment.tsx';
@@ -43,13 +44,14 @@ export function CoverageScreen() {
       >
         <Field label="Stream">
           {(attributes) => (
-            <select {...attributes} name="stream" defaultValue={question.stream ?? 'messages'}>
-              {(calendar.answer?.streams ?? [question.stream ?? 'messages']).map((stream) => (
-                <option key={stream} value={stream}>
-                  {stream.replaceAll('_', ' ')}
-                </option>
-              ))}
-            </select>
+            <Choice
+              {...attributes}
+              name="stream"
+              value={question.stream ?? 'messages'}
+              options={(calendar.answer?.streams ?? [question.stream ?? 'messages']).map(
+                (stream) => [stream, stream.replaceAll('_', ' ')] as const,
+              )}
+            />
           )}
         </Field>
         <SessionField label="Session" name="session" value={question.session ?? ''} />

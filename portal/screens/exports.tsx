@@ -9,6 +9,7 @@ import { Moment } from '../parts/moment.tsx';
 import { Answer, Empty, Problem } from '../parts/states.tsx';
 import { useAnswer } from '../state/answer.ts';
 import { counted, countText, sizeText } from '../text/amount.ts';
+import { plainText } from '../text/pieces.ts';
 
 /** Milliseconds between looks at exports that run. */
 const PACE = 1000;
@@ -74,7 +75,7 @@ function Job({ job, isWanted, again }: JobProps) {
     void remove(`/api/exports/${encodeURIComponent(id)}`).then(again, again);
   };
   return (
-    <li class={isWanted ? 'export wanted' : 'export'} aria-label={`Export: ${reason}`}>
+    <li class={isWanted ? 'export wanted' : 'export'} aria-label={`Export: ${plainText(reason)}`}>
       <div class="head">
         <strong>
           <Inert text={reason} plain />

@@ -1,13 +1,14 @@
 /** A message within a conversation, with all that became of it. */
 import { Link } from 'wouter-preact';
 import type { ConversationFile, MessageEvent } from '../../src/query/conversation.ts';
-import type { Revision } from '../../src/query/revision.ts';
+import type { Person, Revision } from '../../src/query/revision.ts';
 import { Inert, PersonName } from '../parts/inert.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { Versions } from '../parts/versions.tsx';
 import { address, conversationAddress, messageAddress } from '../state/address.ts';
 import { zone } from '../state/choices.ts';
 import { sizeText } from '../text/amount.ts';
+import { plainText } from '../text/pieces.ts';
 import { clockText, utcText } from '../text/time.ts';
 
 interface MessageItemProps {
@@ -74,9 +75,9 @@ export function MessageItem({ event, isWanted, repliedTo }: MessageItemProps) {
       {event.reactions.length > 0 && (
         <ul class="reactions" aria-label="Reactions">
           {event.reactions.map(({ emoji, count, people }) => (
-            <li key={emoji} title={people.map((each) => each.name || each.email || each.memberId).join(', ')}>
+            <li key={emoji} title={plainText(people.map(nameOf).join(', '))}>
               <Inert text={emoji} plain /> {count}
-              <span class="unseen"> by {people.map((each) => each.name || each.email).join(', ')}</span>
+              <span class="unseen"> by {plainText(people.map(nameOf).join(', '))}</span>
             </li>
           ))}
         </ul>
@@ -115,6 +116,10 @@ function ReplyTo({ session, replyTo, message }: ReplyToProps) {
       </Link>
     </p>
   );
+}
+
+function nameOf({ name, email, memberId }: Person): string {
+  return name || email || memberId;
 }
 
 function shortened(text: string): string {

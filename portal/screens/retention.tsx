@@ -7,6 +7,7 @@ import { Scrolled } from '../parts/scrolled.tsx';
 import { Answer } from '../parts/states.tsx';
 import { useAnswer } from '../state/answer.ts';
 import { counted, countText, sizeText } from '../text/amount.ts';
+import { plainText } from '../text/pieces.ts';
 
 /** How long things are kept, what must stay, and what went. */
 export function RetentionScreen() {
@@ -113,17 +114,22 @@ const STEPS = {
 
 function Hold({ hold: { hold, matter, source, state, scope, steps } }: { readonly hold: KeptHold }) {
   return (
-    <section class="hold" aria-label={`Hold ${hold}`}>
+    <section class="hold" aria-label={`Hold ${plainText(hold)}`}>
       <h3>
         <Inert text={matter} plain /> <span class={`badge ${state.replace(' ', '-')}`}>{state}</span>
       </h3>
       <p class="facts">
         <span>
-          Hold <code>{hold}</code>
+          Hold{' '}
+          <code>
+            <Inert text={hold} plain />
+          </code>
         </span>
         <span>{source === 'zoom' ? "from Zoom's legal hold" : 'placed here'}</span>
       </p>
-      <p>{scopeText(scope)}</p>
+      <p>
+        <Inert text={scopeText(scope)} plain />
+      </p>
       <ol class="deeds">
         {steps.map(({ action, at, by, reason, endsAt, entry }) => (
           <li key={entry}>

@@ -1,4 +1,5 @@
 import type { SearchInput } from '../../src/query/search.ts';
+import { Choice } from '../parts/choice.tsx';
 import { Field } from '../parts/field.tsx';
 import { PersonField, SessionField } from '../parts/suggest.tsx';
 import { questionOf } from '../state/address.ts';
@@ -43,12 +44,17 @@ export function SearchForm({ question, onAsk }: SearchFormProps) {
           </Field>
           <Field label="Find">
             {(attributes) => (
-              <select {...attributes} name="match" defaultValue={question.match ?? 'words'}>
-                <option value="words">all of the words</option>
-                <option value="phrase">the words in this order</option>
-                <option value="substring">any part</option>
-                <option value="regex">a regular expression</option>
-              </select>
+              <Choice
+                {...attributes}
+                name="match"
+                value={question.match ?? 'words'}
+                options={[
+                  ['words', 'all of the words'],
+                  ['phrase', 'the words in this order'],
+                  ['substring', 'any part'],
+                  ['regex', 'a regular expression'],
+                ]}
+              />
             )}
           </Field>
           <PersonField
@@ -71,10 +77,15 @@ export function SearchForm({ question, onAsk }: SearchFormProps) {
           </Field>
           <Field label="Order">
             {(attributes) => (
-              <select {...attributes} name="order" defaultValue={question.order ?? 'oldest'}>
-                <option value="oldest">oldest first</option>
-                <option value="newest">newest first</option>
-              </select>
+              <Choice
+                {...attributes}
+                name="order"
+                value={question.order ?? 'oldest'}
+                options={[
+                  ['oldest', 'oldest first'],
+                  ['newest', 'newest first'],
+                ]}
+              />
             )}
           </Field>
           <input type="hidden" name="zone" value={question.zone} />
@@ -96,26 +107,32 @@ export function SearchForm({ question, onAsk }: SearchFormProps) {
             </Field>
             <Field label="Versions">
               {(attributes) => (
-                <select {...attributes} name="kind" defaultValue={question.kind ?? ''}>
-                  <option value="">of every kind</option>
-                  <option value="sent">as sent</option>
-                  <option value="edited">edits</option>
-                  <option value="deleted">deletions</option>
-                </select>
+                <Choice
+                  {...attributes}
+                  name="kind"
+                  value={question.kind ?? ''}
+                  options={[
+                    ['', 'of every kind'],
+                    ['sent', 'as sent'],
+                    ['edited', 'edits'],
+                    ['deleted', 'deletions'],
+                  ]}
+                />
               )}
             </Field>
             {FLAGS.map(([name, label, yes, no]) => (
               <Field key={name} label={label}>
                 {(attributes) => (
-                  <select
+                  <Choice
                     {...attributes}
                     name={name}
-                    defaultValue={question[name] === undefined ? '' : String(question[name])}
-                  >
-                    <option value="">with and without</option>
-                    <option value="true">{yes}</option>
-                    <option value="false">{no}</option>
-                  </select>
+                    value={question[name] === undefined ? '' : String(question[name])}
+                    options={[
+                      ['', 'with and without'],
+                      ['true', yes],
+                      ['false', no],
+                    ]}
+                  />
                 )}
               </Field>
             ))}

@@ -55,20 +55,24 @@ function Verdict({ verification }: { readonly verification: Verification }) {
         {seconds !== null && <>, in {countText(Math.round(seconds * 10) / 10)} s</>}
       </p>
       <p>
-        Log, segments, files, locks and coverage were compared with one another. Besides, every answer of this
-        portal is verified when it is read, whenever that is.
+        {at !== null && 'Log, segments, files, locks and coverage were compared with one another. '}
+        Every answer of this portal is verified when it is read, whenever that is.
       </p>
       <dl class="facts-list">
         <dt>Log</dt>
         <dd>
           <code>{origin}</code>
         </dd>
-        <dt>Entries</dt>
-        <dd>{countText(size)}</dd>
-        <dt>Root</dt>
-        <dd>
-          <code class="long">{root}</code>
-        </dd>
+        {at !== null && (
+          <>
+            <dt>Entries</dt>
+            <dd>{countText(size)}</dd>
+            <dt>Root</dt>
+            <dd>
+              <code class="long">{root}</code>
+            </dd>
+          </>
+        )}
         <dt>Public key</dt>
         <dd>
           <code class="long">{key}</code>
@@ -114,28 +118,30 @@ function Verdict({ verification }: { readonly verification: Verification }) {
       {covered.length > 0 && (
         <>
           <h2>Covered</h2>
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Stream</th>
-                <th scope="col">From</th>
-                <th scope="col">To</th>
-              </tr>
-            </thead>
-            <tbody>
-              {covered.map(({ stream, from, to }) => (
-                <tr key={stream}>
-                  <th scope="row">{stream.replaceAll('_', ' ')}</th>
-                  <td>
-                    <Moment at={from} />
-                  </td>
-                  <td>
-                    <Moment at={to} />
-                  </td>
+          <Scrolled label="Covered">
+            <table>
+              <thead>
+                <tr>
+                  <th scope="col">Stream</th>
+                  <th scope="col">From</th>
+                  <th scope="col">To</th>
                 </tr>
-              ))}
-            </tbody>
-          </table>
+              </thead>
+              <tbody>
+                {covered.map(({ stream, from, to }) => (
+                  <tr key={stream}>
+                    <th scope="row">{stream.replaceAll('_', ' ')}</th>
+                    <td>
+                      <Moment at={from} />
+                    </td>
+                    <td>
+                      <Moment at={to} />
+                    </td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </Scrolled>
         </>
       )}
       <h2>How to verify it yourself</h2>

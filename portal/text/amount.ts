@@ -22,5 +22,6 @@ export function sizeText(bytes: number): string {
     value /= 1000;
     unit += 1;
   }
+  if (bytes === 1) return '1 byte';
   return `${unit === 0 || value >= 99.5 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`;
 }

@@ -83,6 +83,14 @@ export function piecesOf(text: string, ranges: readonly Range[] = []): readonly 
   return pieces;
 }
 
+/** The same as one line of text, for titles and labels, which hold no elements: `[RLO]` for a character shown by name. */
+export function plainText(text: string): string {
+  return piecesOf(text)
+    .flatMap((piece) => (piece.type === 'link' ? piece.pieces : [piece]))
+    .map((piece) => (piece.type === 'mark' ? `[${piece.label}]` : piece.text))
+    .join('');
+}
+
 interface Link {
   readonly index: number;
   readonly written: string;

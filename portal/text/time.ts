@@ -12,7 +12,9 @@ export function dayText(at: string | Date, zone: string): string {
 
 /** `Friday, 20 November 2026` */
 export function longDayText(at: string | Date, zone: string): string {
-  return format(at, zone, { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' });
+  // Not as one: platforms differ in what they put between.
+  const weekday = format(at, zone, { weekday: 'long' });
+  return `${weekday}, ${format(at, zone, { day: 'numeric', month: 'long', year: 'numeric' })}`;
 }
 
 /** `14:05`; with seconds `14:05:09` */

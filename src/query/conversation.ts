@@ -151,7 +151,7 @@ export async function conversation(ctx: AuditContext, input: ConversationInput):
     const message = shown.get(event.messageId);
     return message === undefined ? [] : [message];
   });
-  const at = page.events[0]?.key.at ?? range.from ?? session.last ?? 0;
+  const at = page.events[0]?.key.at ?? range.from ?? session.last ?? writtenAt(archive);
   const direct = session.type === '1:1';
   return {
     at: readAt(archive),
@@ -168,6 +168,11 @@ export async function conversation(ctx: AuditContext, input: ConversationInput):
     next: page.next === undefined ? null : cursorText({ direction: 'after', key: page.next }),
     previous: page.previous === undefined ? null : cursorText({ direction: 'before', key: page.previous }),
   };
+}
+
+/** When the archive was written to last, milliseconds. */
+function writtenAt(archive: OpenArchive): number {
+  return Date.parse(archive.segments({}).at(-1)?.entry.at ?? '') || 0;
 }
 
 interface EventPage {

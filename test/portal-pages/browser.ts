@@ -97,3 +97,9 @@ export async function violations(page: Page): Promise<readonly Violation[]> {
       .then(({ violations }) => violations.map(({ id, nodes }) => ({ rule: id, where: nodes.map(({ html, failureSummary }) => html.slice(0, 200) + ' ' + failureSummary) })))`,
   );
 }
+
+/** Waits until nothing is being loaded. */
+export async function settled(page: Page): Promise<void> {
+  await page.locator('h1').first().waitFor();
+  await page.locator('.loading:visible').first().waitFor({ state: 'hidden' });
+}

@@ -44,7 +44,7 @@ export const ADMIN: Me = {
 };
 
 const ANA: Person = { email: 'ana.diaz@example.com', memberId: 'm-ana', name: 'Ana Díaz' };
-const BEN: Person = { email: 'ben.osei@example.com', memberId: 'm-ben', name: 'Ben Osei' };
+export const BEN: Person = { email: 'ben.osei@example.com', memberId: 'm-ben', name: 'Ben Osei' };
 const GUEST: Person = { email: 'kari@halvorsen.example', memberId: 'm-kari', name: 'Kari Halvorsen' };
 export const SESSION = {
   id: '9f2e41c07b2a4f0c@conference.example.com',
@@ -501,7 +501,7 @@ export const HOSTILE: readonly string[] = [
   '</bdi></div></li></ol></main></body><h1>Archive deleted</h1>',
   'NUL \u0000 BEL \u0007 ESC \u001B[31m and a lone surrogate \uD800 here',
   'family 👨‍👩‍👧‍👦 flag 🏴󠁧󠁢󠁳󠁣󠁴󠁿 wave 👋🏽 and שלום עליכם with مرحبا',
-  `${'A'.repeat(50_000)}`,
+  `${'A'.repeat(20_000)}`,
   `Z\u0335\u0321${'\u0336\u0322\u0353'.repeat(200)} combining`,
   'mailto:ben@example.com?subject=hello and line\nbreaks\r\nand\ttabs',
 ];

@@ -1,6 +1,6 @@
 /** A small account in which names change, and messages too: what tests of queries compare answers with. */
 import type { Json } from '../../src/record.ts';
-import type { Written, WrittenSession } from '../support/written-archive.ts';
+import type { Written, WrittenSession } from '../support/searched-archive.ts';
 
 export const DAY = 86_400_000;
 export const START = Date.UTC(2026, 2, 27);

@@ -210,6 +210,18 @@ describe('members', () => {
     expect(page.session).toMatchObject({ type: '1:1', external: true });
   });
 
+  test('of a session in which nobody wrote are those of the time when the archive was written', async () => {
+    const listed: Told = {
+      stream: 'sessions',
+      kind: 'description',
+      at: T0,
+      record: { id: SESSION.id, type: 'Group', name: 'General', channel_id: SESSION.channelId },
+    };
+    const page = await asked([listed, list(T0, [member('Ann')])]);
+    expect(page).toMatchObject({ events: [], next: null, previous: null });
+    expect(page.members).toMatchObject({ at: '2026-11-20T00:00:00.000Z', people: [{ name: 'Ann' }] });
+  });
+
   test('a change says who did it and to whom, and where it stands', async () => {
     const page = await asked([
       said('m', T0),

@@ -4,7 +4,7 @@ import type { OpenArchive } from '../../src/query/archive.ts';
 import { people } from '../../src/query/people.ts';
 import { type SearchInput, type SearchResult, search } from '../../src/query/search.ts';
 import { sessions } from '../../src/query/sessions.ts';
-import { contextOf, type WrittenArchive, writtenArchive } from '../support/written-archive.ts';
+import { contextOf, type WrittenArchive, writtenArchive } from '../support/searched-archive.ts';
 import { ABOUT, type ChatRow, chatRows, DAY, messageRecord, START, TEXTS } from './chat.ts';
 
 const ROWS = chatRows();
