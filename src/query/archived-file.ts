@@ -11,7 +11,7 @@ import { messageId } from '../record.ts';
 import type { OpenArchive } from './archive.ts';
 import { asked } from './asked.ts';
 import { loggedObjects } from './catalog.ts';
-import type { ObjectPart } from './conversation.ts';
+import type { ObjectPart } from './conversation-form.ts';
 import { KnownPeople } from './known-people.ts';
 import { messageEvents } from './messages-shown.ts';
 import type { AuditContext } from './reader.ts';

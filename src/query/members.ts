@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Interval } from '../record.ts';
 import type { OpenArchive } from './archive.ts';
-import type { Members } from './conversation.ts';
+import type { Members } from './conversation-form.ts';
 import { coverageOf } from './coverage-holes.ts';
 import { type KnownPeople, namedPerson } from './known-people.ts';
 import { type MemberChange, type MemberList, membersAt, type Writer } from './membership.ts';

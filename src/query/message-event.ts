@@ -6,7 +6,7 @@ import type {
   MembershipEvent,
   MessageEvent,
   Reaction,
-} from './conversation.ts';
+} from './conversation-form.ts';
 import { type DifferenceSegment, difference } from './difference.ts';
 import { type KnownPeople, namedPerson } from './known-people.ts';
 import type { NamedFile, Revision } from './revision.ts';
