@@ -8,7 +8,6 @@ import { PUBLIC_KEY } from '../support/log.ts';
 import { type Told, writeArchive } from '../support/told-archive.ts';
 import { expectRefusal } from './stage.ts';
 
-const NOTE = 'note: this archive has no access log; nobody writes down what is asked\n';
 const FILE = { file_id: 'f1', file_name: '\u202egpj.exe', file_size: 1234 };
 const told: readonly Told[] = [
   said('m1', T0, { text: 'Pay 100 EUR\n── by nobody ──\u001b[2J' }),
@@ -57,7 +56,7 @@ const run = (...args: readonly string[]): Promise<Ended> => runArchiver([...args
 test('a conversation is a transcript, in the days and times of a zone', async () => {
   const archive = await place();
   const shown = await run('conversation', SESSION.id, '--zone', 'Europe/Berlin', ...archive);
-  expect(shown).toMatchObject({ code: 0, stderr: NOTE });
+  expect(shown).toMatchObject({ code: 0, stderr: '' });
   expect(shown.stdout.split('\n').slice(0, -2)).toEqual([
     'General (Group, channel channel-1)',
     'session session/1 ü',
@@ -114,7 +113,7 @@ test('a conversation is a transcript, in the days and times of a zone', async ()
 test('a message is every version and where its records stand', async () => {
   const archive = await place();
   const shown = await run('message', '{M1}', ...archive);
-  expect(shown).toMatchObject({ code: 0, stderr: NOTE });
+  expect(shown).toMatchObject({ code: 0, stderr: '' });
   expect(shown.stdout).toContain('2026-03-28T21:00:00.000Z  edited by Ann <ann@example.com> in General');
   expect(shown.stdout).toContain('          Pay [-100-]{+1000+} EUR\n');
   expect(shown.stdout.match(/messages (sent|edited)/g)).toEqual(['messages sent', 'messages edited']);
@@ -125,7 +124,7 @@ test('a message is every version and where its records stand', async () => {
 test('a calendar has a sign for each day, and names holes', async () => {
   const archive = await place();
   const shown = await run('calendar', '--from', '2026-03-27', '--to', '2026-04-02', ...archive);
-  expect(shown).toMatchObject({ code: 0, stderr: NOTE });
+  expect(shown).toMatchObject({ code: 0, stderr: '' });
   expect(shown.stdout).toContain(`2026-03  ${' '.repeat(26)}.!...\n2026-04  ..\n`);
   expect(shown.stdout).toMatch(/failed.*session\/1 ü.*2026-03-28T00:00:00\.000Z.*zoom-scope/);
 });
@@ -134,7 +133,7 @@ test('what is not there, not asked rightly or altered ends with its exit code', 
   const archive = await place();
   const refused = async (exit: number, text: string, ...args: readonly string[]): Promise<void> => {
     const ended = await run(...args, ...archive);
-    expectRefusal({ ...ended, stderr: ended.stderr.replace(NOTE, '') }, exit, text);
+    expectRefusal(ended, exit, text);
   };
   await Promise.all([
     refused(25, 'nowhere', 'conversation', 'nowhere'),
