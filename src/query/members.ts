@@ -12,7 +12,7 @@ import { daysOf, segmentsFor } from './whereabouts.ts';
 const DAY_MS = 86_400_000;
 
 /** How far from the moment somebody who wrote is looked for where no list tells, milliseconds. */
-const WRITERS_WITHIN = 31 * DAY_MS;
+const WRITERS_WITHIN = 7 * DAY_MS;
 
 export interface MembersOf {
   readonly session: string;
