@@ -54,6 +54,36 @@ async function entriesOf(archive: OpenArchive, looked: LookedFor): Promise<reado
   return within.map(({ entry }) => entry);
 }
 
+/** Segments of the first part; each part has twice as many as the one before. */
+const FIRST_PART = 8;
+
+/**
+ * The time of a span in parts without overlap, in order of time or the other way, so that whoever wants a page need not
+ * look at more segments than it takes.
+ */
+export async function partsOf(
+  archive: OpenArchive,
+  session: string,
+  { from, to }: Span,
+  direction: 'after' | 'before',
+): Promise<readonly Span[]> {
+  const all = await placesOf(archive, 'session', session);
+  const forward = direction === 'after';
+  const edges = all
+    .flatMap(({ first, last }) => (forward ? (first ?? []) : (last ?? [])))
+    .filter((time) => (from === null || time > from) && (to === null || time < to))
+    .sort((one, other) => (forward ? one - other : other - one));
+  const parts: Span[] = [];
+  let begun = forward ? from : to;
+  for (let count = FIRST_PART; count < edges.length; count *= 2) {
+    const edge = edges[count];
+    if (edge === undefined || edge === begun) continue;
+    parts.push(forward ? { from: begun, to: edge } : { from: edge, to: begun });
+    begun = edge;
+  }
+  return [...parts, forward ? { from: begun, to } : { from, to: begun }];
+}
+
 /** A segment with records of a session or channel. */
 interface Place {
   readonly entry: number;
