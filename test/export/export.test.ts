@@ -20,6 +20,7 @@ import {
   FILE_BYTES,
   HOSTILE,
   hostileArchive,
+  removeTemporary,
   sorted,
   type TrueRevision,
   temporary,
@@ -39,7 +40,10 @@ beforeAll(async () => {
   open = await archive.open();
   truth = await trueRevisions(archive.root);
 });
-afterAll(() => archive.remove());
+afterAll(async () => {
+  await archive.remove();
+  await removeTemporary();
+});
 
 const hashes = (list: readonly { readonly hash: string }[]): readonly string[] =>
   sorted(list).map(({ hash }) => hash);

@@ -8,7 +8,6 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import { onTestFinished } from 'vitest';
 import { type ExportInput, type ExportSummary, exportSlice } from '../../src/export/export.ts';
 import type { AuditContext } from '../../src/query/reader.ts';
 import type { Json } from '../../src/record.ts';
@@ -222,10 +221,17 @@ export async function hostileArchive(): Promise<WrittenArchive> {
   return archive;
 }
 
+const folders: string[] = [];
+
 export async function temporary(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'export-test-'));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  folders.push(folder);
   return folder;
+}
+
+/** Those of {@link temporary}, once all tests of a file are over. */
+export async function removeTemporary(): Promise<void> {
+  for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
 }
 
 export interface Exported {
