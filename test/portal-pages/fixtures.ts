@@ -473,6 +473,7 @@ export const ACCESS: AccessPage = {
       name: 'arthur.auditor@example.com',
       role: 'auditor',
       action: 'search',
+      scope: AUDITOR.scope,
       input: { text: 'invoice', match: 'words', zone: 'Europe/Oslo', order: 'oldest', limit: 50 },
     },
     {
@@ -481,6 +482,7 @@ export const ACCESS: AccessPage = {
       name: 'olive.officer@example.com',
       role: 'officer',
       action: 'retention',
+      scope: OFFICER.scope,
       input: {},
     },
   ],
