@@ -10,6 +10,7 @@ import { downloads } from './downloads.ts';
 import { holds } from './holds.ts';
 import { memory } from './memory.ts';
 import { proof } from './proof.ts';
+import { query } from './query.ts';
 import { retention } from './retention.ts';
 import { seen } from './seen.ts';
 import { shapes } from './shapes.ts';
@@ -28,6 +29,7 @@ const scenarios: Record<string, () => Promise<string>> = {
   proof,
   holds,
   retention,
+  query,
 };
 
 const wanted = process.argv.slice(2);

@@ -83,6 +83,7 @@ sink:
     accessKeyId: \${KEY_ID}
     secretAccessKey: { file: secrets/key }
 signing: { key: { file: secrets/signing } }
+access: { key: { file: secrets/access }, keep: 3y, mode: none }
 retention: { default: { class: mifid, keep: 18m, mode: compliance, disposition: review } }
 seal: { records: 1000, bytes: 8MiB, maxAge: 500ms, spool: /var/spool/archiver }
 schedule:
@@ -99,6 +100,7 @@ const SURROUNDINGS: Surroundings = {
     '/run/secrets/ledger': ' postgres://u:p@db/archive \n',
     '/etc/archiver/secrets/key': 's3-secret',
     '/etc/archiver/secrets/signing': 'the-key\n',
+    '/etc/archiver/secrets/access': 'the-other-key\n',
   },
 };
 
@@ -140,6 +142,7 @@ describe('a valid file', () => {
       ledger: { directory: '/etc/archiver/ledger', connections: 12, lease: 20_000 },
       sink: { kind: 'directory', path: '/etc/archiver/archive' },
       signing: { key: 'a-key' },
+      access: { key: undefined, keep: '7y' },
       retention: {
         schedule: {
           rules: [],
@@ -211,6 +214,7 @@ describe('a valid file', () => {
       timeout: 45_000,
     });
     expect(config.signing).toEqual({ key: 'the-key' });
+    expect(config.access).toEqual({ key: 'the-other-key', keep: '3y', mode: 'none' });
     expect(config.collection).toMatchObject({ settle: 0, sweep: 14 * 86_400_000, relist: 43_200_000 });
     expect(config.collection.modifications).toHaveLength(2);
     expect(config.ledger).toEqual({ url: 'postgres://u:p@db/archive', connections: 20, lease: 60_000 });
@@ -551,6 +555,8 @@ describe('the JSON schema', () => {
       'sink.s3.endpoint',
       'sink.s3.accessKeyId',
       'sink.s3.secretAccessKey',
+      'access.key',
+      'access.mode',
       'retention.file',
       'webhooks.secret',
       'portal.publicUrl',

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
-import { loadConfig, loadPortalConfig, type PortalConfig } from '../config.ts';
+import { cacheFolder, loadConfig, loadPortalConfig, type PortalConfig } from '../config.ts';
 import { ArchiverError, asArchiverError } from '../errors.ts';
 import { createLog, type Logger } from '../log.ts';
 import { createProcessMetrics, createRegistry } from '../metrics/metrics.ts';
@@ -114,10 +114,11 @@ async function serve(io: CommandIo, flags: ServeFlags): Promise<void> {
     );
     try {
       const { sink, key } = reading;
+      const index = join(cache ?? cacheFolder(), 'index');
       const kept = new ServedState(settings.folder, key);
       const archive = await CurrentArchive.open({
         published: () => openPublished(sink, key),
-        open: () => OpenArchive.open(sink, key, files),
+        open: () => openIndexed(() => OpenArchive.open(sink, key, files, index), log),
         served: await kept.head(),
         keep: (served) => kept.keepHead(served),
       });
@@ -138,6 +139,16 @@ async function serve(io: CommandIo, flags: ServeFlags): Promise<void> {
   } finally {
     await reading.close();
   }
+}
+
+/** With its index made, so that nobody waits for it; what cannot be indexed fails the answers that need it, by name. */
+async function openIndexed(open: () => Promise<OpenArchive>, log: Logger): Promise<OpenArchive> {
+  const archive = await open();
+  await archive.known().catch((error: unknown) => {
+    const { code, phrase } = asArchiverError(error);
+    log.error({ code, phrase, fault: faultOf(error) }, 'the archive cannot be indexed');
+  });
+  return archive;
 }
 
 interface Serving {
@@ -221,6 +232,7 @@ async function serveArchive(serving: Serving): Promise<void> {
     });
     clock.start();
     log.info({ url: portal.url, port: portal.port, metrics: health.port }, 'portal started');
+    io.out(portal.url);
     await aborted(io.drain);
     log.info('stopping: finishing the answers in hand');
   } finally {

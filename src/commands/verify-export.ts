@@ -53,10 +53,11 @@ Example:
 
 function* lines(
   path: string,
-  { holds, findings, trusted, manifest, members, proofs }: ExportVerdict,
+  { holds, findings, warnings, trusted, manifest, members, proofs }: ExportVerdict,
 ): Generator<string> {
   yield `${holds ? 'holds' : 'does not hold'}: ${path}`;
   for (const { code, path: member, why } of findings) yield `  ${code}  ${member}  ${why}`;
+  for (const { path: member, rule, why } of warnings) yield `  warning  ${member}  RSMF rule ${rule}: ${why}`;
   if (manifest !== null) {
     const { made, archive, counts, question } = manifest;
     yield `  made        ${made.at} by ${made.by}: ${made.reason}`;

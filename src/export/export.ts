@@ -4,7 +4,9 @@ import { Readable, type Writable } from 'node:stream';
 import { ArchiverError } from '../errors.ts';
 import type { AuditContext } from '../query/reader.ts';
 import { requireMay } from '../query/visibility.ts';
+import { sliceCoverage } from './coverage.ts';
 import { evidenceOf, RenderedRows } from './evidence.ts';
+import { FilesNamed } from './files.ts';
 import { type ExportInput, type ExportQuestion, exportInput, FORMATS } from './input.ts';
 import {
   CHECKPOINT,
@@ -19,10 +21,12 @@ import { HashMultiset, isSameMultiset, type MultisetDigest } from './multiset.ts
 import type { Member, Pack } from './pack.ts';
 import { formatOfMember, revisionsIn } from './readers.ts';
 import { readmeText } from './readme.ts';
-import type { FormatWriter } from './renderer.ts';
+import { type FormatWriter, needsFiles, needsSurroundings } from './renderer.ts';
 import { conversationDays, countArchived } from './revisions.ts';
 import { type ExportSlice, sliceOf } from './slice.ts';
 import { Staging } from './staging.ts';
+import { Surroundings } from './surroundings.ts';
+import { openWriter } from './writers.ts';
 import { ZipWriter } from './zip-writer.ts';
 
 export { type ExportInput, exportInput, FORMATS, type Format } from './input.ts';
@@ -104,7 +108,9 @@ class Export {
   readonly #options: ExportOptions;
   readonly #staging: Staging;
   readonly #rows = new RenderedRows();
+  readonly #sessions = new Set<string>();
   readonly #members: Member[] = [];
+  #files: FilesNamed | undefined;
 
   constructor(ctx: AuditContext, question: ExportQuestion, options: ExportOptions, staging: Staging) {
     this.#ctx = ctx;
@@ -115,18 +121,20 @@ class Export {
 
   /** Nothing comes into the ZIP before all that was rendered is compared with the archive. */
   async writeTo(zip: ZipWriter): Promise<ExportSummary> {
-    const slice = await sliceOf(this.#ctx, this.#question.of, this.#question.zone);
+    const { of, zone } = this.#question;
+    const slice = await sliceOf(this.#ctx, of, zone, this.#staging.path('hits.parquet'));
     const counted = await countArchived(this.#ctx, slice);
     const writers = await this.#render(slice, counted.digest.count);
     for (const writer of writers) await this.#check(writer, counted.digest);
 
-    const coverage = JSON.stringify({ told: false, holes: [] });
-    const head = this.#head(counted, { files: 0, holes: 0 });
+    const coverage = await sliceCoverage(this.#ctx, slice, this.#sessions);
+    const head = this.#head(counted, { files: this.#files?.count ?? 0, holes: coverage.holes.length });
     await this.#add(zip, README, readmeText(head));
     await this.#add(zip, CHECKPOINT, this.#ctx.archive.log.text);
     for (const { packs } of writers) for (const pack of packs) await this.#addPack(zip, pack);
+    if (this.#question.formats.some(needsFiles)) await this.#addFiles(zip);
     if (this.#question.proofs) await this.#prove(zip, slice, counted.digest.count);
-    await this.#add(zip, COVERAGE, `${coverage}\n`);
+    await this.#add(zip, COVERAGE, coverage.text);
     const sums = await this.#staging.pack();
     await writeSums(sums, this.#members);
     await this.#addPack(zip, sums);
@@ -139,21 +147,46 @@ class Export {
 
   async #render(slice: ExportSlice, of: number): Promise<readonly FormatWriter[]> {
     const writers: FormatWriter[] = [];
-    for (const format of this.#question.formats) writers.push(await this.#staging.writer(format));
+    const surroundings = this.#question.formats.some(needsSurroundings)
+      ? await Surroundings.open(this.#ctx)
+      : undefined;
+    for (const format of this.#question.formats)
+      writers.push(await openWriter(format, this.#ctx, this.#staging, slice.clock, surroundings));
+    if (surroundings !== undefined) this.#files = new FilesNamed(this.#ctx, await this.#staging.pack());
     let done = 0;
     this.#tell('reading', 0, of);
-    for await (const day of conversationDays(this.#ctx, slice)) {
+    for await (const days of conversationDays(this.#ctx, slice)) {
       this.#stopped();
-      for (const writer of writers) await writer.day(day);
-      for (const { place } of day.revisions) this.#rows.add(place);
-      done += day.revisions.length;
-      this.#tell('rendering', done, of);
+      const told = await surroundings?.told(days);
+      for (const [index, day] of days.entries()) {
+        const seen = told?.[index];
+        for (const writer of writers)
+          if (writer.kind === 'records') await writer.day(day);
+          else if (seen !== undefined) await writer.day(seen);
+        if (seen !== undefined) await this.#files?.day(seen);
+        this.#sessions.add(day.session);
+        for (const { place } of day.revisions) this.#rows.add(place);
+        done += day.revisions.length;
+        this.#tell('rendering', done, of);
+        this.#stopped();
+      }
     }
+    await this.#files?.end();
     for (const writer of writers) {
       await writer.end();
       for (const pack of writer.packs) await pack.flush();
     }
     return writers;
+  }
+
+  async #addFiles(zip: ZipWriter): Promise<void> {
+    if (this.#files === undefined) return;
+    for (const { path, size, sha256, content } of this.#files.stored()) {
+      this.#stopped();
+      await zip.add(path, content, false);
+      this.#members.push({ path, size, sha256 });
+    }
+    await this.#addPack(zip, this.#files.pack);
   }
 
   /** Reads what waits for the ZIP and compares it with what the archive was counted to have. */

@@ -1,7 +1,7 @@
 /** Records as they are: an object a line, with the record verbatim as its last member. */
 import { factText, leafHash } from '../segments/format.ts';
 import type { Pack } from './pack.ts';
-import type { FormatWriter } from './renderer.ts';
+import type { RecordWriter } from './renderer.ts';
 import type { ConversationDay, ExportedRevision } from './revisions.ts';
 
 export const NDJSON_MEMBER = 'ndjson/revisions.ndjson';
@@ -42,7 +42,8 @@ export function ndjsonLine({
 }
 
 /** Writes the one member of this format. */
-export class NdjsonWriter implements FormatWriter {
+export class NdjsonWriter implements RecordWriter {
+  readonly kind = 'records';
   readonly format = 'ndjson';
   readonly packs: readonly [Pack];
 

@@ -48,6 +48,11 @@ export class Pack {
     return this.#members;
   }
 
+  /** Characters and bytes of the member begun last. */
+  get openSize(): number {
+    return this.#open === null ? 0 : this.#size - this.#open.offset + this.#textLength;
+  }
+
   /** A member as a whole. */
   async put(path: string, content: Buffer | string): Promise<void> {
     const bytes = typeof content === 'string' ? Buffer.from(content) : content;

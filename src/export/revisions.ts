@@ -6,7 +6,7 @@ import type { AuditContext } from '../query/reader.ts';
 import type { Revision } from '../query/revision.ts';
 import { REVISION_COLUMNS, revisionOf } from '../query/revision-row.ts';
 import { type MultisetDigest, multisetColumns, multisetOf } from './multiset.ts';
-import type { ExportSlice } from './slice.ts';
+import { type ExportSlice, sliceRows } from './slice.ts';
 
 /** A revision with what its hash needs beside it. */
 export interface ExportedRevision extends Revision {
@@ -35,13 +35,12 @@ interface Batch {
 
 /** How many revisions and messages the archive has of the slice, and their hashes: asked of the segments by itself. */
 export async function countArchived(
-  { archive }: AuditContext,
+  ctx: AuditContext,
   slice: ExportSlice,
 ): Promise<{ readonly digest: MultisetDigest; readonly messages: number; readonly conversations: number }> {
   const select = `${multisetColumns()}, count(distinct (session_id, message_id))::double,
     count(distinct session_id)::double`;
-  const { where, values, segments } = slice;
-  for await (const [row] of archive.rows({ stream: 'messages', slice: segments, select, where, values })) {
+  for await (const [row] of sliceRows(ctx, slice, select)) {
     if (row === undefined) break;
     const sums = row.slice(0, -2);
     return { digest: multisetOf(sums), messages: Number(row.at(-2)), conversations: Number(row.at(-1)) };
@@ -49,29 +48,28 @@ export async function countArchived(
   throw new ArchiverError('internal', 'a count has no answer');
 }
 
-/** Days in their order, sessions of a day by id. Fails as the archive's rows do. */
+/** Days in their order, sessions of a day by id; some at a time, each whole. Fails as the archive's rows do. */
 export async function* conversationDays(
   ctx: AuditContext,
   slice: ExportSlice,
-): AsyncGenerator<ConversationDay> {
+): AsyncGenerator<readonly ConversationDay[]> {
   for await (const batch of batches(ctx, slice)) {
+    const days: ConversationDay[] = [];
     let revisions: ExportedRevision[] = [];
     let day = '';
     for await (const rows of rowsOf(ctx, slice, batch)) {
       for (const row of rows) {
         const rowDay = String(row[0]);
         const revision: ExportedRevision = { ...revisionOf(row, 2), account: String(row[1]) };
-        const last = revisions.at(-1);
-        if (last !== undefined && (rowDay !== day || last.session.id !== revision.session.id)) {
-          yield { day, session: last.session.id, revisions };
+        if (revisions.at(-1)?.session.id !== revision.session.id || rowDay !== day) {
           revisions = [];
+          day = rowDay;
+          days.push({ day, session: revision.session.id, revisions });
         }
-        day = rowDay;
         revisions.push(revision);
       }
     }
-    const last = revisions.at(-1);
-    if (last !== undefined) yield { day, session: last.session.id, revisions };
+    yield days;
   }
 }
 
@@ -82,18 +80,11 @@ function dayColumn(slice: ExportSlice): string {
   return `((${SENT} at time zone ${literal(slice.clock.zone)})::date)::varchar`;
 }
 
-async function* batches({ archive }: AuditContext, slice: ExportSlice): AsyncGenerator<Batch> {
-  const { where, values, segments } = slice;
-  const question = { stream: 'messages', slice: segments, values } as const;
+async function* batches(ctx: AuditContext, slice: ExportSlice): AsyncGenerator<Batch> {
   const day = dayColumn(slice);
-  const days = await collected(
-    archive.rows({
-      ...question,
-      where,
-      select: `${day}, count(*)::double, min(sent_at)::varchar, max(sent_at)::varchar, count(*) filter (sent_at is null)::double`,
-      tail: 'group by 1 order by 1',
-    }),
-  );
+  const select = `${day}, count(*)::double, min(sent_at)::varchar, max(sent_at)::varchar,
+    count(*) filter (sent_at is null)::double`;
+  const days = await collected(sliceRows(ctx, slice, select, { tail: 'group by 1 order by 1' }));
   for (let at = 0; at < days.length; ) {
     const first = dayOf(days[at]);
     const run = [first];
@@ -115,10 +106,8 @@ async function* batches({ archive }: AuditContext, slice: ExportSlice): AsyncGen
       continue;
     }
     const sessions = await collected(
-      archive.rows({
-        ...question,
-        where: `(${where}) and ${whole.bounds} and ${day} = ${literal(first.day)}`,
-        select: 'session_id, count(*)::double',
+      sliceRows(ctx, slice, 'session_id, count(*)::double', {
+        where: `${whole.bounds} and ${day} = ${literal(first.day)}`,
         tail: 'group by 1 order by 1',
       }),
     );
@@ -176,25 +165,20 @@ async function collected(rows: AsyncIterable<readonly Row[]>): Promise<readonly 
 }
 
 function rowsOf(
-  { archive }: AuditContext,
+  ctx: AuditContext,
   slice: ExportSlice,
   { firstDay, lastDay, bounds, sessions }: Batch,
 ): AsyncIterable<readonly Row[]> {
   const day = dayColumn(slice);
   const within = [
-    `(${slice.where})`,
     bounds,
     `${day} between ${literal(firstDay)} and ${literal(lastDay)}`,
     ...(sessions === undefined
       ? []
       : [`session_id between ${literal(sessions.from)} and ${literal(sessions.to)}`]),
   ];
-  return archive.rows({
-    stream: 'messages',
-    slice: slice.segments,
-    select: `${day} as _day, account, ${REVISION_COLUMNS}`,
+  return sliceRows(ctx, slice, `${day} as _day, account, ${REVISION_COLUMNS}`, {
     where: within.join(' and '),
-    values: slice.values,
     tail: `order by _day, session_id, ${SENT}, message_id, action_at, observed_at, record_hash, _entry, _row`,
   });
 }

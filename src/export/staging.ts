@@ -1,10 +1,7 @@
-/** Where members wait before they come into the ZIP, and how those that wait are read again. */
+/** Where members wait before they come into the ZIP. */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Format } from './input.ts';
-import { NdjsonWriter } from './ndjson.ts';
 import { diskError, Pack } from './pack.ts';
-import type { FormatWriter } from './renderer.ts';
 
 /** A temporary folder of one export. */
 export class Staging {
@@ -25,19 +22,15 @@ export class Staging {
     }
   }
 
+  /** Of a file of its own there. */
+  path(name: string): string {
+    return join(this.#folder, name);
+  }
+
   async pack(): Promise<Pack> {
     const pack = await Pack.create(join(this.#folder, `${this.#packs.length}.pack`));
     this.#packs.push(pack);
     return pack;
-  }
-
-  async writer(format: Format): Promise<FormatWriter> {
-    switch (format) {
-      case 'ndjson':
-        return new NdjsonWriter(await this.pack());
-      default:
-        throw new RangeError('not built yet');
-    }
   }
 
   /** Nothing of it is left. */

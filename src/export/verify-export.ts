@@ -6,11 +6,13 @@ import { openCheckpoint } from '../proof/checkpoint.ts';
 import { type NoteKey, parseNoteKey } from '../proof/key.ts';
 import { type ZipEntry, ZipFile } from '../zip/zip-file.ts';
 import { ProofCheck } from './check-proofs.ts';
+import { collected } from './collected.ts';
 import type { Finding } from './finding.ts';
 import type { Format } from './input.ts';
 import { CHECKPOINT, MANIFEST, type Manifest, manifestSchema, PROOFS } from './manifest.ts';
 import { HashMultiset, isSameMultiset } from './multiset.ts';
 import { formatOfMember, revisionsIn } from './readers.ts';
+import { checkRsmf } from './rsmf-rules.ts';
 
 export interface VerifyOptions {
   /** Of the log; without one the export's own word is taken, which shows nothing but that it agrees with itself. */
@@ -20,9 +22,17 @@ export interface VerifyOptions {
   readonly onProgress?: (done: number, of: number) => void;
 }
 
+/** A rule of RSMF that is broken without a platform refusing the file. */
+export interface RsmfWarning {
+  readonly path: string;
+  readonly rule: number;
+  readonly why: string;
+}
+
 export interface ExportVerdict {
   readonly holds: boolean;
   readonly findings: readonly Finding[];
+  readonly warnings: readonly RsmfWarning[];
   /** Whether the key came from elsewhere. */
   readonly trusted: boolean;
   /** Null where there is none that can be read. */
@@ -33,8 +43,6 @@ export interface ExportVerdict {
   readonly revisions: Readonly<Partial<Record<Format, number>>>;
 }
 
-/** Members that are read as a whole. */
-const MOST_IN_MEMORY = 256 << 20;
 /** Beyond it the rest is counted only. */
 const MOST_FINDINGS = 1000;
 
@@ -68,6 +76,7 @@ class Verification {
   readonly #found = new Map<Format, HashMultiset>();
   #manifest: Manifest | null = null;
   #proofs: ProofCheck | undefined;
+  readonly #warnings: RsmfWarning[] = [];
   #entries = 0;
   #missed = 0;
 
@@ -197,6 +206,8 @@ class Verification {
     if (name.startsWith(PROOFS)) {
       const found = this.#proofs?.check(await collected(bytes)) ?? Promise.resolve([]);
       for (const { at, why } of await found) this.#say('proof-invalid', `${name}/${at}`, why);
+    } else if (format === 'rsmf') {
+      await this.#rsmf(name, await collected(bytes));
     } else if (format !== undefined) {
       await this.#revisions(format, name, bytes);
     }
@@ -213,6 +224,17 @@ class Verification {
         else found.add(hash);
       }
     }
+  }
+
+  async #rsmf(name: string, bytes: Buffer): Promise<void> {
+    const { issues, hashes } = await checkRsmf(bytes);
+    for (const { rule, severity, detail } of issues) {
+      if (severity === 'reject') this.#say('rsmf-rejected', name, `rule ${rule}: ${detail}`);
+      else this.#warnings.push({ path: name, rule, why: detail });
+    }
+    const found = this.#found.get('rsmf') ?? new HashMultiset();
+    this.#found.set('rsmf', found);
+    for (const hash of hashes) found.add(hash);
   }
 
   /** Every format holds the records that the manifest counts, and there is a proof for each. */
@@ -253,6 +275,7 @@ class Verification {
     return {
       holds: findings.length === 0,
       findings,
+      warnings: this.#warnings,
       trusted: this.#options.key !== undefined,
       manifest: this.#manifest === null ? null : withoutMembers(this.#manifest),
       members: this.#entries,
@@ -268,17 +291,6 @@ function withoutMembers({ members: _members, ...head }: Manifest): Omit<Manifest
 
 async function whole(zip: ZipFile, entry: ZipEntry): Promise<Buffer> {
   return collected((await zip.content(entry)) as AsyncIterable<Buffer>);
-}
-
-async function collected(bytes: AsyncIterable<Buffer>): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of bytes) {
-    chunks.push(chunk);
-    size += chunk.length;
-    if (size > MOST_IN_MEMORY) throw new RangeError('it is too large to be what its name says');
-  }
-  return Buffer.concat(chunks);
 }
 
 function json(bytes: Buffer): unknown {

@@ -51,8 +51,9 @@ export class ZipWriter {
       if (content instanceof Readable) content.once('error', (error) => this.#fail(error));
       this.#archive.append(content, { name: path, date: ENTRY_TIME, mode: 0o644, store });
     });
-    // A stream waits by itself for whoever takes it; a buffer does not.
-    this.#made += content instanceof Readable ? this.#taken - before : content.length + path.length;
+    // What is stored does not wait for whoever takes it; what runs through a stream does.
+    const isDirect = store && !(content instanceof Readable);
+    this.#made += isDirect ? content.length + path.length : this.#taken - before;
     while (this.#made - this.#taken > AHEAD) await this.#until('taken');
   }
 

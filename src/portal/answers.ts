@@ -57,6 +57,7 @@ export function answerRoutes(app: FastifyInstance, parts: AnswerParts): void {
   app.decorateRequest('asking');
 
   app.addHook('onRequest', async (request) => {
+    requests.requireFromHere(request);
     const passive = request.method === 'GET' && ASKED_BY_PAGES.has(request.routeOptions.url ?? '');
     const session = requests.session(request, !passive);
     if (session === undefined) throw new Refusal('not-signed-in');

@@ -41,6 +41,7 @@ interface Running {
   readonly stop: AbortController;
   readonly ended: Promise<void>;
   kept: KeptExport;
+  writing: Promise<void>;
 }
 
 interface Order {
@@ -104,7 +105,7 @@ export class Exports {
     const stop = new AbortController();
     await new Promise<void>((recorded, refused) => {
       const ended = this.#make({ id, input, reader, signal: stop.signal, recorded });
-      this.#running.set(id, { kept, stop, ended });
+      this.#running.set(id, { kept, stop, ended, writing: Promise.resolve() });
       ended.then(recorded, refused);
     });
     return id;
@@ -206,6 +207,7 @@ export class Exports {
         return made;
       });
       await rename(this.#files.unfinished(id), this.#files.zip(id));
+      await this.#clear(id);
       await this.#note(id, { state: 'done', summary: { ...summary } });
       onEnd('done');
     } catch (error) {
@@ -213,6 +215,7 @@ export class Exports {
       const interrupted = signal.aborted;
       if (refused.fault && !interrupted) log.error({ fault: faultOf(error) }, 'an export failed');
       onEnd(interrupted ? 'interrupted' : 'failed');
+      await this.#clear(id);
       // What was never on record is refused to whoever ordered it, and leaves nothing.
       if (!begun) {
         await this.#files.remove(id);
@@ -220,13 +223,14 @@ export class Exports {
       }
       await this.#note(id, { state: 'failed', error: interrupted ? INTERRUPTED : refused.body.error });
     } finally {
-      await Promise.all(
-        [this.#files.spool(id), this.#files.unfinished(id)].map((path) =>
-          rm(path, { recursive: true, force: true }),
-        ),
-      );
       this.#running.delete(id);
     }
+  }
+
+  /** What only its making needed. */
+  async #clear(id: string): Promise<void> {
+    for (const path of [this.#files.spool(id), this.#files.unfinished(id)])
+      await rm(path, { recursive: true, force: true });
   }
 
   async #requireSpace(): Promise<void> {
@@ -244,11 +248,18 @@ export class Exports {
     if (stale) void this.#note(id, { alive: now }).catch(() => undefined);
   }
 
+  /** One after the other; nobody is told what is not on disk. */
   async #note(id: string, change: Partial<KeptExport>): Promise<void> {
     const running = this.#running.get(id);
     if (running === undefined) return;
-    running.kept = { ...running.kept, ...change };
-    await this.#files.keep(running.kept);
+    running.writing = running.writing
+      .catch(() => undefined)
+      .then(async () => {
+        const kept = { ...running.kept, ...change };
+        await this.#files.keep(kept);
+        running.kept = { ...running.kept, ...change };
+      });
+    await running.writing;
   }
 }
 

@@ -25,13 +25,17 @@ export class Requests {
     this.#rules = rules;
   }
 
-  /** Refuses what another site made a browser send, and what came by another name (DNS rebinding). */
-  requireFromHere({ headers }: FastifyRequest): void {
-    const origins = this.#rules.origins();
+  /** Refuses what came by another name (DNS rebinding). */
+  requireOwnHost({ headers }: FastifyRequest): void {
     const host = (headers.host ?? '').toLowerCase();
-    if (![...origins].some((origin) => new URL(origin).host === host)) throw new Refusal('wrong-host');
+    if (![...this.#rules.origins()].some((origin) => new URL(origin).host === host))
+      throw new Refusal('wrong-host');
+  }
+
+  /** Refuses what another site made a browser send. */
+  requireFromHere({ headers }: FastifyRequest): void {
     const { origin, 'sec-fetch-site': site } = headers;
-    if (origin !== undefined && !origins.has(origin)) throw new Refusal('not-from-here');
+    if (origin !== undefined && !this.#rules.origins().has(origin)) throw new Refusal('not-from-here');
     if (site !== undefined && site !== 'same-origin' && site !== 'none') throw new Refusal('not-from-here');
   }
 

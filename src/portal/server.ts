@@ -61,6 +61,8 @@ export interface Portal {
   readonly port: number;
   readonly url: string;
   readonly exports: Exports;
+  /** Method and pattern of everything that is listened to. */
+  readonly routes: readonly string[];
   /**
    * Takes no more requests, answers those in flight and marks exports as interrupted. Safe to call twice.
    * @param interrupt aborted when it may not wait for answers any longer
@@ -101,11 +103,15 @@ export async function startPortal(options: PortalOptions): Promise<Portal> {
     frameworkErrors: (error, _request, reply) =>
       void refuse(error, reply.headers(headersOf('/api', tls)), log),
   });
+  const routes: string[] = [];
+  app.addHook('onRoute', ({ method, url }) => {
+    for (const each of [method].flat()) routes.push(`${each} ${url}`);
+  });
   // Bodies are JSON or nothing: a form of another site could send any of the others.
   app.removeContentTypeParser('text/plain');
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(headersOf(request.url, tls));
-    if (!isPage(request.url)) requests.requireFromHere(request);
+    if (!isPage(request.url)) requests.requireOwnHost(request);
   });
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? '';
@@ -151,6 +157,7 @@ export async function startPortal(options: PortalOptions): Promise<Portal> {
     port,
     url: publicUrl(),
     exports,
+    routes,
     stop(interrupt) {
       const stopWaiting = (): void => {
         interrupted.abort(new ArchiverError('interrupted', 'the portal is closing'));

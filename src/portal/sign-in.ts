@@ -50,13 +50,17 @@ export function signInRoutes(app: FastifyInstance, options: SignInOptions): void
   const byAddress = new Attempts(BY_ADDRESS, options.now);
   const byName = new Attempts(BY_NAME, options.now);
 
-  app.get('/api/sign-in', (request, reply) => ({
-    methods: { oidc: oidc !== undefined, password: users.hasPasswords },
-    csrf: requests.tokenBefore(request, reply),
-    title: options.title,
-  }));
+  app.get('/api/sign-in', async (request, reply) => {
+    requests.requireFromHere(request);
+    return {
+      methods: { oidc: oidc !== undefined, password: users.hasPasswords },
+      csrf: requests.tokenBefore(request, reply),
+      title: options.title,
+    };
+  });
 
   app.post('/api/sign-in', { bodyLimit: SMALL_BODY }, async (request, reply) => {
+    requests.requireFromHere(request);
     requests.requireTokenBefore(request);
     const { name, password } = credentials.parse(request.body);
     const key = name.normalize('NFKC').toLowerCase();
@@ -101,7 +105,8 @@ export function signInRoutes(app: FastifyInstance, options: SignInOptions): void
       return reply.redirect(url, 303);
     });
 
-    /** Whoever comes back is a person in a browser: what went wrong, the page of sign-in tells. */
+    // The provider is another site, so only state and cookie say that the browser was sent there from here. What went
+    // wrong, the page of sign-in tells.
     app.get('/auth/oidc/callback', async (request, reply) => {
       const text = requests.takeTransaction(request, reply);
       const transaction = text === undefined ? undefined : parseTransaction(text);

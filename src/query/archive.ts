@@ -181,6 +181,19 @@ export class OpenArchive {
     return new Set(rows.map(([entry]) => Number(entry)));
   }
 
+  /** Segments with messages of a session. @param days first and last UTC day of their own time, `yyyy-mm-dd` */
+  async segmentsOfSession(
+    session: string,
+    days: Pick<Slice, 'from' | 'to'> = {},
+  ): Promise<ReadonlySet<number>> {
+    const rows = await this.index('select entry from idx_places where session = $session and revisions > 0', {
+      session,
+    });
+    const entries = new Set(rows.map(([entry]) => Number(entry)));
+    const own = this.segments({ streams: ['messages'], ...days }).filter(({ index }) => entries.has(index));
+    return new Set(own.map(({ index }) => index));
+  }
+
   /** Sessions and people over all their names. Read once. */
   known(): Promise<Known> {
     this.#known ??= this.#readKnown();

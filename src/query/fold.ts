@@ -21,7 +21,8 @@ const JOINING = /^[\p{M}\u1161-\u1175\u11a8-\u11c2]/u;
 function foldedPoint(point: string): FoldedPoint {
   let folded = points.get(point);
   if (folded === undefined) {
-    const caseless = point.normalize('NFKD').toUpperCase().toLowerCase();
+    // Twice lower: the capital sharp s is none of what its own upper case becomes.
+    const caseless = point.normalize('NFKD').toLowerCase().toUpperCase().toLowerCase();
     const text = caseless.normalize('NFKD').replace(UNSEEN, '');
     folded = { text, joins: text === '' || JOINING.test(text) };
     points.set(point, folded);

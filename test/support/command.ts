@@ -12,8 +12,13 @@ export interface Ended {
   /** Exit code; null when a signal ended it. */
   readonly code: number | null;
   readonly stdout: string;
+  /** Without {@link NO_ACCESS_LOG}, which most archives of tests are without. */
   readonly stderr: string;
+  /** Whether {@link NO_ACCESS_LOG} was said. */
+  readonly unrecorded: boolean;
 }
+
+const NO_ACCESS_LOG = 'note: this archive has no access log; nobody writes down what is asked\n';
 
 export interface Running {
   readonly process: ChildProcess;
@@ -53,7 +58,8 @@ export function startArchiver(
     child.once('error', reject);
     child.once('close', (code) => {
       over = true;
-      resolve({ code, stdout, stderr });
+      const unrecorded = stderr.includes(NO_ACCESS_LOG);
+      resolve({ code, stdout, stderr: stderr.replace(NO_ACCESS_LOG, ''), unrecorded });
       wake();
     });
   });

@@ -19,17 +19,17 @@ export interface ReadLog {
 
 const TILE = 256;
 
-/** The published log, whole. Throws where checkpoint, bundles and tiles do not agree. */
-export async function readLog(sink: Sink): Promise<ReadLog> {
-  const current = await sink.current('log/checkpoint');
+/** The published log, whole. Throws where checkpoint, bundles and tiles do not agree. @param key its public half */
+export async function readLog(sink: Sink, folder = 'log', key = PUBLIC_KEY): Promise<ReadLog> {
+  const current = await sink.current(`${folder}/checkpoint`);
   if (current === null) throw new Error('there is no checkpoint');
   const note = current.bytes.toString();
   const [origin = '', size = '', root = ''] = note.split('\n');
-  checkSignature(note);
+  checkSignature(note, key);
   const entries: Buffer[] = [];
   for (let number = 0; entries.length < Number(size); number += 1) {
     const width = Math.min(TILE, Number(size) - entries.length);
-    const bundle = await bytesAt(sink, `log/tile/entries/${place(number, width)}`);
+    const bundle = await bytesAt(sink, `${folder}/tile/entries/${place(number, width)}`);
     for (let at = 0; at < bundle.length; ) {
       const end = at + 2 + bundle.readUInt16BE(at);
       entries.push(bundle.subarray(at + 2, end));
@@ -44,7 +44,7 @@ export async function readLog(sink: Sink): Promise<ReadLog> {
   for (let at = 0; level.length > 0; at += 1) {
     for (let number = 0; number * TILE < level.length; number += 1) {
       const hashes = level.slice(number * TILE, (number + 1) * TILE);
-      const tile = await bytesAt(sink, `log/tile/${at}/${place(number, hashes.length)}`);
+      const tile = await bytesAt(sink, `${folder}/tile/${at}/${place(number, hashes.length)}`);
       if (!tile.equals(Buffer.concat(hashes))) throw new Error(`tile ${at}/${number} has other hashes`);
     }
     const full = Array.from({ length: Math.floor(level.length / TILE) }, (_, index) => index);
@@ -77,7 +77,7 @@ function rootOf(hashes: readonly Buffer[]): Buffer {
   return hash('sha256', Buffer.concat([Buffer.of(1), ...halves]), 'buffer');
 }
 
-function checkSignature(note: string): void {
+function checkSignature(note: string, verifier: string): void {
   const end = note.indexOf('\n\n');
   const text = note.slice(0, end + 1);
   const signature = Buffer.from(
@@ -88,7 +88,7 @@ function checkSignature(note: string): void {
       .at(-1) ?? '',
     'base64',
   ).subarray(4);
-  const key = Buffer.from(PUBLIC_KEY.split('+')[2] ?? '', 'base64').subarray(1);
+  const key = Buffer.from(verifier.split('+')[2] ?? '', 'base64').subarray(1);
   const spki = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), key]);
   const publicKey = createPublicKey({ key: spki, format: 'der', type: 'spki' });
   if (!verify(null, Buffer.from(text), publicKey, signature)) throw new Error('the signature does not hold');

@@ -275,8 +275,9 @@ function hasBytes(version: FakeVersion): version is FakeVersion & { readonly byt
 
 /**
  * What an archive writes again: the log's checkpoint, and its tiles and bundles; full ones only until they are locked,
- * which they are once a checkpoint covers them.
+ * which they are once a checkpoint covers them. Of the access log the checkpoint and what is partial.
  */
 export function isReplaced(key: string, isLocked: boolean): boolean {
+  if (key.endsWith('access/checkpoint') || (key.includes('access/tile/') && key.includes('.p/'))) return true;
   return key.endsWith('log/checkpoint') || (key.includes('log/tile/') && (key.includes('.p/') || !isLocked));
 }

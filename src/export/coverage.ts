@@ -1,0 +1,32 @@
+/** `coverage.json` of an export: which time was collected of what it is of, and where nobody looked. */
+import type { CoverageHole } from '../query/calendar.ts';
+import { coverageOf } from '../query/coverage-holes.ts';
+import type { AuditContext } from '../query/reader.ts';
+import type { ExportSlice } from './slice.ts';
+
+/** Whose holes can make messages of a conversation missing. */
+const STREAMS = ['messages', 'sessions', 'channel_activities'];
+
+export interface SliceCoverage {
+  readonly holes: readonly CoverageHole[];
+  readonly text: string;
+}
+
+/** @param sessions those that have messages in the slice: of others the archive does not know that they are missing */
+export async function sliceCoverage(
+  ctx: AuditContext,
+  { window: { from, to } }: ExportSlice,
+  sessions: ReadonlySet<string>,
+): Promise<SliceCoverage> {
+  const within = { from: from ?? Number.NEGATIVE_INFINITY, to: to ?? Number.POSITIVE_INFINITY };
+  const { holes, covered } = await coverageOf(ctx, { streams: STREAMS, sessions: [...sessions], within });
+  const moment = (at: number): string | null => (Number.isFinite(at) ? new Date(at).toISOString() : null);
+  const told = {
+    from: moment(within.from),
+    to: moment(within.to),
+    sessions: sessions.size,
+    covered: covered.map((one) => ({ stream: one.stream, from: moment(one.from), to: moment(one.to) })),
+    holes,
+  };
+  return { holes, text: `${JSON.stringify(told, null, 2)}\n` };
+}
