@@ -474,6 +474,7 @@ export const ACCESS: AccessPage = {
       role: 'auditor',
       scope: { matters: [], custodians: [], channels: [], from: null, to: null },
       action: 'search',
+      scope: AUDITOR.scope,
       input: { text: 'invoice', match: 'words', zone: 'Europe/Oslo', order: 'oldest', limit: 50 },
     },
     {
@@ -483,6 +484,7 @@ export const ACCESS: AccessPage = {
       role: 'officer',
       scope: { matters: [], custodians: [], channels: [], from: null, to: null },
       action: 'retention',
+      scope: OFFICER.scope,
       input: {},
     },
   ],
