@@ -16,7 +16,7 @@ import {
   type Written as WrittenRecord,
   type WrittenSession,
   writtenArchive,
-} from './written-archive.ts';
+} from './searched-archive.ts';
 
 export type TestSession = WrittenSession;
 
