@@ -474,7 +474,6 @@ export const ACCESS: AccessPage = {
       role: 'auditor',
       scope: { matters: [], custodians: [], channels: [], from: null, to: null },
       action: 'search',
-      scope: AUDITOR.scope,
       input: { text: 'invoice', match: 'words', zone: 'Europe/Oslo', order: 'oldest', limit: 50 },
     },
     {
@@ -484,7 +483,6 @@ export const ACCESS: AccessPage = {
       role: 'officer',
       scope: { matters: [], custodians: [], channels: [], from: null, to: null },
       action: 'retention',
-      scope: OFFICER.scope,
       input: {},
     },
   ],
