@@ -12,7 +12,7 @@ import { verifyExport } from '../../src/export/verify-export.ts';
 import { parseNoteKey } from '../../src/proof/key.ts';
 import type { OpenArchive } from '../../src/query/archive.ts';
 import { PUBLIC_KEY } from '../support/log.ts';
-import { contextOf, type WrittenArchive } from '../support/written-archive.ts';
+import { contextOf, type WrittenArchive } from '../support/searched-archive.ts';
 import {
   CHANNEL,
   DIRECT,

@@ -3,7 +3,7 @@ import { afterAll, expect, test } from 'vitest';
 import { verifyExport } from '../../src/export/verify-export.ts';
 import { parseNoteKey } from '../../src/proof/key.ts';
 import { PUBLIC_KEY } from '../support/log.ts';
-import { contextOf, type WrittenSession, writtenArchive } from '../support/written-archive.ts';
+import { contextOf, type WrittenSession, writtenArchive } from '../support/searched-archive.ts';
 import { DAY, exported, message, removeTemporary, trueRevisions, unzipped } from './slices.ts';
 
 const MESSAGES = 100_000;

@@ -16,7 +16,7 @@ import {
   type WrittenArchive,
   type WrittenSession,
   writtenArchive,
-} from '../support/written-archive.ts';
+} from '../support/searched-archive.ts';
 
 const run = promisify(execFile);
 

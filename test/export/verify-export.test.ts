@@ -12,7 +12,7 @@ import { storedZip } from '../../src/export/stored-zip.ts';
 import { verifyExport } from '../../src/export/verify-export.ts';
 import { generateSignerKey, noteKeyOf, parseNoteKey } from '../../src/proof/key.ts';
 import { PUBLIC_KEY } from '../support/log.ts';
-import { contextOf, type WrittenArchive } from '../support/written-archive.ts';
+import { contextOf, type WrittenArchive } from '../support/searched-archive.ts';
 import { exported, hostileArchive, removeTemporary, temporary, unzipped, unzippedBytes } from './slices.ts';
 
 const KEY = parseNoteKey(PUBLIC_KEY);
