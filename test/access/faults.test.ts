@@ -52,13 +52,16 @@ test.each(TABLE)('$kind.name: $write, $effect', async ({ kind, prefix, effect })
   expect(await target.rubbish()).toEqual([]);
 });
 
-test.each(TABLE)('$kind.name: begun, $write, $effect', async ({ kind, prefix, effect }) => {
-  const target = await kind.open();
-  target.failNextPut(effect, prefix);
-  await begin(target.sink).catch(() => undefined);
-  // It is begun again, also with other terms: the first ones count.
-  const again = await beginAccessLog({ ...options(target.sink), lock: null });
-  expect(again.created).toBe(prefix === 'access/batch/' && effect === 'lost');
-  await (await open(target.sink)).record(READER, asking('first'), null);
-  expect(await questions(target.sink)).toEqual(['first']);
-});
+test.each(TABLE.filter(({ kind }) => !kind.name.includes('Ceph')))(
+  '$kind.name: begun, $write, $effect',
+  async ({ kind, prefix, effect }) => {
+    const target = await kind.open();
+    target.failNextPut(effect, prefix);
+    await begin(target.sink).catch(() => undefined);
+    // It is begun again, also with other terms: the first ones count.
+    const again = await beginAccessLog({ ...options(target.sink), lock: null });
+    expect(again.created).toBe(prefix === 'access/batch/' && effect === 'lost');
+    await (await open(target.sink)).record(READER, asking('first'), null);
+    expect(await questions(target.sink)).toEqual(['first']);
+  },
+);

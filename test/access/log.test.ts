@@ -108,20 +108,19 @@ test('the log holds who, in which role and scope, did what, by which head', asyn
 });
 
 describe('nothing is recorded', () => {
-  test.each(
-    ROLES.flatMap((role) =>
-      (['search', 'access-log', 'retention', 'coverage'] as const).map((action) => ({ role, action })),
-    ),
-  )('of what a role may not do: $role, $action', async ({ role, action }) => {
-    const allowed =
-      role === 'officer' || action === 'coverage' || (role === 'auditor') === (action === 'search');
+  test.each(ROLES)('of what a role may not do: %s', async (role) => {
     const { sink } = await DIRECTORY.open();
     await begin(sink);
     const log = await open(sink);
-    const done = log.record({ ...READER, role }, { action, input: { text: 'x' } }, null);
-    if (allowed) await done;
-    else await expect(done).rejects.toMatchObject({ code: 'access-denied' });
-    expect(await questions(sink)).toHaveLength(allowed ? 1 : 0);
+    const written: string[] = [];
+    for (const action of ['search', 'access-log', 'retention', 'coverage'] as const) {
+      const allowed =
+        role === 'officer' || action === 'coverage' || (role === 'auditor') === (action === 'search');
+      const done = log.record({ ...READER, role }, { action, input: { text: action } }, null);
+      if (!allowed) await expect(done).rejects.toMatchObject({ code: 'access-denied' });
+      else written.push(await done.then(() => action));
+    }
+    expect(await questions(sink)).toEqual(written);
   });
 
   test.each([
