@@ -21,11 +21,13 @@ import {
   requestsOf,
 } from './emulator.ts';
 import { Processes } from './processes.ts';
+import { reviewArchive, servePortal } from './review.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const FOLDER = join(ROOT, 'demo-archive');
 const CONFIG = join(FOLDER, 'archiver.yaml');
 const SIGNING_KEY = join(FOLDER, 'signing.key');
+const ACCESS_KEY = join(FOLDER, 'access.key');
 const SESSIONS = 40;
 const MESSAGES = 8_000;
 const DEEDS_PER_SECOND = 50;
@@ -36,6 +38,7 @@ const REPORT_EVERY_MS = 5_000;
 interface Flags {
   readonly corpus?: string;
   readonly keepRunning?: boolean;
+  readonly serve?: boolean;
 }
 
 const flags = new Command('demo')
@@ -43,6 +46,7 @@ const flags = new Command('demo')
     'Collects an emulated Zoom account, seals it and checks the archive against what really happened.',
   )
   .option('--corpus <file>', 'chat logs (gzipped NDJSON) as the account, instead of a generated one')
+  .option('--serve', 'serve the portal over the archive at the end, until Ctrl-C')
   .option('--keep-running', 'leave the emulator running at the end, for trying commands')
   .addHelpText(
     'after',
@@ -54,6 +58,7 @@ counts), nick, text and, for answers, reply_to (the n of the line answered).
 
 Examples:
   npm run demo
+  npm run demo -- --serve
   npm run demo -- --corpus logs.ndjson.gz`,
   )
   .parse()
@@ -81,7 +86,7 @@ try {
 }
 
 /** The whole demo; false when the archive differs from what happened. */
-async function demo({ corpus, keepRunning }: Flags): Promise<boolean> {
+async function demo({ corpus, keepRunning, serve }: Flags): Promise<boolean> {
   const started = performance.now();
   say(`The archive is made anew in ${fromHere(FOLDER)}; what an earlier demo left there is deleted.`);
   await removeEarlier();
@@ -102,7 +107,18 @@ async function demo({ corpus, keepRunning }: Flags): Promise<boolean> {
     fromRoot(SIGNING_KEY),
     '--json',
   ]);
+  await program([
+    'keygen',
+    '--name',
+    'archive.example.com/demo/access',
+    '--out',
+    fromRoot(ACCESS_KEY),
+    '--json',
+  ]);
   await archiver(['init', '--json']);
+
+  step('Begin the log of who asks it: from here on nobody gets an answer that is not written down');
+  await archiver(['access-log', 'init', '--json']);
 
   step(`Collect six months while people write, ${DEEDS_PER_SECOND} deeds a second`);
   await letPeopleWrite(emulator.url, DEEDS_PER_SECOND, corpus !== undefined);
@@ -162,6 +178,11 @@ async function demo({ corpus, keepRunning }: Flags): Promise<boolean> {
   const { key } = JSON.parse(made) as { key: string };
   await program(['verify', '--archive', fromRoot(join(FOLDER, 'archive')), '--key', key]);
 
+  step(
+    'Review as an auditor: search, read a conversation with its history, export with proofs, check the export',
+  );
+  await reviewArchive(archiver, program, { session: held?.id ?? '', key, folder: fromRoot(FOLDER) });
+
   step('Result');
   const admitted = (name: string): number => (first.admitted[name] ?? 0) + (second.admitted[name] ?? 0);
   const stream = (name: string): number =>
@@ -207,7 +228,8 @@ async function demo({ corpus, keepRunning }: Flags): Promise<boolean> {
       : 'THE ARCHIVE DIFFERS FROM WHAT HAPPENED; see the comparison above.',
   );
   sayNext();
-  if (keepRunning === true) await waitForSignal(emulator.url);
+  if (serve === true) await servePortal(processes, FOLDER, fromRoot(CONFIG));
+  if (serve === true || keepRunning === true) await waitForSignal(emulator.url);
   return exact;
 }
 
@@ -265,6 +287,9 @@ sink:
 signing:
   key:
     file: ./signing.key
+access:
+  key:
+    file: ./access.key
 retention:
   # Two classes. A directory keeps the locks, but not against the owner of its files; a bucket does.
   rules:
@@ -409,6 +434,9 @@ Try next:
   ${run} coverage
   ${run} retention explain --session "Sales 1"
   ${run} hold list
+  ${run} search --edited invoice
+  ${run} access-log
+  npm run demo -- --serve
   ls -R ${fromRoot(join(FOLDER, 'archive'))} | head -40`);
 }
 

@@ -89,7 +89,13 @@ function Classes({ classes }: { readonly classes: readonly KeptClass[] }) {
                     {countText(count)} {mode === 'none' ? 'without lock' : mode}
                     {from !== null && to !== null && (
                       <>
-                        , until <Moment at={from} /> to <Moment at={to} />
+                        , until <Moment at={from} />
+                        {to !== from && (
+                          <>
+                            {' '}
+                            to <Moment at={to} />
+                          </>
+                        )}
                       </>
                     )}
                   </div>

@@ -232,6 +232,7 @@ async function serveArchive(serving: Serving): Promise<void> {
     });
     clock.start();
     log.info({ url: portal.url, port: portal.port, metrics: health.port }, 'portal started');
+    io.out(portal.url);
     await aborted(io.drain);
     log.info('stopping: finishing the answers in hand');
   } finally {

@@ -67,9 +67,11 @@ export class Surroundings {
     const times = all.map(({ sentAt }) => Date.parse(sentAt));
     if (times.length === 0) return [];
     const span = [times.reduce((a, b) => Math.min(a, b)), times.reduce((a, b) => Math.max(a, b))] as const;
-    const files = await archivedFiles(archive, filesNamed(all), span);
-    const forwardIds = [...new Set(all.flatMap(({ forwardId }) => forwardId ?? []))];
-    const forwarded = await archivedForwards(archive, forwardIds, span, this.#known);
+    const files = await archivedFiles(archive, filesNamed(all));
+    const forwards = all.flatMap(({ messageId: message, forwardId }) =>
+      forwardId === null ? [] : [{ message, forwardId }],
+    );
+    const forwarded = await archivedForwards(archive, forwards, this.#known);
     const reactions = await this.#reactions(all, span);
     const changes = await this.#changes(all, span);
     const direct = await this.#direct(all);

@@ -3,8 +3,9 @@ import { ArchiverError } from '../errors.ts';
 import type { CoveredStream } from '../proof/verify/coverage.ts';
 import { type Interval, intersection, STREAMS, type Stream, utcDay } from '../record.ts';
 import { isInSession } from '../segments/format.ts';
+import { asked, readAt } from './asked.ts';
 import { coverageOf, type ToldCoverage } from './coverage-holes.ts';
-import { readAt } from './read-at.ts';
+
 import type { AuditContext } from './reader.ts';
 import type { ReadAt } from './revision.ts';
 import {
@@ -80,10 +81,10 @@ const MOST_DAYS = 36_600;
  * `record-not-found` for a session beyond the reader's scope, and with `proof-invalid` where a segment was altered.
  */
 export async function calendar(ctx: AuditContext, input: CalendarInput): Promise<CoverageCalendar> {
-  const asked = calendarInput.parse(input);
+  const question = asked(calendarInput, input);
   requireMay(ctx.reader, 'coverage');
-  await ctx.record({ action: 'coverage', input: asked });
-  const { stream, session } = asked;
+  await ctx.record({ action: 'coverage', input: question });
+  const { stream, session } = question;
   const seen = await visible(ctx);
   if (session !== undefined && !seesSession(seen, session))
     throw new ArchiverError('record-not-found', 'the archive has no such session', { detail: session });
@@ -93,12 +94,12 @@ export async function calendar(ctx: AuditContext, input: CalendarInput): Promise
   });
   const streams = await coveredStreams(ctx);
   const bounds = boundsOf(whole.covered);
-  const window = windowOf(asked, bounds);
+  const window = windowOf(question, bounds);
   const holes = seen.all ? whole.holes : whole.holes.filter(await seesHole(ctx, seen));
   const days =
     window === undefined
       ? []
-      : daysOf(window, { ...whole, holes }, await recordsByDay(ctx, asked, seen, window));
+      : daysOf(window, { ...whole, holes }, await recordsByDay(ctx, question, seen, window));
   return {
     at: readAt(ctx.archive),
     stream,

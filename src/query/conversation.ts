@@ -2,12 +2,13 @@ import { z } from 'zod';
 import { ArchiverError } from '../errors.ts';
 import { type MessageId, messageId } from '../record.ts';
 import type { OpenArchive, RecordPlace } from './archive.ts';
-import { type Cursor, type EventKey, formatCursor, parseCursor } from './conversation-cursor.ts';
+import { asked, readAt } from './asked.ts';
+import { type Cursor, cursorText, type EventKey, readCursor } from './conversation-cursor.ts';
 import { peopleOf } from './known-people.ts';
 import { membersOf } from './members.ts';
 import { membershipEvent } from './message-event.ts';
 import { messageEvents } from './messages-shown.ts';
-import { readAt } from './read-at.ts';
+
 import type { AuditContext } from './reader.ts';
 import type { Person, ReadAt, Revision, SessionRef } from './revision.ts';
 import { timeRange } from './time-range.ts';
@@ -122,23 +123,23 @@ export interface Conversation {
  * message to show around, also where it lies beyond the reader's scope; with `usage` for what is no page, zone or time.
  */
 export async function conversation(ctx: AuditContext, input: ConversationInput): Promise<Conversation> {
-  const asked = conversationInput.parse(input);
+  const question = asked(conversationInput, input);
   requireMay(ctx.reader, 'view');
-  const range = timeRange(asked.from, asked.to, asked.zone);
-  const cursor = asked.after === undefined ? undefined : parseCursor(asked.after);
-  await ctx.record({ action: 'view', input: asked });
+  const range = timeRange(question.from, question.to, question.zone);
+  const cursor = question.after === undefined ? undefined : readCursor(question.after);
+  await ctx.record({ action: 'view', input: question });
   const { archive } = ctx;
   const all = await visible(ctx);
   const everything = await archive.known();
-  const session = everything.sessions.get(asked.session);
-  if (session === undefined || !seesSession(all, session.id)) throw notFound('session', asked.session);
+  const session = everything.sessions.get(question.session);
+  if (session === undefined || !seesSession(all, session.id)) throw notFound('session', question.session);
 
   const seen = ofSession(all, session.id);
   const of = { session: session.id, channel: session.channelId, ...range, seen };
   const page =
-    asked.around === undefined
-      ? await pageBeside(archive, of, cursor, asked.limit)
-      : await pageAround(archive, of, messageId(asked.around), asked.limit);
+    question.around === undefined
+      ? await pageBeside(archive, of, cursor, question.limit)
+      : await pageAround(archive, of, messageId(question.around), question.limit);
 
   const known = peopleOf(everything, session.id);
   const messages = new Map(
@@ -164,8 +165,8 @@ export async function conversation(ctx: AuditContext, input: ConversationInput):
     },
     events,
     members: await membersOf(archive, { session: session.id, channel: session.channelId, direct }, at, known),
-    next: page.next === undefined ? null : formatCursor({ direction: 'after', key: page.next }),
-    previous: page.previous === undefined ? null : formatCursor({ direction: 'before', key: page.previous }),
+    next: page.next === undefined ? null : cursorText({ direction: 'after', key: page.next }),
+    previous: page.previous === undefined ? null : cursorText({ direction: 'before', key: page.previous }),
   };
 }
 

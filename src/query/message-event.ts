@@ -115,7 +115,7 @@ function notArchived(): ForwardedMessage {
 }
 
 const changeRecord = z.looseObject({
-  operator: z.unknown(),
+  operator: z.unknown().optional(),
   members: z.object({ member_list: z.array(z.unknown()).catch([]) }).catch({ member_list: [] }),
 });
 

@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest';
 import { beginAccessLog } from '../../src/access/log.ts';
 import { type FaultySink, SINKS } from '../segments/sealing.ts';
-import { asking, begin, expectSound, numbers, open, options, questions, READER } from './keeping.ts';
+import { expectSound, questions } from './keeping.ts';
+import { asking, begin, numbers, open, options, READER } from './opening.ts';
 
 /** What is written for one entry, in order, by the prefix of the key. */
 const WRITES = [

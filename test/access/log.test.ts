@@ -8,19 +8,8 @@ import { ROLES, WHOLE_ARCHIVE } from '../../src/query/reader.ts';
 import { batchKey, parseBatchKey } from '../../src/segments/layout.ts';
 import { boundSink, DIRECTORY, openRealS3 } from '../segments/sealing.ts';
 import { SIGNING_KEY } from '../support/log.ts';
-import {
-  ARCHIVE,
-  asking,
-  begin,
-  check,
-  expectSound,
-  numbers,
-  open,
-  options,
-  PLACES,
-  questions,
-  READER,
-} from './keeping.ts';
+import { check, expectSound, PLACES, questions } from './keeping.ts';
+import { ARCHIVE, asking, begin, numbers, open, options, READER } from './opening.ts';
 
 const ask = (log: AccessLog, question: string): Promise<void> => log.record(READER, asking(question), null);
 
