@@ -15,7 +15,7 @@ test('prints hits as a table, with what was found in brackets, and pages and ref
   const table = await run('final', 'offer', '--limit', '1');
   expect(table.code).toBe(0);
   expect(table.stdout).toContain('the [ﬁnal] [oﬀer]');
-  expect(table.stdout).toMatch(/6 versions of 6 messages, from 2 of \d segments/);
+  expect(table.stdout).toMatch(/6 versions of 6 messages, from 4 of 4 segments/);
   const [, next = ''] = /more with --next (\S+)/.exec(table.stdout) ?? [];
 
   const page = await run('final', 'offer', '--limit', '1', '--next', next, '--json');
