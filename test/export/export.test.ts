@@ -269,6 +269,25 @@ describe('the same slice', () => {
   });
 });
 
+/** The archive, but the rows that are rendered are not all, or not those that are counted. */
+function unfaithful(
+  of: OpenArchive,
+  change: (rows: readonly (readonly unknown[])[]) => readonly (readonly unknown[])[],
+): OpenArchive {
+  return new Proxy(of, {
+    get(target, name) {
+      if (name !== 'select') {
+        const value: unknown = Reflect.get(target, name, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      }
+      return async function* (selection: Parameters<OpenArchive['select']>[0]) {
+        for await (const rows of target.select(selection))
+          yield selection.sql.includes('order by _day') ? change(rows) : rows;
+      };
+    },
+  });
+}
+
 describe('refused', () => {
   const refusal = async (
     ctx: ReturnType<typeof contextOf>,
@@ -325,6 +344,21 @@ describe('refused', () => {
     expect(
       await refusal(contextOf(open), { input: { of: { kind: 'matter', matter: 'no such' } } }),
     ).toMatchObject({ error: { code: 'record-not-found' } });
+  });
+
+  test('where what was rendered is not what is archived: a version missing, twice, or changed', async () => {
+    const changed = (rows: readonly (readonly unknown[])[]) =>
+      rows.map((row) =>
+        row.map((cell) => (typeof cell === 'string' ? cell.replace('plain words', 'other words') : cell)),
+      );
+    for (const change of [
+      (rows: readonly (readonly unknown[])[]) => rows.slice(1),
+      (rows: readonly (readonly unknown[])[]) => [...rows.slice(0, 1), ...rows],
+      changed,
+    ])
+      expect(
+        await refusal(contextOf(unfaithful(open, change)), { input: { formats: ['ndjson'] } }),
+      ).toMatchObject({ error: { code: 'export-differs' }, written: 0 });
   });
 
   test('when it is stopped, and when nobody takes it or the disk is full', async () => {
