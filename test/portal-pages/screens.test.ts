@@ -182,6 +182,9 @@ describe.skipIf(NO_BROWSER !== null)(`the screens${NO_BROWSER === null ? '' : `:
         /segments\s+other bytes\s+segments\/a\.parquet\s+aa\s+bb/,
       );
       expect(await violations(page)).toEqual([]);
+      await page.getByRole('button', { name: 'Verify now' }).click();
+      await page.getByText('The archive does not hold').waitFor();
+      expect(server.asked.map(({ path }) => path)).toEqual(['/api/verification']);
     }));
 
   test('times stand in the reader’s zone, with UTC beside, across a change of clocks', () =>
