@@ -97,7 +97,10 @@ const MOST_LINES = 600;
 const VAGUE_NAMES = /^(utils?|helpers?|managers?|services?)$/i;
 
 const ROOT = path.dirname(import.meta.dirname);
-const CODE_FOLDERS = ['src', 'emulator', 'test', 'demo', 'bench', 'scripts'];
+const CODE_FOLDERS = ['src', 'portal', 'emulator', 'test', 'demo', 'bench', 'scripts'];
+
+/** Of `src` in the pages' bundle: what is pure, small and the same on a terminal. All else is imported as a type. */
+const SHARED_WITH_PAGES = ['query/difference'];
 
 describe('this project', () => {
   const src = readTree(['src']);
@@ -119,6 +122,12 @@ describe('this project', () => {
 
   test('reads the environment in one file and exits in one file', () => {
     expect(wrongProcessUse(src)).toEqual([]);
+  });
+
+  test('has pages that know only types of src, and run without Node', () => {
+    const pages = readTree(['portal']);
+    expect(pages.size).toBeGreaterThan(20);
+    expect(wrongPages(pages)).toEqual([]);
   });
 
   test('has neither long files nor vague names', () => {
@@ -250,6 +259,25 @@ describe('the check itself', () => {
     expect(wrongProcessUse(tree)).toEqual([]);
   });
 
+  test('catches pages that load what is not theirs', () => {
+    const tree = new Map([
+      [
+        'portal/a.tsx',
+        `import type { Hit } from '../src/query/search.ts';\nimport { render } from 'preact';`,
+      ],
+      ['portal/parts/b.tsx', `import { difference } from '../../src/query/difference.ts';`],
+      ['portal/c.ts', `import { search } from '../src/query/search.ts';`],
+      ['portal/d.ts', `import { join } from 'node:path';\nimport z from 'zod';`],
+      ['portal/e.ts', `import { chromium } from '../test/portal-pages/browser.ts';`],
+    ]);
+    expect(wrongPages(tree)).toEqual([
+      'portal/c.ts loads src/query/search.ts',
+      'portal/d.ts loads node:path',
+      'portal/d.ts loads zod',
+      'portal/e.ts loads test/portal-pages/browser.ts',
+    ]);
+  });
+
   test('catches long files and vague names', () => {
     const tree = new Map([
       ['src/zoom/long.ts', 'x\n'.repeat(601)],
@@ -315,6 +343,18 @@ function wrongPackages(tree: Tree, dependencies: readonly string[]): string[] {
   });
 }
 
+/** Packages of the pages' bundle. */
+const PAGE_PACKAGES = /^(?:preact(?:\/|$)|@preact\/signals$|wouter-preact$)/;
+
+function wrongPages(tree: Tree): string[] {
+  return imports(tree)
+    .filter(({ typeOnly }) => !typeOnly)
+    .filter(({ to, relative }) =>
+      relative ? !to.startsWith('portal/') && !names(SHARED_WITH_PAGES, to) : !PAGE_PACKAGES.test(to),
+    )
+    .map(({ from, to }) => `${from} loads ${to}`);
+}
+
 function wrongProcessUse(tree: Tree): string[] {
   const environment = /\bprocess\??\.env\b|\bprocess\[|=\s*process\s*[;,\n]|from 'node:process'/;
   const exit = /\bprocess\??\.exit\b/;
@@ -374,7 +414,7 @@ function readTree(folders: readonly string[]): Tree {
   for (const folder of folders) {
     if (!existsSync(path.join(ROOT, folder))) continue;
     for (const name of readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' }).sort()) {
-      if (!name.endsWith('.ts')) continue;
+      if (!/\.tsx?$/.test(name)) continue;
       const file = path.join(folder, name);
       tree.set(file.replaceAll(path.sep, '/'), readFileSync(path.join(ROOT, file), 'utf8'));
     }

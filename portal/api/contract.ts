@@ -1,24 +1,14 @@
 /** What the portal's API answers with where no verb has the type. Types only: nothing of them is in the bundle. */
+import type { output } from 'zod';
 import type { ExportInput, ExportProgress, ExportSummary } from '../../src/export/export.ts';
-import type { Action, ReaderScope, Role } from '../../src/query/reader.ts';
+import type { me } from '../../src/portal/me.ts';
+import type { methods } from '../../src/portal/sign-in.ts';
+import type { VerificationState } from '../../src/portal/verification.ts';
 
-export interface SignInMethods {
-  readonly methods: { readonly oidc: boolean; readonly password: boolean };
-  readonly csrf: string;
-  readonly title: string;
-}
+export type SignInMethods = output<typeof methods>;
 
 /** Who is signed in, and what he may do here. */
-export interface Me {
-  readonly name: string;
-  readonly role: Role;
-  readonly scope: ReaderScope;
-  readonly can: readonly Action[];
-  readonly csrf: string;
-  readonly archive: { readonly origin: string; readonly size: number; readonly account: string };
-  /** ISO 8601; when the sign-in ends. */
-  readonly expires: string;
-}
+export type Me = output<typeof me>;
 
 /** An error as the API says it. */
 export interface ApiProblem {
@@ -42,21 +32,5 @@ export interface ExportJob {
   readonly error?: ApiProblem;
 }
 
-export interface Verification {
-  readonly state: 'never' | 'running' | 'holds' | 'failed';
-  readonly at: string | null;
-  readonly size: number;
-  readonly root: string;
-  readonly origin: string;
-  readonly key: string;
-  readonly seconds: number | null;
-  readonly findings: readonly {
-    readonly check: string;
-    readonly what: string;
-    readonly key: string | null;
-    readonly expected: string | null;
-    readonly found: string | null;
-  }[];
-  readonly covered: readonly { readonly stream: string; readonly from: string; readonly to: string }[];
-  readonly lost: number;
-}
+/** How the last verification of the whole archive came out. */
+export type Verification = VerificationState;

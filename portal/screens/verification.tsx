@@ -1,11 +1,11 @@
-import { useEffect } from 'preact/hooks';
-import { get } from '../api/client.ts';
+import { useEffect, useState } from 'preact/hooks';
+import { get, post } from '../api/client.ts';
 import type { Verification } from '../api/contract.ts';
 import { Commands } from '../parts/copied.tsx';
 import { Inert } from '../parts/inert.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { Scrolled } from '../parts/scrolled.tsx';
-import { Answer } from '../parts/states.tsx';
+import { Answer, Problem } from '../parts/states.tsx';
 import { useAnswer } from '../state/answer.ts';
 import { counted, countText } from '../text/amount.ts';
 
@@ -28,7 +28,7 @@ export function VerificationScreen() {
         of={{ ...asked, isLoading: asked.isLoading && answer === undefined }}
         loading="Asking for the last verification"
       >
-        {(verification) => <Verdict verification={verification} />}
+        {(verification) => <Verdict verification={verification} again={again} />}
       </Answer>
     </>
   );
@@ -41,8 +41,18 @@ const VERDICTS = {
   failed: 'The archive does not hold',
 } as const;
 
-function Verdict({ verification }: { readonly verification: Verification }) {
-  const { state, at, size, root, origin, key, seconds, findings, covered, lost } = verification;
+interface VerdictProps {
+  readonly verification: Verification;
+  readonly again: () => void;
+}
+
+function Verdict({ verification, again }: VerdictProps) {
+  const { state, at, size, root, origin, key, seconds, findings, more, covered, lost, error } = verification;
+  const [problem, setProblem] = useState<unknown>(undefined);
+  const verify = (): void => {
+    setProblem(undefined);
+    post('/api/verification').then(again, setProblem);
+  };
   return (
     <>
       <p class={`verdict ${state}`} role="status">
@@ -57,6 +67,17 @@ function Verdict({ verification }: { readonly verification: Verification }) {
       <p>
         {at !== null && 'Log, segments, files, locks and coverage were compared with one another. '}
         Every answer of this portal is verified when it is read, whenever that is.
+      </p>
+      {error !== null && (
+        <p class="bad">
+          The last one came to no verdict: <Inert text={error} plain />
+        </p>
+      )}
+      {problem !== undefined && <Problem problem={problem} />}
+      <p>
+        <button type="button" onClick={verify} disabled={state === 'running'}>
+          Verify now
+        </button>
       </p>
       <dl class="facts-list">
         <dt>Log</dt>
@@ -102,7 +123,7 @@ function Verdict({ verification }: { readonly verification: Verification }) {
                   <td>{finding.what}</td>
                   {[finding.key, finding.expected, finding.found].map((value, column) => (
                     <td key={column}>
-                      {value !== null && (
+                      {value !== '' && (
                         <code class="long">
                           <Inert text={value} plain />
                         </code>
@@ -115,6 +136,7 @@ function Verdict({ verification }: { readonly verification: Verification }) {
           </table>
         </Scrolled>
       )}
+      {more > 0 && <p>{counted(more, 'finding')} more; the command below prints all.</p>}
       {covered.length > 0 && (
         <>
           <h2>Covered</h2>

@@ -463,6 +463,8 @@ export const VERIFICATION: Verification = {
   findings: [],
   covered: [{ stream: 'messages', from: '2025-11-24T00:00:00.000Z', to: '2026-05-21T00:00:00.000Z' }],
   lost: 1,
+  more: 0,
+  error: null,
 };
 
 export const ACCESS: AccessPage = {
