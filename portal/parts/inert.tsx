@@ -39,7 +39,7 @@ function Stretch({ piece }: { readonly piece: PlainPiece | MarkPiece }) {
         {piece.label}
       </abbr>
     );
-  return piece.found ? <mark>{piece.text}</mark> : <>{piece.text}</>;
+  return piece.found ? <mark>{piece.text}</mark> : <span>{piece.text}</span>;
 }
 
 interface PersonNameProps {

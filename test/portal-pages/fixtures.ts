@@ -498,6 +498,7 @@ export const ACCESS: AccessPage = {
 export const HOSTILE: readonly string[] = [
   '<script>window.harmed = 1</script><img src=x onerror="window.harmed = 1">',
   '<svg onload="window.harmed = 1"><a xlink:href="javascript:window.harmed=1">x</a></svg>',
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: what somebody hostile would write
   '<b>bold</b> &lt;i&gt; &#x3c;u&#x3e; {{constructor.constructor("window.harmed=1")()}} ${window.harmed=1}',
   'javascript:window.harmed=1 JaVaScRiPt://example.com/%0awindow.harmed=1 data:text/html,<script>window.harmed=1</script>',
   'https://bank.example.com@evil.example.net/login and https://раypal.example.org/ and http://127.0.0.1:1/?"onclick="window.harmed=1',
