@@ -11,8 +11,9 @@ export const REVISION_COLUMNS = `_segment, _entry, _row, record_hash, session_id
 /** How many columns that is. */
 export const REVISION_WIDTH = 15;
 
-const text = z.string().catch('');
-const list = <T extends z.ZodType>(item: T) => z.array(item).catch([]);
+// What is missing is told by a default: an error made and caught for each costs more than all the rest.
+const text = z.string().default('').catch('');
+const list = <T extends z.ZodType>(item: T) => z.array(item).prefault([]).catch([]);
 
 const messageRecord = z.object({
   message: text,
@@ -22,10 +23,10 @@ const messageRecord = z.object({
   receiver: text,
   reply_main_message_id: text,
   forward_id: text,
-  is_sender_external: z.boolean().nullable().catch(null),
+  is_sender_external: z.boolean().nullable().default(null).catch(null),
   files: list(z.object({ file_id: text, file_name: text, file_size: z.number().nullable().catch(null) })),
   giphy_information: list(z.object({ giphy_view_url: text })),
-  bot_message: z.looseObject({ content: z.unknown() }).nullable().catch(null),
+  bot_message: z.looseObject({ content: z.unknown() }).nullable().default(null).catch(null),
 });
 
 /** A row of {@link REVISION_COLUMNS}, from its column `from` on. What the record says counts, not the columns made of it. */
