@@ -7,6 +7,7 @@ import { cpus, totalmem } from 'node:os';
 import { activities } from './activities.ts';
 import { budget } from './budget.ts';
 import { downloads } from './downloads.ts';
+import { exporting } from './export.ts';
 import { holds } from './holds.ts';
 import { memory } from './memory.ts';
 import { proof } from './proof.ts';
@@ -30,6 +31,7 @@ const scenarios: Record<string, () => Promise<string>> = {
   holds,
   retention,
   query,
+  export: exporting,
 };
 
 const wanted = process.argv.slice(2);

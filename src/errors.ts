@@ -147,7 +147,7 @@ const TABLE = {
   },
   'access-unrecorded': {
     exit: 29,
-    hint: 'Nothing is answered that is not on record in the access log. Check the access key and the right to write there; docs/auditors.md says how to keep the log elsewhere.',
+    hint: 'Nothing is answered that is not on record in the access log. Check the access key and the right to write there; docs/access-log.md says how to keep the log elsewhere.',
   },
   'export-differs': {
     exit: 30,

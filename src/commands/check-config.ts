@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { ArchiverError } from '../errors.ts';
-import { formatVerifierKey, noteKeyOf } from '../proof/key.ts';
+import { formatVerifierKey, noteKeyOf, parseSignerKey } from '../proof/key.ts';
 import { termsByClass } from '../retention/schedule.ts';
 import { cronProblems } from '../scheduler/cron.ts';
 import { type CommandIo, type CommonFlags, openContext, signerOf } from './context.ts';
@@ -16,11 +16,14 @@ export function checkConfigCommand(io: CommandIo): Command {
       const context = openContext(flags, 'warn');
       const { config } = context;
       const signer = signerOf(context);
+      const access = config.access.key === undefined ? undefined : parseSignerKey(config.access.key);
       const problems = Object.entries(config.schedule).flatMap(([job, schedule]) =>
         cronProblems(schedule.cron, schedule.timezone).map((problem) => `schedule.${job}: ${problem}`),
       );
       const { cron, timezone } = config.portal.verify;
       problems.push(...cronProblems(cron, timezone).map((problem) => `portal.verify: ${problem}`));
+      if (access?.name === signer.name)
+        problems.push("access.key: has the name of the archive's key; the access log needs one of its own");
       if (problems.length > 0) {
         throw new ArchiverError('config-invalid', 'the configuration has problems', {
           detail: `\n${problems.map((problem) => `  ${problem}`).join('\n')}`,
@@ -37,6 +40,7 @@ export function checkConfigCommand(io: CommandIo): Command {
       io.out(`  ledger     ${ledger}`);
       io.out(`  sink       ${sink.kind === 's3' ? `s3://${sink.bucket}/${sink.prefix}` : sink.path}`);
       io.out(`  log        ${formatVerifierKey(noteKeyOf(signer))}`);
+      if (access !== undefined) io.out(`  access     ${formatVerifierKey(noteKeyOf(access))}`);
       for (const [name, { keep, mode, disposition }] of termsByClass(config.retention.schedule))
         io.out(`  retention  class ${name}: ${keep}, ${mode}, then ${disposition}`);
     });

@@ -11,10 +11,10 @@ import {
 } from '../proof/key.ts';
 import type { CommandIo } from './context.ts';
 
-/** `keygen`: a key for the archive's log, or for a witness of it. Needs no configuration. */
+/** `keygen`: a key for the archive's log, for its access log, or for a witness. Needs no configuration. */
 export function keygenCommand(io: CommandIo): Command {
   return new Command('keygen')
-    .description("make the Ed25519 key that signs the archive's log, or that of a witness")
+    .description("make the Ed25519 key that signs the archive's log, its access log, or that of a witness")
     .requiredOption(
       '--name <name>',
       "the log's origin: a URL without https://, for example archive.example.com/acme",

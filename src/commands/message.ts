@@ -4,7 +4,7 @@ import { versionSteps } from '../query/message-event.ts';
 import { type AuditFlags, withAudit, withAuditOptions } from './auditing.ts';
 import type { CommandIo } from './context.ts';
 import { renderTable } from './table.ts';
-import { marked } from './transcript.ts';
+import { versionText } from './transcript.ts';
 
 interface MessageFlags extends AuditFlags {
   readonly session?: string;
@@ -38,18 +38,9 @@ Example:
 }
 
 function tell(io: CommandIo, { versions, records, at }: MessageView): void {
-  io.out(
-    renderTable(
-      ['version', 'at', 'session', 'by', 'text'],
-      versionSteps(versions).map(({ revision, difference }) => [
-        `${revision.kind}${revision.drift ? ' (drift)' : ''}`,
-        revision.actionAt,
-        revision.session.name || revision.session.id,
-        revision.sender.name || revision.sender.email || revision.sender.memberId,
-        difference === null ? revision.text : marked(difference),
-      ]),
-    ),
-  );
+  for (const { revision, difference } of versionSteps(versions)) {
+    for (const line of versionText(revision, difference)) io.out(line);
+  }
   io.out(
     renderTable(
       ['record', 'observed', 'entry', 'row', 'hash'],

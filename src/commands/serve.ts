@@ -3,19 +3,19 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
-import { cacheFolder, loadConfig, loadPortalConfig, type PortalConfig } from '../config.ts';
+import { loadConfig, loadPortalConfig, type PortalConfig } from '../config.ts';
 import { ArchiverError, asArchiverError } from '../errors.ts';
 import { createLog, type Logger } from '../log.ts';
-import { createProcessMetrics, createRegistry } from '../metrics/metrics.ts';
+import { createProcessMetrics, createRegistry, type Registry } from '../metrics/metrics.ts';
 import { createPortalMetrics, type PortalMetrics } from '../metrics/portal.ts';
-import { startMetricsServer } from '../metrics/server.ts';
+import { type MetricsServer, startMetricsServer } from '../metrics/server.ts';
 import { CurrentArchive } from '../portal/current-archive.ts';
 import { faultOf } from '../portal/fault.ts';
 import { hashPassword, SHORTEST_PASSWORD } from '../portal/password.ts';
 import { type Portal, startPortal } from '../portal/server.ts';
 import { UsersFile } from '../portal/users-file.ts';
 import { VERBS } from '../portal/verbs.ts';
-import { Verification } from '../portal/verification.ts';
+import { Verification, type VerificationState } from '../portal/verification.ts';
 import { formatVerifierKey } from '../proof/key.ts';
 import { openPublished } from '../proof/published.ts';
 import { OpenArchive } from '../query/archive.ts';
@@ -23,7 +23,7 @@ import { createClock, cronProblems } from '../scheduler/cron.ts';
 import { type AccessFlags, openRecording, type Recording, withAccessOptions } from './auditing.ts';
 import { buildInfo } from './build-info.ts';
 import type { CommandIo } from './context.ts';
-import { openIntactFiles, openReading, type Reading, withReadingOptions } from './reading.ts';
+import { indexFolder, openIntactFiles, openReading, type Reading, withReadingOptions } from './reading.ts';
 import { ServedState } from './served-state.ts';
 import { verifyBeside } from './verify-beside.ts';
 
@@ -89,8 +89,8 @@ async function readPassword(io: CommandIo): Promise<string> {
 
 async function serve(io: CommandIo, flags: ServeFlags): Promise<void> {
   const settings = settingsOf(flags);
-  const users = settings.users;
-  if (users === undefined) {
+  const usersFile = settings.users;
+  if (usersFile === undefined) {
     throw new ArchiverError('config-invalid', 'nobody could sign in', {
       detail: 'portal.users is missing: a file that says who has which role and scope',
     });
@@ -102,43 +102,128 @@ async function serve(io: CommandIo, flags: ServeFlags): Promise<void> {
     });
   }
   const log = createLog({ level: flags.logLevel ?? 'info' });
-  const people = await UsersFile.open(users);
+  const users = await UsersFile.open(usersFile);
   await mkdir(settings.folder, { recursive: true, mode: 0o700 });
-  const reading = await openReading(flags);
+  const opened: (() => Promise<void>)[] = [];
   try {
+    const reading = await openReading(flags);
+    opened.push(() => reading.close());
+    const { sink, key } = reading;
+    const registry = createRegistry();
+    createProcessMetrics(registry, buildInfo());
+    let archive: CurrentArchive | undefined;
+    let portal: Portal | undefined;
+    const metrics = createPortalMetrics(registry, {
+      exportsRunning: () => portal?.exports.running ?? 0,
+      logSize: () => archive?.checkpoint.size ?? 0,
+    });
+    // First of all: an index takes minutes where there is much, and who watches has to see that the process is alive.
+    const health = await startHealth(settings, registry, log, {
+      archive: async () => void (await openPublished(sink, key)),
+      portal: async () => {
+        if (portal === undefined) throw new ArchiverError('interrupted', 'the portal does not listen yet');
+      },
+    });
+    opened.push(() => health.stop());
     const { cache, cacheSize } = settings;
-    const files = await openIntactFiles(
-      reading,
-      { ...(cache === undefined ? {} : { cache }), cacheSize },
-      io,
+    const copies = { ...(cache === undefined ? {} : { cache }), cacheSize };
+    const files = await openIntactFiles(reading, copies, io);
+    opened.push(() => files.close());
+    const recording = await openRecording(io, reading, flags);
+    opened.push(() => recording.close());
+    requireRecorded(recording, flags);
+    const kept = new ServedState(settings.folder, key);
+    const index = await indexFolder(copies);
+    const current = await CurrentArchive.open({
+      published: () => openPublished(sink, key),
+      open: () => openIndexed(() => OpenArchive.open(sink, key, files, index), log),
+      served: await kept.head(),
+      keep: (served) => kept.keepHead(served),
+    });
+    opened.push(() => current.close());
+    archive = current;
+    const verification = await verificationOf(reading, flags, kept, metrics);
+    opened.push(() => verification.close());
+    portal = await startPortal({
+      ...settings,
+      publicUrl: settings.publicUrl,
+      pages: resolve(flags.pages ?? fileURLToPath(new URL('../portal/pages', import.meta.url))),
+      archive: current,
+      verbs: VERBS,
+      recording,
+      users,
+      exports: { ...settings.exports, folder: join(settings.folder, 'exports') },
+      verification,
+      now: Date.now,
+      log,
+      watch: metrics,
+    });
+    const { stop, url, port } = portal;
+    opened.push(() => stop(io.interrupt));
+    const clock = createClock(
+      settings.verify.cron,
+      settings.verify.timezone,
+      () => void verification.run(),
+      log,
     );
-    try {
-      const { sink, key } = reading;
-      const index = join(cache ?? cacheFolder(), 'index');
-      const kept = new ServedState(settings.folder, key);
-      const archive = await CurrentArchive.open({
-        published: () => openPublished(sink, key),
-        open: () => openIndexed(() => OpenArchive.open(sink, key, files, index), log),
-        served: await kept.head(),
-        keep: (served) => kept.keepHead(served),
-      });
-      try {
-        const recording = await openRecording(io, reading, flags);
-        try {
-          requireRecorded(recording, flags);
-          await serveArchive({ io, flags, settings, log, people, reading, archive, kept, recording });
-        } finally {
-          await recording.close();
-        }
-      } finally {
-        await archive.close();
-      }
-    } finally {
-      await files.close();
-    }
+    opened.push(async () => void (await clock.destroy()));
+    const refresh = setInterval(() => void lookForHead(current, metrics, log), settings.refresh);
+    opened.push(async () => clearInterval(refresh));
+    await clock.start();
+    log.info({ url, port, metrics: health.port }, 'portal started');
+    io.out(url);
+    await aborted(io.drain);
+    log.info('stopping: finishing the answers in hand');
   } finally {
-    await reading.close();
+    await closeAll(opened);
+    log.info('portal stopped');
   }
+}
+
+/** The newest first; one that fails keeps none of the others open. */
+async function closeAll(opened: readonly (() => Promise<void>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const close of opened.toReversed()) await close().catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
+}
+
+async function startHealth(
+  { metrics }: PortalConfig,
+  registry: Registry,
+  log: Logger,
+  checks: Readonly<Record<string, () => Promise<void>>>,
+): Promise<MetricsServer> {
+  const named = Object.entries(checks).map(([name, run]) => ({ name, run }));
+  return startMetricsServer({ ...metrics, registry, log, checks: named }).catch((cause: unknown) => {
+    throw new ArchiverError('config-invalid', 'the metrics address cannot be listened on', {
+      cause,
+      detail: `${metrics.host}:${metrics.port}`,
+    });
+  });
+}
+
+async function verificationOf(
+  { key }: Reading,
+  flags: ServeFlags,
+  kept: ServedState,
+  metrics: PortalMetrics,
+): Promise<Verification> {
+  const tell = ({ state, at }: VerificationState): void => {
+    if (at !== null) metrics.verified({ holds: state === 'holds', at: Date.parse(at) });
+  };
+  const verification = new Verification({
+    origin: key.name,
+    key: formatVerifierKey(key),
+    run: (signal) => verifyBeside(flags, signal),
+    kept: await kept.verification(),
+    keep: async (state) => {
+      tell(state);
+      await kept.keepVerification(state);
+    },
+    now: Date.now,
+  });
+  tell(verification.state);
+  return verification;
 }
 
 /** With its index made, so that nobody waits for it; what cannot be indexed fails the answers that need it, by name. */
@@ -149,100 +234,6 @@ async function openIndexed(open: () => Promise<OpenArchive>, log: Logger): Promi
     log.error({ code, phrase, fault: faultOf(error) }, 'the archive cannot be indexed');
   });
   return archive;
-}
-
-interface Serving {
-  readonly io: CommandIo;
-  readonly flags: ServeFlags;
-  readonly settings: PortalConfig;
-  readonly log: Logger;
-  readonly people: UsersFile;
-  readonly reading: Reading;
-  readonly archive: CurrentArchive;
-  readonly kept: ServedState;
-  readonly recording: Recording;
-}
-
-async function serveArchive(serving: Serving): Promise<void> {
-  const { io, flags, settings, log, people, reading, archive, kept, recording } = serving;
-  const registry = createRegistry();
-  createProcessMetrics(registry, buildInfo());
-  let portal: Portal | undefined;
-  const metrics = createPortalMetrics(registry, {
-    exportsRunning: () => portal?.exports.running ?? 0,
-    logSize: () => archive.checkpoint.size,
-  });
-  const verification = new Verification({
-    origin: reading.key.name,
-    key: formatVerifierKey(reading.key),
-    run: (signal) => verifyBeside(flags, signal),
-    kept: await kept.verification(),
-    keep: async (state) => {
-      metrics.verified({ holds: state.state === 'holds', at: Date.parse(state.at ?? '') });
-      await kept.keepVerification(state);
-    },
-    now: Date.now,
-  });
-  const health = await startMetricsServer({
-    ...settings.metrics,
-    registry,
-    log,
-    checks: [
-      { name: 'archive', run: async () => void (await openPublished(reading.sink, reading.key)) },
-      {
-        name: 'portal',
-        run: async () => {
-          if (portal === undefined) throw new ArchiverError('interrupted', 'the portal does not listen');
-        },
-      },
-    ],
-  }).catch((cause: unknown) => {
-    throw new ArchiverError('config-invalid', 'the metrics address cannot be listened on', {
-      cause,
-      detail: `${settings.metrics.host}:${settings.metrics.port}`,
-    });
-  });
-  const { cron, timezone } = settings.verify;
-  const clock = createClock(cron, timezone, () => void verification.run(), log);
-  const refresh = setInterval(() => void lookForHead(archive, metrics, log), settings.refresh);
-  try {
-    portal = await startPortal({
-      host: settings.host,
-      port: settings.port,
-      publicUrl: settings.publicUrl,
-      proxies: settings.proxies,
-      title: settings.title,
-      pages: resolve(flags.pages ?? fileURLToPath(new URL('../portal/pages', import.meta.url))),
-      archive,
-      verbs: VERBS,
-      recording,
-      users: people,
-      oidc: settings.oidc,
-      sessions: settings.sessions,
-      exports: { ...settings.exports, folder: join(settings.folder, 'exports') },
-      verification,
-      perMinute: settings.perMinute,
-      now: Date.now,
-      log,
-      watch: {
-        requestFinished: metrics.requestFinished,
-        signIn: metrics.signIn,
-        exportEnded: metrics.exportEnded,
-      },
-    });
-    clock.start();
-    log.info({ url: portal.url, port: portal.port, metrics: health.port }, 'portal started');
-    io.out(portal.url);
-    await aborted(io.drain);
-    log.info('stopping: finishing the answers in hand');
-  } finally {
-    clearInterval(refresh);
-    await clock.destroy();
-    await portal?.stop(io.interrupt);
-    await verification.close();
-    await health.stop();
-    log.info('portal stopped');
-  }
 }
 
 /** Whoever serves others says so himself where nothing is written down. */

@@ -118,13 +118,26 @@ function versionLines(
   return textLines(marked(difference), `· ${what}: `);
 }
 
+/** A version by itself, with its session and sender; times in UTC. */
+export function versionText(
+  { kind, drift, actionAt, session, sender, text, files }: Revision,
+  difference: readonly DifferenceSegment[] | null,
+): readonly string[] {
+  const what = `${kind}${drift ? ' (differs from what was archived before)' : ''}`;
+  return [
+    printable(`${actionAt}  ${what} by ${nameOf(sender)} in ${session.name || session.id}`),
+    ...textLines(difference === null ? text : marked(difference)),
+    ...files.map(({ name, id }) => detail(`file: ${name || id}`)),
+  ];
+}
+
 /** The day too, where it is not that of the message. */
 function when({ actionAt }: Revision, sentAt: string, clock: Clock): string {
   return clock.day(actionAt) === clock.day(sentAt) ? clock.time(actionAt) : clock.moment(actionAt);
 }
 
 /** As `git diff --word-diff` marks it. */
-export function marked(difference: readonly DifferenceSegment[]): string {
+function marked(difference: readonly DifferenceSegment[]): string {
   return difference
     .map(({ kind, text }) => (kind === 'kept' ? text : kind === 'removed' ? `[-${text}-]` : `{+${text}+}`))
     .join('');

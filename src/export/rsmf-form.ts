@@ -8,3 +8,12 @@ export const RSMF_ZIP = 'rsmf.zip';
 export const RECORD_PREFIX = 'record.';
 /** SHA-256 over the hashes of all records of the file, in their order. */
 export const RECORDS_HEADER = 'X-RSMF-Records';
+
+/** What breaks a rule of RSMF. */
+export interface RsmfIssue {
+  /** 1 to 22. */
+  readonly rule: number;
+  /** `reject` where a review platform refuses the file or shows it wrongly. */
+  readonly severity: 'reject' | 'warn';
+  readonly detail: string;
+}

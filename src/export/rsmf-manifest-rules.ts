@@ -1,6 +1,6 @@
 /** The rules of RSMF for `rsmf_manifest.json`: 11 to 16, 18 to 20, and those on its size. Pure. */
 import { z } from 'zod';
-import type { RsmfIssue } from './rsmf-rules.ts';
+import type { RsmfIssue } from './rsmf-form.ts';
 
 const name = z.string().min(1);
 const custom = z.array(z.object({ name, value: name })).optional();

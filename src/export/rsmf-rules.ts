@@ -6,16 +6,8 @@
 import { hash } from 'node:crypto';
 import { ZipFile } from '../zip/zip-file.ts';
 import { decodedBody, headerOf, type ParsedMessage, parseMessage } from './mime.ts';
-import { RECORD_PREFIX, RECORDS_HEADER, RSMF_MANIFEST, RSMF_ZIP } from './rsmf-form.ts';
+import { RECORD_PREFIX, RECORDS_HEADER, RSMF_MANIFEST, RSMF_ZIP, type RsmfIssue } from './rsmf-form.ts';
 import { checkManifest, type RsmfManifest } from './rsmf-manifest-rules.ts';
-
-export interface RsmfIssue {
-  /** 1 to 22. */
-  readonly rule: number;
-  /** `reject` where a review platform refuses the file or shows it wrongly. */
-  readonly severity: 'reject' | 'warn';
-  readonly detail: string;
-}
 
 export interface RsmfChecks {
   /** The same slice, rendered once more. */

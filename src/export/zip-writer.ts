@@ -38,8 +38,7 @@ export class ZipWriter {
     out.on('finish', () => this.#tell('finished'));
     this.#archive.on('entry', () => this.#tell('added'));
     out.on('close', () => {
-      if (!out.writableFinished)
-        this.#fail(new ArchiverError('interrupted', 'nobody takes the export any more'));
+      if (!out.writableFinished) this.#fail(nobodyTakes());
     });
     this.#pumped = this.#pump().catch((error: unknown) => this.#fail(error));
   }
@@ -76,13 +75,19 @@ export class ZipWriter {
 
   async #pump(): Promise<void> {
     for await (const chunk of this.#archive as AsyncIterable<Buffer>) {
-      if (this.#failure !== undefined) throw this.#failure;
+      this.#requireTaken();
       this.#digest.update(chunk);
       if (!this.#out.write(chunk)) await this.#until('room');
       this.#taken += chunk.length;
       this.#tell('taken');
     }
     await this.#until('finished', () => this.#out.end());
+  }
+
+  /** One that was closed before says nothing any more. */
+  #requireTaken(): void {
+    if (this.#out.destroyed) this.#fail(nobodyTakes());
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   /** Waits for it to happen the next time; fails as soon as anything does. */
@@ -105,6 +110,10 @@ export class ZipWriter {
     for (const { reject } of this.#waiting.values()) reject(this.#failure);
     this.#waiting.clear();
   }
+}
+
+function nobodyTakes(): ArchiverError {
+  return new ArchiverError('interrupted', 'nobody takes the export any more');
 }
 
 /** What somebody waits for: a member is in the ZIP, bytes came out of it, there is room for more, all is written. */

@@ -1,4 +1,6 @@
 /** How often somebody may try: counted by what names him, within a window of time. */
+import { isIPv6 } from 'node:net';
+
 export interface AttemptLimit {
   readonly most: number;
   /** Milliseconds from the first attempt on. */
@@ -53,4 +55,19 @@ export class Attempts {
   forget(key: string): void {
     this.#counted.delete(key);
   }
+}
+
+/** Whom an address belongs to: of IPv6 everybody has a /64 of them, at least. */
+export function network(address: string): string {
+  if (!isIPv6(address)) return address;
+  const [, mapped] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address) ?? [];
+  if (mapped !== undefined) return mapped;
+  const [head = '', tail] = address.toLowerCase().split('%', 1).join('').split('::');
+  const groups = (text: string | undefined): string[] =>
+    text === undefined || text === '' ? [] : text.split(':');
+  const [first, last] = [groups(head), groups(tail)];
+  const zeros =
+    tail === undefined ? [] : Array<string>(Math.max(0, 8 - first.length - last.length)).fill('0');
+  const whole = [...first, ...zeros, ...last].slice(0, 4).map((group) => group.replace(/^0+(?=.)/, ''));
+  return `${whole.join(':')}::/64`;
 }

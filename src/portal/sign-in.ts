@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { hasCode } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Reader } from '../query/reader.ts';
-import { Attempts } from './attempts.ts';
+import { Attempts, network } from './attempts.ts';
 import { faultOf } from './fault.ts';
 import { type OidcSignIn, parseTransaction, TRANSACTION_MS } from './oidc.ts';
 import { Refusal } from './refusal.ts';
@@ -64,14 +64,14 @@ export function signInRoutes(app: FastifyInstance, options: SignInOptions): void
     requests.requireTokenBefore(request);
     const { name, password } = credentials.parse(request.body);
     const key = name.normalize('NFKC').toLowerCase();
-    const wait = byAddress.take(request.ip) ?? byName.take(key);
+    const wait = byAddress.take(network(request.ip)) ?? byName.take(key);
     if (wait !== undefined) {
       onSignIn('password', 'too-many');
       throw new Refusal('too-many', wait);
     }
     const who = await users.find(name, password);
     if (who === 'busy') {
-      byAddress.giveBack(request.ip);
+      byAddress.giveBack(network(request.ip));
       byName.giveBack(key);
       onSignIn('password', 'unavailable');
       throw new Refusal('sign-in-unavailable', 5);
@@ -80,7 +80,7 @@ export function signInRoutes(app: FastifyInstance, options: SignInOptions): void
       onSignIn('password', 'wrong');
       throw new Refusal('sign-in-failed');
     }
-    byAddress.giveBack(request.ip);
+    byAddress.giveBack(network(request.ip));
     byName.forget(key);
     onSignIn('password', 'signed-in');
     return begin(request, reply, who);
@@ -97,7 +97,7 @@ export function signInRoutes(app: FastifyInstance, options: SignInOptions): void
 
   function oidcRoutes(app: FastifyInstance, provider: OidcSignIn, attempts: Attempts): void {
     app.get<{ Querystring: { return?: unknown } }>('/auth/oidc', async (request, reply) => {
-      const wait = attempts.take(request.ip);
+      const wait = attempts.take(network(request.ip));
       if (wait !== undefined) throw new Refusal('too-many', wait);
       const { return: asked } = request.query;
       const { url, transaction } = await provider.begin(typeof asked === 'string' ? asked : '/');
@@ -115,7 +115,7 @@ export function signInRoutes(app: FastifyInstance, options: SignInOptions): void
         const at = request.url.indexOf('?');
         const { name, claims } = await provider.finish(at < 0 ? '' : request.url.slice(at), transaction);
         await begin(request, reply, { method: 'oidc', name, claims });
-        attempts.giveBack(request.ip);
+        attempts.giveBack(network(request.ip));
         onSignIn('oidc', 'signed-in');
         return reply.redirect(transaction.returnTo, 303);
       } catch (error) {

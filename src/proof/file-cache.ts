@@ -105,6 +105,8 @@ export async function openFileCache(
         try {
           await fetchIntact(incoming, sink, entry, signal);
           await syncFile(incoming);
+          const used = new Date(now());
+          await utimes(incoming, used, used);
           await rename(incoming, path);
         } catch (error) {
           await rm(incoming, { force: true });

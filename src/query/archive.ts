@@ -142,6 +142,10 @@ export class OpenArchive {
       for (const stream of streams) views.push(`${stream} as (${await viewOf(connection, stream, viewed)})`);
       const rows = await connection.stream(`with ${views.join(', ')} ${sql}`, { ...values });
       for await (const chunk of rows.yieldRowsJs()) yield chunk;
+    } catch (error) {
+      // What fails because a file changed meanwhile says so, whatever DuckDB made of it.
+      await this.#unchanged(segments);
+      throw error;
     } finally {
       connection.closeSync();
     }
@@ -167,11 +171,24 @@ export class OpenArchive {
           stream,
           entries === undefined ? viewed : viewed.filter(({ entry }) => entries.has(entry)),
         );
-      const result = await work({ connection, view });
+      const result = await this.#whileUnchanged(segments, () => work({ connection, view }));
       await this.#unchanged(segments);
       return result;
     } finally {
       connection.closeSync();
+    }
+  }
+
+  /** What fails because a file changed meanwhile says so, whatever DuckDB made of it. */
+  async #whileUnchanged<T>(
+    segments: readonly PlacedEntry<SegmentEntry>[],
+    work: () => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      await this.#unchanged(segments);
+      throw error;
     }
   }
 

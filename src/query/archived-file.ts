@@ -9,8 +9,9 @@ import { ArchiverError } from '../errors.ts';
 import type { Stated } from '../proof/local-files.ts';
 import { messageId } from '../record.ts';
 import type { OpenArchive } from './archive.ts';
+import { asked } from './asked.ts';
 import { loggedObjects } from './catalog.ts';
-import type { ObjectPart } from './conversation.ts';
+import type { ObjectPart } from './conversation-form.ts';
 import { KnownPeople } from './known-people.ts';
 import { messageEvents } from './messages-shown.ts';
 import type { AuditContext } from './reader.ts';
@@ -41,20 +42,20 @@ export interface ArchivedFile {
  * beyond the reader's scope or the file was disposed of, and with `proof-invalid` where its bytes are others.
  */
 export async function archivedFile(ctx: AuditContext, input: ArchivedFileInput): Promise<ArchivedFile> {
-  const asked = archivedFileInput.parse(input);
+  const question = asked(archivedFileInput, input);
   requireMay(ctx.reader, 'view');
-  await ctx.record({ action: 'view', input: asked });
+  await ctx.record({ action: 'view', input: question });
   const { archive, signal } = ctx;
-  const id = messageId(asked.message);
-  const seen = ofSession(await visible(ctx), asked.session);
-  const of = { session: asked.session, channel: '', from: null, to: null, seen };
+  const id = messageId(question.message);
+  const seen = ofSession(await visible(ctx), question.session);
+  const of = { session: question.session, channel: '', from: null, to: null, seen };
   const key = seen.all || seen.grants.length > 0 ? await keyOfMessage(archive, of, id) : undefined;
-  if (key === undefined) throw notFound('message', asked.message);
-  const wanted = { session: asked.session, messages: new Map([[id, key.at]]), seen };
+  if (key === undefined) throw notFound('message', question.message);
+  const wanted = { session: question.session, messages: new Map([[id, key.at]]), seen };
   const shown = (await messageEvents(archive, wanted, new KnownPeople())).get(id);
   const files = [...(shown?.files ?? []), ...(shown?.forwarded?.files ?? [])];
-  const file = files.find(({ object }) => object?.sha256 === asked.sha256);
-  if (file?.object == null) throw notFound('file', asked.sha256);
+  const file = files.find(({ object }) => object?.sha256 === question.sha256);
+  if (file?.object == null) throw notFound('file', question.sha256);
   const { parts, size } = file.object;
   const entries = await entriesOf(archive, parts);
   const [only, ...others] = entries;
@@ -62,7 +63,7 @@ export async function archivedFile(ctx: AuditContext, input: ArchivedFileInput):
     const path = await archive.files.intact(only);
     return { path, size, name: file.name, release: () => archive.files.release(only) };
   }
-  return { ...(await joined(archive, entries, asked.sha256, signal)), size, name: file.name };
+  return { ...(await joined(archive, entries, question.sha256, signal)), size, name: file.name };
 }
 
 /** What the log says of each part. */

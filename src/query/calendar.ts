@@ -1,12 +1,18 @@
-import { z } from 'zod';
 import { ArchiverError } from '../errors.ts';
 import type { CoveredStream } from '../proof/verify/coverage.ts';
 import { type Interval, intersection, STREAMS, type Stream, utcDay } from '../record.ts';
 import { isInSession } from '../segments/format.ts';
+import { asked, readAt } from './asked.ts';
+import {
+  type CalendarDay,
+  type CalendarInput,
+  type CoverageCalendar,
+  type CoverageHole,
+  calendarInput,
+  type DayState,
+} from './calendar-form.ts';
 import { coverageOf, type ToldCoverage } from './coverage-holes.ts';
-import { readAt } from './read-at.ts';
 import type { AuditContext } from './reader.ts';
-import type { ReadAt } from './revision.ts';
 import {
   requireMay,
   seesChannel,
@@ -17,57 +23,14 @@ import {
 } from './visibility.ts';
 import { segmentsFor } from './whereabouts.ts';
 
-export const calendarInput = z.strictObject({
-  stream: z.string().min(1).default('messages').describe('Stream whose coverage is asked for.'),
-  session: z.string().min(1).optional().describe('Id of a session; the whole stream where it is left out.'),
-  from: z.iso.date().optional().describe('First day; where left out, the first that is covered.'),
-  to: z.iso.date().optional().describe('Last day, included; where left out, the last that is covered.'),
-});
-
-export type CalendarInput = z.input<typeof calendarInput>;
-
-/**
- * How a UTC day stands:
- * - `covered`: looked at from its begin to its end, and archived if there was anything;
- * - `partly`: only a part of it was;
- * - `missing`: nobody looked, or the attempts failed;
- * - `lost`: on record as gone before it could be collected, or refused by Zoom;
- * - `outside`: before coverage begins or after it ends.
- */
-export type DayState = 'covered' | 'partly' | 'missing' | 'lost' | 'outside';
-
-export interface CalendarDay {
-  /** `yyyy-mm-dd`, UTC. */
-  readonly day: string;
-  readonly state: DayState;
-  /** Records of the stream whose own time is on this day, null where that is not told for a session. */
-  readonly records: number | null;
-}
-
-/** Time without coverage. */
-export interface CoverageHole {
-  readonly stream: string;
-  /** Id of a session, or empty for the stream as a whole. */
-  readonly session: string;
-  readonly from: string;
-  readonly to: string;
-  readonly why: 'not-looked-at' | 'failed' | 'lost' | 'refused';
-  /** As the coverage record says it; empty where there is none. */
-  readonly reason: string;
-}
-
-export interface CoverageCalendar {
-  readonly at: ReadAt;
-  readonly stream: string;
-  readonly session: string | null;
-  /** Streams that the archive has coverage of. */
-  readonly streams: readonly string[];
-  /** Every day from the first to the last. */
-  readonly days: readonly CalendarDay[];
-  readonly holes: readonly CoverageHole[];
-  /** Coverage as a whole; null where there is none. */
-  readonly covered: { readonly from: string; readonly to: string } | null;
-}
+export {
+  type CalendarDay,
+  type CalendarInput,
+  type CoverageCalendar,
+  type CoverageHole,
+  calendarInput,
+  type DayState,
+} from './calendar-form.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -80,10 +43,10 @@ const MOST_DAYS = 36_600;
  * `record-not-found` for a session beyond the reader's scope, and with `proof-invalid` where a segment was altered.
  */
 export async function calendar(ctx: AuditContext, input: CalendarInput): Promise<CoverageCalendar> {
-  const asked = calendarInput.parse(input);
+  const question = asked(calendarInput, input);
   requireMay(ctx.reader, 'coverage');
-  await ctx.record({ action: 'coverage', input: asked });
-  const { stream, session } = asked;
+  await ctx.record({ action: 'coverage', input: question });
+  const { stream, session } = question;
   const seen = await visible(ctx);
   if (session !== undefined && !seesSession(seen, session))
     throw new ArchiverError('record-not-found', 'the archive has no such session', { detail: session });
@@ -93,12 +56,12 @@ export async function calendar(ctx: AuditContext, input: CalendarInput): Promise
   });
   const streams = await coveredStreams(ctx);
   const bounds = boundsOf(whole.covered);
-  const window = windowOf(asked, bounds);
+  const window = windowOf(question, bounds);
   const holes = seen.all ? whole.holes : whole.holes.filter(await seesHole(ctx, seen));
   const days =
     window === undefined
       ? []
-      : daysOf(window, { ...whole, holes }, await recordsByDay(ctx, asked, seen, window));
+      : daysOf(window, { ...whole, holes }, await recordsByDay(ctx, question, seen, window));
   return {
     at: readAt(ctx.archive),
     stream,

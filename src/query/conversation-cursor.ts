@@ -1,6 +1,6 @@
 /** Places between the events of a conversation, as pages hand them on. Pure. */
 import { z } from 'zod';
-import { ArchiverError } from '../errors.ts';
+import { formatCursor, parseCursor } from './asked.ts';
 
 /** The place of an event: by time, changes of membership before messages, then by name. */
 export interface EventKey {
@@ -18,25 +18,14 @@ export interface Cursor {
 
 const schema = z.tuple([z.enum(['after', 'before']), z.number(), z.literal([0, 1]), z.string()]);
 
-export function formatCursor({ direction, key: { at, rank, name } }: Cursor): string {
-  return Buffer.from(JSON.stringify([direction, at, rank, name])).toString('base64url');
+export function cursorText({ direction, key: { at, rank, name } }: Cursor): string {
+  return formatCursor([direction, at, rank, name]);
 }
 
 /** Fails with `usage` for what is no cursor. */
-export function parseCursor(text: string): Cursor {
-  const parsed = schema.safeParse(json(Buffer.from(text, 'base64url').toString()));
-  if (!parsed.success)
-    throw new ArchiverError('usage', 'not the place of a page; give `next` or `previous` of one');
-  const [direction, at, rank, name] = parsed.data;
+export function readCursor(text: string): Cursor {
+  const [direction, at, rank, name] = parseCursor(schema, text);
   return { direction, key: { at, rank, name } };
-}
-
-function json(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Where a change of membership stands, so that names compare as places do. */

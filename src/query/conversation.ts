@@ -1,144 +1,59 @@
-import { z } from 'zod';
 import { ArchiverError } from '../errors.ts';
 import { type MessageId, messageId } from '../record.ts';
-import type { OpenArchive, RecordPlace } from './archive.ts';
-import { type Cursor, type EventKey, formatCursor, parseCursor } from './conversation-cursor.ts';
+import type { OpenArchive } from './archive.ts';
+import { asked, readAt } from './asked.ts';
+import { type Cursor, cursorText, type EventKey, readCursor } from './conversation-cursor.ts';
+import {
+  type Conversation,
+  type ConversationEvent,
+  type ConversationInput,
+  conversationInput,
+} from './conversation-form.ts';
 import { peopleOf } from './known-people.ts';
 import { membersOf } from './members.ts';
 import { membershipEvent } from './message-event.ts';
 import { messageEvents } from './messages-shown.ts';
-import { readAt } from './read-at.ts';
 import type { AuditContext } from './reader.ts';
-import type { Person, ReadAt, Revision, SessionRef } from './revision.ts';
 import { timeRange } from './time-range.ts';
 import { keyOfMessage, type TimelineEvent, type TimelineOf, timelinePage } from './timeline.ts';
 import { ofSession, requireMay, seesSession, visible } from './visibility.ts';
 
-const moment = z.union([z.iso.datetime({ offset: true }), z.iso.date()]);
-
-export const conversationInput = z.strictObject({
-  session: z.string().min(1).describe('Id of the session.'),
-  from: moment.optional().describe('An instant, or a day in `zone`.'),
-  to: moment.optional().describe('An instant, not included; or a day in `zone`, included.'),
-  zone: z.string().default('UTC').describe('IANA time zone of days.'),
-  around: z.string().optional().describe('Id of a message: the page that holds it.'),
-  limit: z.int().min(1).max(1000).default(200),
-  after: z.string().optional().describe('`next` of the page before, or `previous` of the page behind.'),
-});
-
-export type ConversationInput = z.input<typeof conversationInput>;
-
-export interface ObjectPart {
-  readonly key: string;
-  readonly version: string;
-  readonly sha256: string;
-  readonly size: number;
-}
-
-/** A file of a message, as far as it was archived. */
-export interface ConversationFile {
-  readonly id: string;
-  readonly name: string;
-  readonly size: number | null;
-  /** Where its bytes stand; null where they could not be had, which `reason` tells. */
-  readonly object: {
-    readonly key: string;
-    readonly version: string;
-    readonly sha256: string;
-    readonly size: number;
-    /** The objects that it stands in, in their order: one, but for very large files; key and version are the first's. */
-    readonly parts: readonly ObjectPart[];
-  } | null;
-  readonly reason: string | null;
-}
-
-export interface Reaction {
-  /** The emoji itself, or `:name:` of a custom one. */
-  readonly emoji: string;
-  readonly count: number;
-  readonly people: readonly Person[];
-}
-
-export interface ForwardedMessage {
-  readonly sender: Person;
-  readonly sentAt: string | null;
-  readonly text: string;
-  readonly files: readonly ConversationFile[];
-  /** Why it could not be resolved; null where it was. */
-  readonly reason: string | null;
-}
-
-/** A message, with all that became of it within the archive. */
-export interface MessageEvent {
-  readonly type: 'message';
-  readonly at: string;
-  readonly messageId: string;
-  readonly sender: Person;
-  readonly state: 'standing' | 'edited' | 'deleted';
-  /** The last known text; of a deleted message the one before it went. */
-  readonly text: string;
-  /** Every archived version, oldest first; at least one. */
-  readonly versions: readonly Revision[];
-  readonly replyTo: string | null;
-  readonly reactions: readonly Reaction[];
-  readonly files: readonly ConversationFile[];
-  readonly forwarded: ForwardedMessage | null;
-}
-
-export interface MembershipEvent {
-  readonly type: 'joined' | 'left' | 'other';
-  readonly at: string;
-  readonly people: readonly Person[];
-  readonly operator: Person;
-  readonly place: RecordPlace;
-}
-
-export type ConversationEvent = MessageEvent | MembershipEvent;
-
-/** Who was a member at a moment, as far as the archive tells. */
-export interface Members {
-  readonly at: string;
-  readonly people: readonly Person[];
-  /**
-   * `exact`: a list of Zoom, and every change since; `inferred`: from changes and from who wrote; `fixed`: of a direct
-   * conversation.
-   */
-  readonly basis: 'exact' | 'inferred' | 'fixed';
-}
-
-export interface Conversation {
-  readonly at: ReadAt;
-  readonly session: SessionRef & { readonly names: readonly string[]; readonly external: boolean | null };
-  /** In order of time, replies where they were sent. */
-  readonly events: readonly ConversationEvent[];
-  /** At the first event of the page. */
-  readonly members: Members;
-  readonly next: string | null;
-  readonly previous: string | null;
-}
+export {
+  type Conversation,
+  type ConversationEvent,
+  type ConversationFile,
+  type ConversationInput,
+  conversationInput,
+  type ForwardedMessage,
+  type Members,
+  type MembershipEvent,
+  type MessageEvent,
+  type ObjectPart,
+  type Reaction,
+} from './conversation-form.ts';
 
 /**
  * What a participant saw of a session. Fails with `record-not-found` where the archive has no such session, or no such
  * message to show around, also where it lies beyond the reader's scope; with `usage` for what is no page, zone or time.
  */
 export async function conversation(ctx: AuditContext, input: ConversationInput): Promise<Conversation> {
-  const asked = conversationInput.parse(input);
+  const question = asked(conversationInput, input);
   requireMay(ctx.reader, 'view');
-  const range = timeRange(asked.from, asked.to, asked.zone);
-  const cursor = asked.after === undefined ? undefined : parseCursor(asked.after);
-  await ctx.record({ action: 'view', input: asked });
+  const range = timeRange(question.from, question.to, question.zone);
+  const cursor = question.after === undefined ? undefined : readCursor(question.after);
+  await ctx.record({ action: 'view', input: question });
   const { archive } = ctx;
   const all = await visible(ctx);
   const everything = await archive.known();
-  const session = everything.sessions.get(asked.session);
-  if (session === undefined || !seesSession(all, session.id)) throw notFound('session', asked.session);
+  const session = everything.sessions.get(question.session);
+  if (session === undefined || !seesSession(all, session.id)) throw notFound('session', question.session);
 
   const seen = ofSession(all, session.id);
   const of = { session: session.id, channel: session.channelId, ...range, seen };
   const page =
-    asked.around === undefined
-      ? await pageBeside(archive, of, cursor, asked.limit)
-      : await pageAround(archive, of, messageId(asked.around), asked.limit);
+    question.around === undefined
+      ? await pageBeside(archive, of, cursor, question.limit)
+      : await pageAround(archive, of, messageId(question.around), question.limit);
 
   const known = peopleOf(everything, session.id);
   const messages = new Map(
@@ -150,7 +65,7 @@ export async function conversation(ctx: AuditContext, input: ConversationInput):
     const message = shown.get(event.messageId);
     return message === undefined ? [] : [message];
   });
-  const at = page.events[0]?.key.at ?? range.from ?? session.last ?? 0;
+  const at = page.events[0]?.key.at ?? range.from ?? session.last ?? writtenAt(archive);
   const direct = session.type === '1:1';
   return {
     at: readAt(archive),
@@ -164,9 +79,14 @@ export async function conversation(ctx: AuditContext, input: ConversationInput):
     },
     events,
     members: await membersOf(archive, { session: session.id, channel: session.channelId, direct }, at, known),
-    next: page.next === undefined ? null : formatCursor({ direction: 'after', key: page.next }),
-    previous: page.previous === undefined ? null : formatCursor({ direction: 'before', key: page.previous }),
+    next: page.next === undefined ? null : cursorText({ direction: 'after', key: page.next }),
+    previous: page.previous === undefined ? null : cursorText({ direction: 'before', key: page.previous }),
   };
+}
+
+/** When the archive was written to last, milliseconds. */
+function writtenAt(archive: OpenArchive): number {
+  return Date.parse(archive.segments({}).at(-1)?.entry.at ?? '') || 0;
 }
 
 interface EventPage {

@@ -4,7 +4,7 @@ import { Coverage, type CoveredStream, type Uncovered } from '../proof/verify/co
 import { type Interval, intersection } from '../record.ts';
 import { parseSegmentKey } from '../segments/layout.ts';
 import type { OpenArchive } from './archive.ts';
-import type { CoverageHole } from './calendar.ts';
+import type { CoverageHole } from './calendar-form.ts';
 import type { AuditContext } from './reader.ts';
 
 /** Of what coverage is asked for; what is undefined leaves nothing out. */

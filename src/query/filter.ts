@@ -6,6 +6,7 @@ import type { OpenArchive } from './archive.ts';
 import { fold } from './fold.ts';
 import { type Identity, isCalled, type Known } from './known.ts';
 import { type AuditContext, WHOLE_ARCHIVE } from './reader.ts';
+import type { Row } from './rows.ts';
 import type { SearchQuestion } from './search-form.ts';
 import { type TimeRange, timeRange } from './time-range.ts';
 import {
@@ -190,18 +191,35 @@ export async function segmentsFor(
     });
     parts.push(`(${grants.join(' or ')})`);
   }
-  if (senders !== undefined) {
-    values.emails = textList([...senders.emails]);
-    values.members = textList([...senders.memberIds]);
-    values.names = textList([...senders.names]);
-    parts.push(`(entry, session) in (select (entry, session) from idx_people
-      where email in (select unnest($emails::varchar[])) or member in (select unnest($members::varchar[]))
-        or (email = '' and member = '' and name in (select unnest($names::varchar[]))))`);
-  }
   const rows = await archive.index(
     `select distinct entry from idx_places where ${parts.join(' and ')}`,
     values,
   );
-  const entries = new Set(rows.map(([entry]) => Number(entry)));
-  return inDays.filter(({ index }) => entries.has(index));
+  const entries = numbersOf(rows);
+  const found = senders === undefined ? entries : await entriesOf(archive, senders, entries);
+  return inDays.filter(({ index }) => entries.has(index) && found.has(index));
+}
+
+/** Those of these segments that the index knows to have something of the senders. */
+async function entriesOf(
+  archive: OpenArchive,
+  { emails, memberIds, names }: Senders,
+  among: ReadonlySet<number>,
+): Promise<ReadonlySet<number>> {
+  if (among.size === 0) return among;
+  const [first, last] = [...among].reduce(
+    ([low, high], entry) => [Math.min(low, entry), Math.max(high, entry)],
+    [Number.POSITIVE_INFINITY, 0],
+  );
+  const rows = await archive.index(
+    `select distinct entry from idx_people where entry between ${first} and ${last}
+       and (email in (select unnest($emails::varchar[])) or member in (select unnest($members::varchar[]))
+         or (email = '' and member = '' and name in (select unnest($names::varchar[]))))`,
+    { emails: textList(emails), members: textList(memberIds), names: textList(names) },
+  );
+  return numbersOf(rows);
+}
+
+function numbersOf(rows: readonly Row[]): ReadonlySet<number> {
+  return new Set(rows.map(([entry]) => Number(entry)));
 }

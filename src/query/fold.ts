@@ -53,27 +53,28 @@ export function foldWithPlaces(text: string): FoldedText {
   const starts: number[] = [];
   const ends: number[] = [];
   let cluster = '';
+  // What is not seen at either end of what was composed is none of it.
   let start = 0;
-  const finish = (end: number): void => {
+  let end = 0;
+  const finish = (): void => {
     const composed = cluster.normalize('NFC');
     folded += composed;
     for (let unit = 0; unit < composed.length; unit += 1) {
       starts.push(start);
       ends.push(end);
     }
+    cluster = '';
   };
   let at = 0;
   for (const point of text) {
     const { text: own, joins } = foldedPoint(point);
-    if (!joins && at > 0) {
-      finish(at);
-      cluster = '';
-      start = at;
-    }
+    if (!joins) finish();
+    if (cluster === '') start = at;
     cluster += own;
     at += point.length;
+    if (own !== '') end = at;
   }
-  finish(at);
+  finish();
   return { folded, starts, ends };
 }
 

@@ -21,7 +21,7 @@ import { besideText, messageText } from './revision-row.ts';
 import { streamView, type ViewedSegment } from './views.ts';
 
 /** Goes up with each change of what is below, so that what was made before is made anew. */
-export const INDEX_FORM = 2;
+export const INDEX_FORM = 3;
 
 /**
  * Tables of the index, and their columns:
@@ -88,8 +88,9 @@ export async function writePart(
       }),
     ].join(' union all ');
 
-  await copy('places', facts('places', PLACE_COLUMNS, placeFacts));
-  await copy('people', facts('people', PERSON_COLUMNS, personFacts));
+  // In order of entries, so that those of some days are found without the others.
+  await copy('places', `${facts('places', PLACE_COLUMNS, placeFacts)} order by entry`);
+  await copy('people', `${facts('people', PERSON_COLUMNS, personFacts)} order by entry`);
   const naming = (['messages', 'reactions', 'files', 'forwarded'] as const).filter(has);
   const ids = naming.map(
     (stream) =>

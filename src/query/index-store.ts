@@ -115,8 +115,11 @@ async function makePart(making: IndexMaking, segments: readonly Segment[]): Prom
     making.folder,
     segments.map(({ index, entry }): [number, string] => [index, entry.sha256]),
     async (at) => {
-      await writePart(making.connection, at, viewed);
-      await making.unchanged(segments);
+      try {
+        await writePart(making.connection, at, viewed);
+      } finally {
+        await making.unchanged(segments);
+      }
     },
   );
 }
@@ -132,7 +135,7 @@ async function together(
   return finished(folder, segments, async (at) => {
     await mkdir(at, { recursive: true, mode: 0o700 });
     for (const name of INDEX_TABLE_NAMES) {
-      const order = name === 'ids' ? 'order by id, entry' : '';
+      const order = `order by ${name === 'ids' ? 'id, entry' : 'entry'}`;
       await connection.run(
         'create or replace temp table kept_entries as select unnest($entries)::integer as entry',
         {

@@ -5,7 +5,8 @@ import { replay } from '../proof/replay.ts';
 import type { HoldScope } from '../record.ts';
 import { EVERYTHING, widened } from '../retention/holds.ts';
 import type { OpenArchive } from './archive.ts';
-import { readAt } from './read-at.ts';
+
+import { readAt } from './asked.ts';
 import type { AuditContext } from './reader.ts';
 import type { ReadAt } from './revision.ts';
 import { requireMay } from './visibility.ts';

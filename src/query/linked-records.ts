@@ -2,7 +2,7 @@
 import { listValue } from '@duckdb/node-api';
 import { z } from 'zod';
 import type { OpenArchive, Selection } from './archive.ts';
-import type { ConversationFile, ForwardedMessage } from './conversation.ts';
+import type { ConversationFile, ForwardedMessage } from './conversation-form.ts';
 import type { KnownPeople } from './known-people.ts';
 import { fileKey, unresolvedFile } from './message-event.ts';
 import type { NamedFile, Revision } from './revision.ts';

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Interval } from '../record.ts';
 import type { OpenArchive } from './archive.ts';
-import type { Members } from './conversation.ts';
+import type { Members } from './conversation-form.ts';
 import { coverageOf } from './coverage-holes.ts';
 import { type KnownPeople, namedPerson } from './known-people.ts';
 import { type MemberChange, type MemberList, membersAt, type Writer } from './membership.ts';
@@ -12,7 +12,7 @@ import { daysOf, segmentsFor } from './whereabouts.ts';
 const DAY_MS = 86_400_000;
 
 /** How far from the moment somebody who wrote is looked for where no list tells, milliseconds. */
-const WRITERS_WITHIN = 31 * DAY_MS;
+const WRITERS_WITHIN = 7 * DAY_MS;
 
 export interface MembersOf {
   readonly session: string;
@@ -151,7 +151,8 @@ async function writers(
     ...(await segmentsFor(archive, { session, sent: { from, to } })),
     sql: `select coalesce(sender_email, ''), coalesce(sender_member_id, ''), coalesce(sender_name, ''),
         max(${sent}) filter (${sent} <= ${at})::double, min(${sent}) filter (${sent} > ${at})::double
-      from messages where session_id = $session and ${sent} >= ${from} and ${sent} < ${to} group by 1, 2, 3 order by all`,
+      from messages where session_id = $session
+        and concat(sender_email, sender_member_id, sender_name) <> '' and ${sent} >= ${from} and ${sent} < ${to} group by 1, 2, 3 order by all`,
     values: { session },
   });
   for await (const chunk of rows)

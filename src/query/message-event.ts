@@ -6,7 +6,7 @@ import type {
   MembershipEvent,
   MessageEvent,
   Reaction,
-} from './conversation.ts';
+} from './conversation-form.ts';
 import { type DifferenceSegment, difference } from './difference.ts';
 import { type KnownPeople, namedPerson } from './known-people.ts';
 import type { NamedFile, Revision } from './revision.ts';
@@ -115,7 +115,7 @@ function notArchived(): ForwardedMessage {
 }
 
 const changeRecord = z.looseObject({
-  operator: z.unknown(),
+  operator: z.unknown().optional(),
   members: z.object({ member_list: z.array(z.unknown()).catch([]) }).catch({ member_list: [] }),
 });
 

@@ -3,9 +3,10 @@ import { ArchiverError } from '../errors.ts';
 import { formatVerifierKey } from '../proof/key.ts';
 import { type MessageId, messageId } from '../record.ts';
 import type { OpenArchive, RecordPlace } from './archive.ts';
+import { asked, readAt } from './asked.ts';
 import { inOrder } from './message-event.ts';
 import { MESSAGE_STREAMS, MessageSearch } from './message-records.ts';
-import { readAt } from './read-at.ts';
+
 import type { AuditContext } from './reader.ts';
 import { provenRecords } from './record-evidence.ts';
 import type { ReadAt, Revision } from './revision.ts';
@@ -61,18 +62,20 @@ export interface MessageView {
  * with `proof-invalid` where a segment of it was altered.
  */
 export async function message(ctx: AuditContext, input: MessageInput): Promise<MessageView> {
-  const asked = messageInput.parse(input);
+  const question = asked(messageInput, input);
   requireMay(ctx.reader, 'view');
-  await ctx.record({ action: 'view', input: asked });
+  await ctx.record({ action: 'view', input: question });
   const { archive } = ctx;
   const { log } = archive;
-  const wanted = { id: messageId(asked.message), session: asked.session, seen: await visible(ctx) };
+  const wanted = { id: messageId(question.message), session: question.session, seen: await visible(ctx) };
   const versions = inOrder(await versionsOf(archive, wanted));
   const reactions = await reactionsOf(archive, wanted);
   if (versions.length + reactions.length === 0)
-    throw new ArchiverError('record-not-found', 'the archive has no such message', { detail: asked.message });
+    throw new ArchiverError('record-not-found', 'the archive has no such message', {
+      detail: question.message,
+    });
   const plain = [...versions.map(messageRecord), ...reactions];
-  const records = asked.proofs ? await withEvidence(ctx, wanted.id, plain) : plain;
+  const records = question.proofs ? await withEvidence(ctx, wanted.id, plain) : plain;
   return {
     at: readAt(archive),
     key: formatVerifierKey(log.key),

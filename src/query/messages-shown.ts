@@ -2,7 +2,7 @@
 import { listValue } from '@duckdb/node-api';
 import type { MessageId } from '../record.ts';
 import type { OpenArchive } from './archive.ts';
-import type { MessageEvent } from './conversation.ts';
+import type { MessageEvent } from './conversation-form.ts';
 import type { KnownPeople } from './known-people.ts';
 import { archivedFiles, archivedForwards, filesNamed } from './linked-records.ts';
 import { inOrder, messageEvent } from './message-event.ts';

@@ -1,6 +1,6 @@
 /** How the reactions of a message stand, from the records of it. Pure. */
 import { z } from 'zod';
-import type { Reaction } from './conversation.ts';
+import type { Reaction } from './conversation-form.ts';
 import type { KnownPeople } from './known-people.ts';
 
 /** A record that tells of reactions: one of the stream `reactions`, or a message with the reactions it came with. */

@@ -4,7 +4,7 @@ import { type MessageId, messageId } from '../record.ts';
 import type { OpenArchive, RecordPlace } from './archive.ts';
 import { type Cursor, changeName, compareKeys, type EventKey } from './conversation-cursor.ts';
 import { type Visibility, visibleWhere } from './visibility.ts';
-import { daysOf, type Span, segmentsFor } from './whereabouts.ts';
+import { daysOf, partsOf, type Span, segmentsFor } from './whereabouts.ts';
 
 export type TimelineEvent =
   | { readonly type: 'message'; readonly key: EventKey; readonly messageId: MessageId }
@@ -68,20 +68,37 @@ async function messageKeys(
   of: TimelineOf,
   side: Side,
 ): Promise<readonly TimelineEvent[]> {
-  const { session } = of;
-  const span = spanOf(of, side);
+  const found = new Map<MessageId, TimelineEvent>();
+  for (const part of await partsOf(archive, of.session, spanOf(of, side), side.direction)) {
+    const limit = side.limit - found.size;
+    for (const event of await keysWithin(archive, of, { ...side, limit }, part))
+      if (!found.has(event.messageId)) found.set(event.messageId, event);
+    if (found.size >= side.limit) break;
+  }
+  return [...found.values()];
+}
+
+type MessageKey = Extract<TimelineEvent, { type: 'message' }>;
+
+/** Messages that were sent in a part of the time. */
+async function keysWithin(
+  archive: OpenArchive,
+  { session, seen: visibility }: TimelineOf,
+  side: Side,
+  part: Span,
+): Promise<readonly MessageKey[]> {
   const bound = boundOf(side, 'moment', 'name', 1);
   const order = side.direction === 'after' ? 'asc' : 'desc';
-  const seen = visibleWhere(of.seen);
-  const where = ['session_id = $session', ...conditions(SENT, span), seen.where].join(' and ');
+  const seen = visibleWhere(visibility);
+  const where = ['session_id = $session', ...conditions(SENT, part), seen.where].join(' and ');
   const rows = archive.select({
     streams: ['messages'],
-    ...(await segmentsFor(archive, { session, sent: span })),
+    ...(await segmentsFor(archive, { session, sent: part })),
     sql: `select min(${SENT})::double as moment, message_id as name from messages where ${where}
       group by message_id having ${bound.sql} order by moment ${order}, name ${order} limit ${side.limit}`,
     values: { session, ...seen.values, ...bound.values },
   });
-  const events: TimelineEvent[] = [];
+  const events: MessageKey[] = [];
   for await (const chunk of rows)
     for (const [at, name] of chunk) {
       const id = messageId(String(name ?? ''));

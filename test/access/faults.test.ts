@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest';
 import { beginAccessLog } from '../../src/access/log.ts';
 import { type FaultySink, SINKS } from '../segments/sealing.ts';
-import { asking, begin, expectSound, numbers, open, options, questions, READER } from './keeping.ts';
+import { expectSound, questions } from './keeping.ts';
+import { asking, begin, numbers, open, options, READER } from './opening.ts';
 
 /** What is written for one entry, in order, by the prefix of the key. */
 const WRITES = [
@@ -51,13 +52,16 @@ test.each(TABLE)('$kind.name: $write, $effect', async ({ kind, prefix, effect })
   expect(await target.rubbish()).toEqual([]);
 });
 
-test.each(TABLE)('$kind.name: begun, $write, $effect', async ({ kind, prefix, effect }) => {
-  const target = await kind.open();
-  target.failNextPut(effect, prefix);
-  await begin(target.sink).catch(() => undefined);
-  // It is begun again, also with other terms: the first ones count.
-  const again = await beginAccessLog({ ...options(target.sink), lock: null });
-  expect(again.created).toBe(prefix === 'access/batch/' && effect === 'lost');
-  await (await open(target.sink)).record(READER, asking('first'), null);
-  expect(await questions(target.sink)).toEqual(['first']);
-});
+test.each(TABLE.filter(({ kind }) => !kind.name.includes('Ceph')))(
+  '$kind.name: begun, $write, $effect',
+  async ({ kind, prefix, effect }) => {
+    const target = await kind.open();
+    target.failNextPut(effect, prefix);
+    await begin(target.sink).catch(() => undefined);
+    // It is begun again, also with other terms: the first ones count.
+    const again = await beginAccessLog({ ...options(target.sink), lock: null });
+    expect(again.created).toBe(prefix === 'access/batch/' && effect === 'lost');
+    await (await open(target.sink)).record(READER, asking('first'), null);
+    expect(await questions(target.sink)).toEqual(['first']);
+  },
+);

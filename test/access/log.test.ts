@@ -8,19 +8,8 @@ import { ROLES, WHOLE_ARCHIVE } from '../../src/query/reader.ts';
 import { batchKey, parseBatchKey } from '../../src/segments/layout.ts';
 import { boundSink, DIRECTORY, openRealS3 } from '../segments/sealing.ts';
 import { SIGNING_KEY } from '../support/log.ts';
-import {
-  ARCHIVE,
-  asking,
-  begin,
-  check,
-  expectSound,
-  numbers,
-  open,
-  options,
-  PLACES,
-  questions,
-  READER,
-} from './keeping.ts';
+import { check, expectSound, PLACES, questions } from './keeping.ts';
+import { ARCHIVE, asking, begin, numbers, open, options, READER } from './opening.ts';
 
 const ask = (log: AccessLog, question: string): Promise<void> => log.record(READER, asking(question), null);
 
@@ -119,20 +108,19 @@ test('the log holds who, in which role and scope, did what, by which head', asyn
 });
 
 describe('nothing is recorded', () => {
-  test.each(
-    ROLES.flatMap((role) =>
-      (['search', 'access-log', 'retention', 'coverage'] as const).map((action) => ({ role, action })),
-    ),
-  )('of what a role may not do: $role, $action', async ({ role, action }) => {
-    const allowed =
-      role === 'officer' || action === 'coverage' || (role === 'auditor') === (action === 'search');
+  test.each(ROLES)('of what a role may not do: %s', async (role) => {
     const { sink } = await DIRECTORY.open();
     await begin(sink);
     const log = await open(sink);
-    const done = log.record({ ...READER, role }, { action, input: { text: 'x' } }, null);
-    if (allowed) await done;
-    else await expect(done).rejects.toMatchObject({ code: 'access-denied' });
-    expect(await questions(sink)).toHaveLength(allowed ? 1 : 0);
+    const written: string[] = [];
+    for (const action of ['search', 'access-log', 'retention', 'coverage'] as const) {
+      const allowed =
+        role === 'officer' || action === 'coverage' || (role === 'auditor') === (action === 'search');
+      const done = log.record({ ...READER, role }, { action, input: { text: action } }, null);
+      if (!allowed) await expect(done).rejects.toMatchObject({ code: 'access-denied' });
+      else written.push(await done.then(() => action));
+    }
+    expect(await questions(sink)).toEqual(written);
   });
 
   test.each([

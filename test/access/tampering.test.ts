@@ -11,17 +11,8 @@ import type { OpenArchive } from '../../src/query/archive.ts';
 import type { AuditContext } from '../../src/query/reader.ts';
 import { createDirectorySink } from '../../src/sinks/directory.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
-import {
-  ACCESS_PUBLIC_KEY,
-  asking,
-  begin,
-  check,
-  expectSound,
-  numbers,
-  open,
-  questions,
-  READER,
-} from './keeping.ts';
+import { check, expectSound, questions } from './keeping.ts';
+import { ACCESS_PUBLIC_KEY, asking, begin, numbers, open, READER } from './opening.ts';
 
 interface Folder {
   readonly root: string;

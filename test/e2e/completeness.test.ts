@@ -10,7 +10,8 @@ import { createSchema } from '../support/postgres.ts';
 import { startS3Fake } from '../support/s3-fake.ts';
 import { beginning, collectAmongWriters, emulate, finish, NOON, reckon, workFolder } from './campaign.ts';
 
-const GENERATED = { kind: 'generated', seed: 3, sessions: 8, messages: 600 } as const;
+/** Few days, for each with a message is a segment more of each stream; and so more pages a window. */
+const GENERATED = { kind: 'generated', seed: 3, sessions: 8, messages: 600, days: 45 } as const;
 
 /** The switches that change what the reports of messages say. */
 const caseSchema = switchesSchema.pick({
@@ -71,7 +72,7 @@ describe('a generated account, with writers', () => {
   });
 
   test('with the default policy, a week later', async () => {
-    const emulator = await emulate({ now: NOON, source: { ...GENERATED, seed: 5 } });
+    const emulator = await emulate({ now: NOON, source: { ...GENERATED, seed: 5, days: 180 } });
     const { url } = await createSchema();
     const archiver = await openArchiver(emulator, await workFolder(), {
       ledger: { url },

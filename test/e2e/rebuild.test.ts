@@ -98,7 +98,8 @@ async function index({ archiver: { context }, db }: Ledgered): Promise<number> {
   }
 }
 
-const SOURCE = { kind: 'generated', seed: 11, sessions: 8, messages: 600 } as const;
+/** For each day with a message there is a segment more of each stream: some to be interrupted among, not hundreds. */
+const SOURCE = { kind: 'generated', seed: 11, sessions: 8, messages: 600, days: 60 } as const;
 
 async function populated(
   options: Partial<EmulatorOptions> = {},

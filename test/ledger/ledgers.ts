@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, onTestFinished } from 'vitest';
+import { afterAll, inject, onTestFinished } from 'vitest';
 import { type Database, openPostgres } from '../../src/ledger/database.ts';
 import { acquireLease, type Lease } from '../../src/ledger/lease.ts';
 import { migrate } from '../../src/ledger/migrate.ts';
@@ -83,8 +83,15 @@ afterAll(async () => {
   if (keptIn !== '') await rm(keptIn, { recursive: true, force: true });
 });
 
-async function temporaryFolder(): Promise<string> {
+/** A folder with an embedded ledger in which there is nothing, as `openPglite` makes it. */
+async function emptyPglite(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'ledger-'));
+  await cp(inject('emptyPglite'), directory, { recursive: true });
+  return directory;
+}
+
+async function temporaryPglite(): Promise<string> {
+  const directory = await emptyPglite();
   onTestFinished(() => rm(directory, { recursive: true, force: true }));
   return directory;
 }
@@ -102,9 +109,9 @@ function inDirectory(directory: string): Place {
 
 const pglite: Engine = {
   name: 'pglite',
-  place: async () => inDirectory(await temporaryFolder()),
+  place: async () => inDirectory(await temporaryPglite()),
   async migrated() {
-    keptIn ||= await mkdtemp(join(tmpdir(), 'ledger-'));
+    keptIn ||= await emptyPglite();
     kept ??= new KeptPglite(keptIn);
     const ledger = kept;
     await ledger.renew();

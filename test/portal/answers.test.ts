@@ -224,6 +224,37 @@ describe('what fails', () => {
     expect(logged()).not.toMatch(/falcon|noon|olga|correct horse/);
   });
 
+  test.each([
+    ['in hand is finished when the server is asked to stop', undefined, 200],
+    ['in hand is given up when it must stop at once', AbortSignal.abort(), 'nobody'],
+  ])('an answer %s', async (_, interrupt, expected) => {
+    let finish: () => void = () => undefined;
+    let begun: () => void = () => undefined;
+    const started = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    const search = async ({ signal }: AuditContext) => {
+      begun();
+      await new Promise<void>((resolve, reject) => {
+        finish = resolve;
+        signal.addEventListener('abort', () => reject(signal.reason));
+      });
+      return {} as never;
+    };
+    const { url, portal } = await stage({ verbs: { search } });
+    const client = await signedIn(url);
+    const answer = client.post('/api/search').then(
+      ({ status }) => status,
+      () => 'nobody',
+    );
+    await started;
+    const stopped = portal.stop(interrupt);
+    finish();
+    expect(await answer).toBe(expected);
+    await stopped;
+    await expect(client.get('/api/me')).rejects.toThrow();
+  });
+
   test('stops when nobody waits for the answer any more', async () => {
     let stopped: (reason: unknown) => void = () => undefined;
     let begun: () => void = () => undefined;

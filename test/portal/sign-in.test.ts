@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { Attempts } from '../../src/portal/attempts.ts';
+import { Attempts, network } from '../../src/portal/attempts.ts';
 import { Client, PASSWORD, rawGet, signedIn, stage } from './stage.ts';
 
 describe('signing in by password', () => {
@@ -106,6 +106,18 @@ describe('signing in by password', () => {
     };
     expect(await statuses(proxied.url)).not.toContain(429);
     expect((await statuses(direct.url)).filter((status) => status === 429)).toHaveLength(1);
+  });
+
+  test.each([
+    ['192.0.2.1', '192.0.2.1'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['2001:db8:0:1::1', '2001:db8:0:1::/64'],
+    ['2001:DB8:0:1:ffff:1:2:3', '2001:db8:0:1::/64'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+  ])('the address %s counts as %s', (address, counted) => {
+    expect(network(address)).toBe(counted);
   });
 
   test('an attempt that was none is given back, and one who signed in begins anew', () => {

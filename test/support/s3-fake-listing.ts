@@ -1,5 +1,5 @@
 /** Listings of the emulated bucket, page by page, as XML. */
-import type { FakeStore } from './s3-fake-store.ts';
+import type { FakeStore, FakeVersion } from './s3-fake-store.ts';
 import type { Xml } from './s3-fake-wire.ts';
 
 /** ListObjectVersions. */
@@ -8,31 +8,40 @@ export function listVersions(store: FakeStore, query: URLSearchParams, pageSize:
   const keyMarker = query.get('key-marker') ?? '';
   const versionMarker = query.get('version-id-marker') ?? '';
   const limit = Math.min(Number(query.get('max-keys') ?? 1000), pageSize);
-  const all = store.listed();
-  const marked = all.findIndex(({ key, version }) => key === keyMarker && version === versionMarker);
-  const rest = all
-    .filter(({ key }, at) => (marked >= 0 ? at > marked : isAfter(key, keyMarker)))
-    .filter(({ key }) => key.startsWith(prefix));
-  const page = rest.slice(0, limit);
-  const last = page.at(-1);
-  const truncated = rest.length > page.length && last !== undefined;
-  const entries: Xml = page.map((one) => [
+  const page: { readonly one: FakeVersion; readonly isLatest: boolean }[] = [];
+  let truncated = false;
+  let before: string | undefined;
+  let isPast = false;
+  for (const one of store.listed(prefix, keyMarker)) {
+    const isLatest = one.key !== before;
+    before = one.key;
+    if (one.key === keyMarker && !isPast) {
+      isPast = one.version === versionMarker;
+      continue;
+    }
+    truncated = page.length === limit;
+    if (truncated) break;
+    page.push({ one, isLatest });
+  }
+  const last = page.at(-1)?.one;
+  const entries: Xml = page.map(({ one, isLatest }) => [
     one.bytes === null ? 'DeleteMarker' : 'Version',
     [
       ['Key', one.key],
       ['VersionId', one.version],
-      ['IsLatest', all[all.indexOf(one) - 1]?.key !== one.key],
+      ['IsLatest', isLatest],
       ['ETag', one.etag],
       ['Size', one.bytes?.length ?? 0],
       ['LastModified', one.modified.toISOString()],
     ],
   ]);
-  const next: Xml = truncated
-    ? [
-        ['NextKeyMarker', last.key],
-        ['NextVersionIdMarker', last.version],
-      ]
-    : [];
+  const next: Xml =
+    truncated && last !== undefined
+      ? [
+          ['NextKeyMarker', last.key],
+          ['NextVersionIdMarker', last.version],
+        ]
+      : [];
   return [['ListVersionsResult', [['IsTruncated', truncated], ...next, ...entries]]];
 }
 
@@ -41,11 +50,18 @@ export function listObjects(store: FakeStore, query: URLSearchParams, pageSize: 
   const prefix = query.get('prefix') ?? '';
   const after = query.get('continuation-token') ?? query.get('start-after') ?? '';
   const limit = Math.min(Number(query.get('max-keys') ?? 1000), pageSize);
-  const newest = store.listed().filter((one, at, all) => all[at - 1]?.key !== one.key && one.bytes !== null);
-  const rest = newest.filter(({ key }) => key.startsWith(prefix) && isAfter(key, after));
-  const page = rest.slice(0, limit);
+  const page: FakeVersion[] = [];
+  let truncated = false;
+  let before: string | undefined;
+  for (const one of store.listed(prefix, after)) {
+    const isLatest = one.key !== before;
+    before = one.key;
+    if (!isLatest || one.bytes === null || one.key === after) continue;
+    truncated = page.length === limit;
+    if (truncated) break;
+    page.push(one);
+  }
   const last = page.at(-1);
-  const truncated = rest.length > page.length && last !== undefined;
   const entries: Xml = page.map((one) => [
     'Contents',
     [
@@ -55,10 +71,6 @@ export function listObjects(store: FakeStore, query: URLSearchParams, pageSize: 
       ['LastModified', one.modified.toISOString()],
     ],
   ]);
-  const next: Xml = truncated ? [['NextContinuationToken', last.key]] : [];
+  const next: Xml = truncated && last !== undefined ? [['NextContinuationToken', last.key]] : [];
   return [['ListBucketResult', [['KeyCount', page.length], ['IsTruncated', truncated], ...next, ...entries]]];
-}
-
-function isAfter(key: string, marker: string): boolean {
-  return marker === '' || Buffer.compare(Buffer.from(key), Buffer.from(marker)) > 0;
 }

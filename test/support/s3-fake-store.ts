@@ -106,8 +106,8 @@ export class FakeStore {
   rules: StoreRules;
   /** Oldest first. */
   readonly #versions = new Map<string, FakeVersion[]>();
-  /** In the order of a listing; undefined since something came or went. */
-  #listed: readonly FakeVersion[] | undefined;
+  /** In byte order, the order of S3's listings. */
+  readonly #keys: string[] = [];
   #serial = 0;
 
   constructor(rules: StoreRules) {
@@ -128,13 +128,27 @@ export class FakeStore {
     if (!PROBE_KEY.test(key.slice((this.rules.prefix ?? '').length))) this.violations.push({ rule, key });
   }
 
-  /** All versions and markers, by key in byte order, newest first within a key: the order of S3's listing. */
-  listed(): readonly FakeVersion[] {
-    // Listings are asked for far more often than keys come and go.
-    this.#listed ??= [...this.#versions.keys()]
-      .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
-      .flatMap((key) => [...(this.#versions.get(key) ?? [])].reverse());
-    return this.#listed;
+  /**
+   * Versions and markers of the keys that begin with `prefix`, from the key `from` on: by key in byte order, newest first
+   * within a key. The walk costs what it yields: each `head` of a client is a listing, and buckets grow.
+   */
+  *listed(prefix = '', from = ''): Generator<FakeVersion> {
+    for (let at = this.#placeOf(byteOrder(prefix, from) > 0 ? prefix : from); ; at += 1) {
+      const key = this.#keys[at];
+      if (key === undefined || !key.startsWith(prefix)) return;
+      yield* (this.#versions.get(key) ?? []).toReversed();
+    }
+  }
+
+  /** Of the first key that is not before this one. */
+  #placeOf(key: string): number {
+    let [low, high] = [0, this.#keys.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (byteOrder(this.#keys[middle] ?? '', key) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   put(input: PutInput): FakeVersion {
@@ -245,8 +259,9 @@ export class FakeStore {
     const free = this.rules.deletesLocked || (lock?.mode === 'GOVERNANCE' && bypass);
     if ((lock !== null && !free) || (held && !this.rules.deletesHeld)) throw new Refused(403, 'AccessDenied');
     versions.splice(at, 1);
-    this.#listed = undefined;
-    if (versions.length === 0) this.#versions.delete(key);
+    if (versions.length > 0) return;
+    this.#versions.delete(key);
+    this.#keys.splice(this.#placeOf(key), 1);
   }
 
   #activeLock(version: FakeVersion): FakeLock | null {
@@ -254,9 +269,11 @@ export class FakeStore {
   }
 
   #append(version: FakeVersion): FakeVersion {
-    const standing = this.versioned ? (this.#versions.get(version.key) ?? []) : [];
-    this.#versions.set(version.key, [...standing, version]);
-    this.#listed = undefined;
+    const { key } = version;
+    const standing = this.versioned ? (this.#versions.get(key) ?? []) : [];
+    this.#versions.set(key, [...standing, version]);
+    const place = this.#placeOf(key);
+    if (this.#keys[place] !== key) this.#keys.splice(place, 0, key);
     return version;
   }
 
@@ -267,6 +284,10 @@ export class FakeStore {
       ? createHash('sha256').update(`v${this.#serial}`).digest('hex').slice(0, 24)
       : 'null';
   }
+}
+
+function byteOrder(one: string, other: string): number {
+  return Buffer.compare(Buffer.from(one), Buffer.from(other));
 }
 
 function hasBytes(version: FakeVersion): version is FakeVersion & { readonly bytes: Buffer } {

@@ -157,11 +157,9 @@ export async function startS3Fake(options: S3FakeOptions = {}): Promise<S3Fake> 
     region: 'us-east-1',
     credentials: CREDENTIALS,
     objects: () =>
-      store
-        .listed()
-        .flatMap(({ key, version, bytes, lock, hold }) =>
-          bytes === null ? [] : [{ key, version, bytes, lock, held: hold === 'ON' }],
-        ),
+      [...store.listed()].flatMap(({ key, version, bytes, lock, hold }) =>
+        bytes === null ? [] : [{ key, version, bytes, lock, held: hold === 'ON' }],
+      ),
     violations: store.violations,
     requests,
     forgetFaults: () => void faults.splice(0),

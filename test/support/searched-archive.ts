@@ -37,6 +37,8 @@ export interface Written {
   readonly record: Json;
   /** Retention class; default `general`. */
   readonly class?: string;
+  /** The same identity was archived before with other content. */
+  readonly drift?: boolean;
 }
 
 export interface WrittenArchive {
@@ -124,7 +126,10 @@ async function* batches(rows: readonly StagedRow[]): AsyncGenerator<readonly Sta
 }
 
 /** A page of one record. */
-function staged({ kind, time, observedAt = time + 60_000, session, record }: Written, id: number): StagedRow {
+function staged(
+  { kind, time, observedAt = time + 60_000, session, record, drift = false }: Written,
+  id: number,
+): StagedRow {
   const json = canonicalJson(record);
   const key = recordKey(scopeTag(ACCOUNT, session?.id ?? ''), time, [kind, json]);
   const provenance = {
@@ -138,7 +143,9 @@ function staged({ kind, time, observedAt = time + 60_000, session, record }: Wri
     id,
     provenance: provenanceJson(provenance),
     observed_at: observedAt,
-    lines: [`0${FIELD_SEPARATOR}${stagedFields({ key, time, kind, record: json })}`].join(RECORD_SEPARATOR),
+    lines: [`${drift ? 1 : 0}${FIELD_SEPARATOR}${stagedFields({ key, time, kind, record: json })}`].join(
+      RECORD_SEPARATOR,
+    ),
   };
 }
 
