@@ -4,7 +4,7 @@ import { Writable } from 'node:stream';
 import { type ExportSummary, exportSlice, type Format } from '../src/export/export.ts';
 import type { OpenArchive } from '../src/query/archive.ts';
 import { WHOLE_ARCHIVE } from '../src/query/reader.ts';
-import { type Written, writtenArchive } from '../test/support/written-archive.ts';
+import { type Written, writtenArchive } from '../test/support/searched-archive.ts';
 import { markdown, mb, whole } from './table.ts';
 
 const REVISIONS = Number(process.env.BENCH_EXPORT_REVISIONS ?? 100_000);

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { hostileArchive, removeTemporary, temporary } from '../export/slices.ts';
 import { type Ended, runArchiver } from '../support/command.ts';
 import { PUBLIC_KEY } from '../support/log.ts';
-import type { WrittenArchive } from '../support/written-archive.ts';
+import type { WrittenArchive } from '../support/searched-archive.ts';
 
 let archive: WrittenArchive;
 beforeAll(async () => {
