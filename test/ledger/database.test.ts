@@ -6,7 +6,7 @@ import { openPglite } from '../../src/ledger/pglite.ts';
 import { silentLog } from '../../src/log.ts';
 import { folder } from '../segments/building.ts';
 import { createSchema } from '../support/postgres.ts';
-import { ENGINES, POSTGRES } from './ledgers.ts';
+import { ENGINES, POSTGRES, temporaryPglite } from './ledgers.ts';
 
 describe.each(ENGINES)('the database seam on $name', (engine) => {
   test('commits what resolves and rolls back what rejects', async () => {
@@ -109,7 +109,7 @@ describe('PGlite', () => {
     ['a process that is gone', '99999999'],
     ['a dead predecessor with our own number', String(process.pid)],
   ])('is taken over from %s', async (_who, content) => {
-    const directory = await folder();
+    const directory = await temporaryPglite();
     await writeFile(join(directory, 'archiver.lock'), content);
     await (await openPglite({ directory })).close();
   });

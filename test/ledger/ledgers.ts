@@ -83,14 +83,14 @@ afterAll(async () => {
   if (keptIn !== '') await rm(keptIn, { recursive: true, force: true });
 });
 
-/** A folder with an embedded ledger in which there is nothing, as `openPglite` makes it. */
 async function emptyPglite(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'ledger-'));
   await cp(inject('emptyPglite'), directory, { recursive: true });
   return directory;
 }
 
-async function temporaryPglite(): Promise<string> {
+/** A folder with an embedded ledger in which there is nothing, as `openPglite` makes it; it goes when the test has ended. */
+export async function temporaryPglite(): Promise<string> {
   const directory = await emptyPglite();
   onTestFinished(() => rm(directory, { recursive: true, force: true }));
   return directory;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DuckDBInstance, type Json as DuckDBJson } from '@duckdb/node-api';
+import type { Json as DuckDBJson } from '@duckdb/node-api';
 import { onTestFinished } from 'vitest';
 import {
   FIELD_SEPARATOR,
@@ -16,6 +16,7 @@ import { type Candidate, canonicalJson } from '../../src/record.ts';
 import { type BuiltSegment, SegmentBuilder } from '../../src/segments/build.ts';
 import { PROVENANCE } from '../ledger/candidates.ts';
 import { ACCOUNT } from '../ledger/ledgers.ts';
+import { withPlainDuckDB } from '../support/plain-duckdb.ts';
 
 export async function folder(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'segments-'));
@@ -72,16 +73,10 @@ export async function buildSegment(
 
 /** What DuckDB alone, without anything of ours, reads in a Parquet file; `$1` in the statement is the file. */
 export async function readParquet(path: string, sql: string): Promise<Record<string, DuckDBJson>[]> {
-  const instance = await DuckDBInstance.create(':memory:');
-  const connection = await instance.connect();
-  try {
-    await connection.run(`set TimeZone = 'UTC'`);
+  return withPlainDuckDB(async (connection) => {
     const reader = await connection.runAndReadAll(sql.replaceAll('$1', `'${path.replaceAll("'", "''")}'`));
     return reader.getRowObjectsJson();
-  } finally {
-    connection.closeSync();
-    instance.closeSync();
-  }
+  });
 }
 
 /** One record as the archive shows it to whoever checks it. */

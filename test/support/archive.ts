@@ -5,8 +5,9 @@
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { DuckDBInstance, type JS } from '@duckdb/node-api';
+import type { JS } from '@duckdb/node-api';
 import type { TruthMessage } from '../../emulator/server.ts';
+import { withPlainDuckDB } from './plain-duckdb.ts';
 import type { S3Fake } from './s3-fake.ts';
 
 export interface ArchivedMessage {
@@ -63,10 +64,7 @@ export async function readArchive(root: string): Promise<Archive> {
     .filter((name) => name.endsWith('.parquet'))
     .map((name) => join(root, 'segments', name));
   const problems: string[] = [];
-  const instance = await DuckDBInstance.create(':memory:');
-  const connection = await instance.connect();
-  try {
-    await connection.run(`set TimeZone = 'UTC'`);
+  return withPlainDuckDB(async (connection) => {
     const rows = async (stream: string): Promise<Row[]> => {
       const own = files.filter((file) => file.includes(`/stream=${stream}/`));
       if (own.length === 0) return [];
@@ -114,10 +112,7 @@ export async function readArchive(root: string): Promise<Archive> {
       };
     });
     return { segments: files.length, messages, reactions, sessions, coverage, problems };
-  } finally {
-    connection.closeSync();
-    instance.closeSync();
-  }
+  });
 }
 
 /** The archive that an S3 fake holds: its oldest versions, below `prefix`. */

@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DuckDBInstance, type JS } from '@duckdb/node-api';
+import type { JS } from '@duckdb/node-api';
+import { withPlainDuckDB } from './plain-duckdb.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: records of several streams
 type Json = any;
@@ -26,10 +27,7 @@ export async function readStream(root: string, stream: string): Promise<readonly
     .filter((name) => name.endsWith('.parquet'))
     .map((name) => `'${join(folder, name).replaceAll("'", "''")}'`);
   if (files.length === 0) return [];
-  const instance = await DuckDBInstance.create(':memory:');
-  const connection = await instance.connect();
-  try {
-    await connection.run(`set TimeZone = 'UTC'`);
+  return withPlainDuckDB(async (connection) => {
     const reader = await connection.runAndReadAll(
       `select *, epoch_ms(event_at)::double as event_ms, epoch_ms(observed_at)::double as observed_ms
        from read_parquet([${files.join(', ')}], hive_partitioning = true, filename = true) order by observed_at`,
@@ -42,10 +40,7 @@ export async function readStream(root: string, stream: string): Promise<readonly
       columns,
       record: JSON.parse(String(columns.record)),
     }));
-  } finally {
-    connection.closeSync();
-    instance.closeSync();
-  }
+  });
 }
 
 /** Every object below `objects/`: its key and the SHA-256 of its bytes. */
