@@ -8,8 +8,18 @@ import { address } from '../state/address.ts';
 import { useAnswer } from '../state/answer.ts';
 import { welcome } from '../state/reader.ts';
 
+/** How a sign-in at the organisation's provider ended, as the server says it in the address. */
+const FAILURES: Readonly<Record<string, string>> = {
+  wrong: 'The sign-in was not completed. Try again.',
+  'not-granted':
+    'You are known to your organisation, but have no role here. Whoever runs the portal grants one.',
+  unavailable: "Your organisation's sign-in does not answer. Try again later.",
+};
+
 export function SignIn() {
-  const wanted = new URLSearchParams(useSearch()).get('return') ?? '/';
+  const asked = new URLSearchParams(useSearch());
+  const wanted = asked.get('return') ?? '/';
+  const failure = FAILURES[asked.get('failed') ?? ''];
   const methods = useAnswer('sign-in', async (abort) => {
     const answer = await get<SignInMethods>('/api/sign-in', abort);
     csrf.value = answer.csrf;
@@ -25,6 +35,11 @@ export function SignIn() {
           <>
             <h1>{title}</h1>
             <p class="quiet">What you search, open and export here is written to the access log.</p>
+            {failure !== undefined && (
+              <p class="problem" role="alert">
+                {failure}
+              </p>
+            )}
             {oidc && (
               <p>
                 <a class="button" href={address('/auth/oidc', { return: wanted })}>

@@ -57,7 +57,10 @@ export function withAuditOptions(command: Command): Command {
 /** The options of whoever writes to the access log. */
 export function withAccessOptions(command: Command): Command {
   return command
-    .option('--access-key <file>', 'file with the secret key of the access log (default: access.key)')
+    .option(
+      '--access-key <file>',
+      'file with the secret key of the access log (default: that of the setting access.key)',
+    )
     .option(
       '--access <place>',
       'folder or s3://bucket/prefix of the access log (default: that of the archive)',

@@ -244,6 +244,19 @@ describe.skipIf(NO_BROWSER !== null)(`a reader${NO_BROWSER === null ? '' : `: ${
       expect(await page.getByLabel('Text').inputValue()).toBe('gv?');
     }));
 
+  test('hears why the organisation did not let him in', () =>
+    reading(
+      '/sign-in?failed=not-granted&return=%2Fcoverage',
+      async (page) => {
+        await page.getByRole('alert').getByText('have no role here').waitFor();
+        await page.getByLabel('Name').fill(OFFICER.name);
+        await page.getByLabel('Password').fill(PASSWORD);
+        await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+        await page.getByRole('heading', { name: 'Coverage' }).waitFor();
+      },
+      false,
+    ));
+
   test('is led to the sign-in when his time is over, and back', () =>
     reading('/access-log', async (page) => {
       server.reset(OFFICER, false);
