@@ -34,7 +34,7 @@ export async function reviewArchive(
   await archiver([
     'export',
     ...['--session', session],
-    ...['--format', 'rsmf', 'ndjson'],
+    ...['--format', 'rsmf', 'csv', 'html'],
     ...['--reason', 'to show it', '--out', out],
   ]);
   await program(['verify-export', out, '--key', key]);

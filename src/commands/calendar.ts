@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { type CoverageCalendar, calendar, type DayState } from '../query/calendar.ts';
 import { type AuditFlags, withAudit, withAuditOptions } from './auditing.ts';
+import { sessionCalled } from './called-session.ts';
 import type { CommandIo } from './context.ts';
 import { printable, renderTable } from './table.ts';
 
@@ -24,7 +25,7 @@ export function calendarCommand(io: CommandIo): Command {
   const command = new Command('calendar')
     .description('show which days the archive covers, and name every hole, from the archive alone')
     .option('--stream <stream>', 'stream whose coverage is asked for', 'messages')
-    .option('--session <id>', 'only of this session')
+    .option('--session <session>', 'only of this session, by its id or a name that only one ever had')
     .option('--from <day>', 'from this UTC day, as 2026-05-01')
     .option('--to <day>', 'up to this UTC day, included')
     .option('--json', 'print the result as JSON');
@@ -40,7 +41,10 @@ Example:
     .action(async (_flags: unknown, self: Command) => {
       const flags = self.optsWithGlobals<CalendarFlags>();
       const { stream, session, from, to } = flags;
-      const told = await withAudit(io, flags, (ctx) => calendar(ctx, { stream, session, from, to }));
+      const told = await withAudit(io, flags, async (ctx) => {
+        const meant = session === undefined ? undefined : await sessionCalled(ctx, session);
+        return calendar(ctx, { stream, session: meant, from, to });
+      });
       if (flags.json) io.out(JSON.stringify(told));
       else tell(io, told);
     });

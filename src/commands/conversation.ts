@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { conversation } from '../query/conversation.ts';
 import { type AuditFlags, withAudit, withAuditOptions } from './auditing.ts';
+import { sessionCalled } from './called-session.ts';
 import type { CommandIo } from './context.ts';
 import { transcript } from './transcript.ts';
 
@@ -19,7 +20,7 @@ export function conversationCommand(io: CommandIo): Command {
     .description(
       'show a session as its participants saw it, with every version, deletion and change of members',
     )
-    .argument('<session>', 'id of the session')
+    .argument('<session>', 'id of the session, or a name that only one ever had')
     .option('--from <moment>', 'from this day in --zone, or this instant')
     .option('--to <moment>', 'up to this day in --zone, included, or this instant, not included')
     .option('--zone <zone>', 'IANA time zone of days and times, as Europe/Berlin', 'UTC')
@@ -36,15 +37,23 @@ the places of its neighbours. --json prints what the portal has too: session, ev
 state of the archive that was read.
 
 Examples:
-  $ zoom-chat-archiver conversation 9f…e1 --from 2026-05-01 --to 2026-05-31 --zone Europe/Berlin
+  $ zoom-chat-archiver conversation 'Legal & Privacy' --from 2026-05-01 --to 2026-05-31 --zone Europe/Berlin
   $ zoom-chat-archiver conversation 9f…e1 --around 9bb4b1d8-0b5d-4a5c-9e0f-2f4a1a2b3c4d
   $ zoom-chat-archiver conversation 9f…e1 --archive s3://bucket/zoom --key public.key --json`,
     )
     .action(async (session: string, _flags: unknown, self: Command) => {
       const flags = self.optsWithGlobals<ConversationFlags>();
       const { from, to, zone, around, limit, after } = flags;
-      const page = await withAudit(io, flags, (ctx) =>
-        conversation(ctx, { session, from, to, zone, around, limit, after }),
+      const page = await withAudit(io, flags, async (ctx) =>
+        conversation(ctx, {
+          session: await sessionCalled(ctx, session),
+          from,
+          to,
+          zone,
+          around,
+          limit,
+          after,
+        }),
       );
       if (flags.json) {
         io.out(JSON.stringify(page));

@@ -5,6 +5,7 @@ import { Command, Option } from 'commander';
 import { ArchiverError, isDiskFull } from '../errors.ts';
 import { type ExportInput, type ExportSummary, exportSlice, FORMATS, type Format } from '../export/export.ts';
 import { type AuditFlags, withAudit, withAuditOptions } from './auditing.ts';
+import { sessionCalled } from './called-session.ts';
 import type { CommandIo } from './context.ts';
 import { createProgress } from './progress.ts';
 
@@ -39,7 +40,11 @@ export function exportCommand(io: CommandIo): Command {
     .requiredOption('--out <file>', 'the ZIP to write; must not be there')
     .requiredOption('--reason <text>', 'why, as the export and the access log say it')
     .addOption(new Option('--format <format...>', 'one or more (default: rsmf)').choices(FORMATS))
-    .option('--session <id>', 'this conversation; may be repeated', also)
+    .option(
+      '--session <session>',
+      'this conversation, by its id or a name that only one ever had; may be repeated',
+      also,
+    )
     .option('--custodian <address>', 'every conversation of this person; may be repeated', also)
     .option('--matter <name>', 'what the holds of this matter cover')
     .option('--text <text>', 'messages with this text')
@@ -72,7 +77,7 @@ Formats: rsmf (review platforms), eml (mail), csv, ndjson (the records as they a
 
 Examples:
   $ zoom-chat-archiver export --matter 'Acme v. Company' --reason 'request 17' --out acme.zip
-  $ zoom-chat-archiver export --session 2a9e51… --from 2026-05-01 --to 2026-05-31 --zone Europe/Berlin \\
+  $ zoom-chat-archiver export --session 'Legal & Privacy' --from 2026-05-01 --to 2026-05-31 --zone Europe/Berlin \\
       --format html --format csv --reason 'audit of May' --out may.zip`,
     )
     .action(async (_flags: unknown, self: Command) => {
@@ -84,8 +89,11 @@ Examples:
         let phase = '';
         let reached = 0;
         try {
+          const session = [];
+          for (const called of flags.session ?? []) session.push(await sessionCalled(ctx, called));
+          const input = inputOf({ ...flags, session });
           return await written(out, (file) =>
-            exportSlice(ctx, inputOf(flags), {
+            exportSlice(ctx, input, {
               out: file,
               spool: resolve(flags.spool ?? dirname(out)),
               now: Date.now,

@@ -2,7 +2,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { CAM, DAY, HOUR, membership, SESSION, said, T0 } from '../query/saying.ts';
+import { CAM, DAY, HOUR, membership, OTHER, SESSION, said, T0 } from '../query/saying.ts';
 import { type Ended, runArchiver } from '../support/command.ts';
 import { PUBLIC_KEY } from '../support/log.ts';
 import { type Told, writeArchive } from '../support/told-archive.ts';
@@ -108,6 +108,24 @@ test('a conversation is a transcript, in the days and times of a zone', async ()
   expect(rest.stdout).toContain('* Cam left');
   expect(rest.stdout).toContain('before this: --after ');
   expect(rest.stdout).not.toContain('behind this');
+});
+
+test('a session is named by what only it was ever called', async () => {
+  const now = { ...SESSION, name: 'General \u001b[2J' };
+  const { root } = await writeArchive([
+    said('m1', T0, { text: 'before' }),
+    said('m2', T0 + HOUR, { session: now, text: 'renamed' }),
+    said('m3', T0, { session: { ...OTHER, name: 'Generals' }, text: 'elsewhere' }),
+  ]);
+  const archive = ['--archive', root, '--key', PUBLIC_KEY];
+  const named = await run('conversation', 'General', ...archive);
+  expect(named.stdout).toContain('before');
+  expect(named.stdout).toContain('renamed');
+  expect((await run('conversation', 'generals', ...archive)).stdout).toContain('elsewhere');
+  const several = await run('conversation', 'gener', ...archive);
+  expectRefusal(several, 2, 'several sessions are called like this');
+  expect(several.stderr).toMatch(/session\/1 ü {2}Group General {2}\[2J.*\n.*session-2/);
+  expectRefusal(await run('calendar', '--session', 'gener', ...archive), 2, 'several sessions');
 });
 
 test('a message is every version and where its records stand', async () => {
