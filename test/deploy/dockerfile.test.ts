@@ -101,11 +101,16 @@ describe('what its steps leave', () => {
   const folder = mkdtempSync(join(tmpdir(), 'zoom-chat-archiver-image-'));
   const app = join(folder, 'final', 'app');
   const program = (...args: string[]) =>
-    execFileSync(process.execPath, [join(app, 'dist/main.js'), ...args], {
-      cwd: join(folder, 'etc'),
-      encoding: 'utf8',
-      env: { PATH: process.env.PATH, ZOOM_ACCOUNT_ID: 'a', ZOOM_CLIENT_ID: 'b', ZOOM_CLIENT_SECRET: 'c' },
-    });
+    // A link is not followed to its real folder: there the packages for development stand beside.
+    execFileSync(
+      process.execPath,
+      ['--preserve-symlinks', '--preserve-symlinks-main', join(app, 'dist/main.js'), ...args],
+      {
+        cwd: join(folder, 'etc'),
+        encoding: 'utf8',
+        env: { PATH: process.env.PATH, ZOOM_ACCOUNT_ID: 'a', ZOOM_CLIENT_ID: 'b', ZOOM_CLIENT_SECRET: 'c' },
+      },
+    );
 
   beforeAll(() => {
     for (const { name, steps } of stages) for (const step of steps) carryOut(join(folder, name), step);
