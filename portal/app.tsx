@@ -5,6 +5,7 @@ import { Link, Redirect, Route, Switch, useLocation, useSearch } from 'wouter-pr
 import type { Action } from '../src/query/reader.ts';
 import { signedOut } from './api/client.ts';
 import { Help, openHelp } from './parts/help.tsx';
+import { Inert } from './parts/inert.tsx';
 import { ZoneChoice } from './parts/preferences.tsx';
 import { Problem } from './parts/states.tsx';
 import { AccessLog } from './screens/access-log.tsx';
@@ -21,6 +22,7 @@ import { VerificationScreen } from './screens/verification.tsx';
 import { address } from './state/address.ts';
 import { may, me, readMe, signOut, startProblem } from './state/reader.ts';
 import { useShortcuts } from './state/shortcuts.ts';
+import { scopeText } from './text/scope.ts';
 
 interface Screen {
   readonly path: string;
@@ -178,21 +180,11 @@ function isWithin(path: string, screen: string): boolean {
 
 /** What a reader does not see he should not take for absent. */
 function ScopeNote() {
-  const scope = me.value?.scope;
-  if (scope === undefined) return null;
-  const parts = [
-    ...scope.matters.map((each) => `matter ${each}`),
-    ...scope.custodians.map((each) => `custodian ${each}`),
-    ...scope.channels.map((each) => `channel ${each}`),
-  ];
-  const days =
-    scope.from !== null || scope.to !== null
-      ? `${scope.from ?? 'the beginning'} to ${scope.to ?? 'today'} (UTC)`
-      : '';
-  if (parts.length === 0 && days === '') return null;
+  const scope = me.value ? scopeText(me.value.scope) : '';
+  if (scope === '') return null;
   return (
     <p class="scope">
-      You see a part of the archive: {[parts.join(', '), days].filter((each) => each !== '').join('; ')}.
+      You see a part of the archive: <Inert text={scope} plain />.
     </p>
   );
 }

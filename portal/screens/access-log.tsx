@@ -11,6 +11,7 @@ import { Answer, Empty } from '../parts/states.tsx';
 import { address } from '../state/address.ts';
 import { useAnswer } from '../state/answer.ts';
 import { countText } from '../text/amount.ts';
+import { scopeText } from '../text/scope.ts';
 
 const ACTIONS: readonly Action[] = [
   'search',
@@ -106,13 +107,13 @@ function Entries({
                 </th>
                 <th scope="col">When</th>
                 <th scope="col">Who</th>
-                <th scope="col">Role</th>
+                <th scope="col">Role and scope</th>
                 <th scope="col">Deed</th>
                 <th scope="col">What was asked</th>
               </tr>
             </thead>
             <tbody>
-              {entries.map(({ index, at, name, role, action, input }) => (
+              {entries.map(({ index, at, name, role, scope, action, input }) => (
                 <tr key={index}>
                   <td class="number">{countText(index)}</td>
                   <td>
@@ -121,7 +122,15 @@ function Entries({
                   <th scope="row">
                     <Inert text={name} plain />
                   </th>
-                  <td>{role}</td>
+                  <td>
+                    {role}
+                    {scopeText(scope) !== '' && (
+                      <span class="quiet">
+                        {', '}
+                        <Inert text={scopeText(scope)} plain />
+                      </span>
+                    )}
+                  </td>
                   <td>{action}</td>
                   <td class="input">
                     <code class="long">
