@@ -181,7 +181,7 @@ test('an entry read back is the entry, whatever was asked', () => {
   );
 });
 
-test.runIf(process.env.TEST_S3_BUCKET !== undefined)('in a real S3, two writers at once', async () => {
+test.runIf(process.env.S3_TEST_ENDPOINT !== undefined)('in a real S3, two writers at once', async () => {
   const { sink } = await openRealS3();
   await begin(sink);
   const writers = [await open(sink), await open(sink)];

@@ -169,7 +169,8 @@ describe.skipIf(NO_BROWSER !== null)(`a reader${NO_BROWSER === null ? '' : `: ${
       });
       await page.getByRole('link', { name: /^Reply to Ben Osei/ }).click();
       await page.locator('.message.wanted').waitFor();
-      expect(askedOf('/api/conversation')).toMatchObject({ around: EDITED });
+      await expect.poll(() => askedOf('/api/conversation')).toMatchObject({ around: EDITED });
+      await settled(page);
       expect(await focused(page)).toBe('10:04');
       await page.keyboard.press('Enter');
       await page.getByRole('heading', { name: 'Records and proofs' }).waitFor();

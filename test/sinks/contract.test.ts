@@ -118,7 +118,7 @@ for (const kind of KINDS) {
     test.each<[string, Lock]>([
       ['none', null],
       ['an earlier date', ['compliance', 3]],
-      ['governance', ['governance', 9]],
+      ['governance', ['governance', 8]],
     ])('never lowers a lock: asked for %s', async (_, asked) => {
       const { object } = await place.sink.put(putOf(KEY, ONE, { lock: lockFor('compliance', 9) }));
       const again = await place.sink.put(putOf(KEY, ONE, { lock: made(asked) }));
