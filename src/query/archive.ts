@@ -24,6 +24,7 @@ import { openIndex } from './index-store.ts';
 import { type Known, knownOf } from './known.ts';
 import type { Row } from './rows.ts';
 import { streamView, type ViewedSegment } from './views.ts';
+import type { Condition } from './visibility.ts';
 
 export type { RecordPlace, Row } from './rows.ts';
 
@@ -213,18 +214,21 @@ export class OpenArchive {
 
   /** Sessions and people over all their names. Read once. */
   known(): Promise<Known> {
-    this.#known ??= this.#readKnown();
+    this.#known ??= this.knownWhere({ where: 'true', values: {} });
     return this.#known;
   }
 
-  async #readKnown(): Promise<Known> {
+  /** As {@link known}, of some of the facts. @param condition over the tables `places` and `people` of the index */
+  async knownWhere({ where, values }: Condition): Promise<Known> {
     const places = await this.index(
       `select session, type, name, channel, max(seen), sum(revisions), min("first"), max("last"),
          arg_max(external, seen) filter (external is not null)
-       from idx_places group by session, type, name, channel`,
+       from idx_places where ${where} group by session, type, name, channel`,
+      values,
     );
     const people = await this.index(
-      'select session, channel, email, member, user_id, name, max(seen) from idx_people group by all',
+      `select session, channel, email, member, user_id, name, max(seen) from idx_people where ${where} group by all`,
+      values,
     );
     return knownOf(places, people);
   }

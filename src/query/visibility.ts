@@ -97,6 +97,21 @@ export function sees({ all, grants }: Visibility, session: string, at: number): 
   );
 }
 
+const DAY_MS = 86_400_000;
+
+/** The moment (ms) itself, or the one of the days that may be seen that is next to it. @param seen of whatever places */
+export function nearestSeen({ all, grants }: Visibility, at: number): number {
+  if (all) return at;
+  const nearest = grants.map(({ from, to }) => {
+    const first = from === null ? at : Math.max(at, Date.parse(from));
+    return to === null ? first : Math.min(first, Date.parse(to) + DAY_MS - 1);
+  });
+  return nearest.reduce(
+    (best, one) => (Math.abs(one - at) < Math.abs(best - at) ? one : best),
+    nearest[0] ?? at,
+  );
+}
+
 /** Whether anything of a session may be seen, on whatever day. */
 export function seesSession({ all, grants }: Visibility, session: string): boolean {
   return all || grants.some(({ sessions }) => sessions === null || sessions.has(session));
