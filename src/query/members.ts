@@ -152,7 +152,7 @@ async function writers(
   const from = Math.max(at - WRITERS_WITHIN, between.from, 0);
   const to = Math.min(at + WRITERS_WITHIN, between.to);
   const found: Writer[] = [];
-  const sent = 'epoch_ms(sent_at)';
+  const sent = 'epoch_ms(coalesce(sent_at, event_at))';
   const seen = visibleWhere(visibility);
   const rows = archive.select({
     streams: ['messages'],
