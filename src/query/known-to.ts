@@ -24,7 +24,7 @@ export async function knownTo({ archive, reader }: Pick<AuditContext, 'archive' 
   if (before !== undefined) return before;
   const [oldest] = own.keys();
   if (own.size >= MOST_SCOPES && oldest !== undefined) own.delete(oldest);
-  const found = conditionOf(archive, grants).then((condition) => archive.knownWhere(condition));
+  const found = conditionOf(archive, grants).then(({ where, values }) => archive.knownWhere(where, values));
   own.set(scope, found);
   found.catch(() => own.delete(scope));
   return found;
