@@ -1,7 +1,7 @@
 /** What a reader may see of the archive: a condition on what is read. */
 import { type DuckDBValue, listValue } from '@duckdb/node-api';
 import { ArchiverError } from '../errors.ts';
-import type { HoldScope } from '../record.ts';
+import type { HoldScope, Interval } from '../record.ts';
 import { compileGlob } from '../retention/glob.ts';
 import { widened } from '../retention/holds.ts';
 import type { OpenArchive } from './archive.ts';
@@ -161,6 +161,15 @@ export function visibleWhere({ all, grants }: Visibility, prefix = 'visible'): C
 /** Texts as DuckDB takes them. The type of an empty list it does not know: then one that no record has. */
 export function textList(texts: readonly string[]): DuckDBValue {
   return listValue(texts.length === 0 ? ['\u0000'] : texts);
+}
+
+/** The time that can hold something visible, milliseconds. */
+export function visibleTime(visibility: Visibility): Interval {
+  const { from, to } = visibleDays(visibility);
+  return {
+    from: from === undefined ? Number.NEGATIVE_INFINITY : Date.parse(from),
+    to: to === undefined ? Number.POSITIVE_INFINITY : Date.parse(to) + DAY_MS,
+  };
 }
 
 /** The days that can hold something visible, for a slice of segments. */
