@@ -36,7 +36,7 @@ async function measure(root: string, index: string): Promise<string> {
   const sink = createDirectorySink({ root });
   const files = intactInPlace(root, sink);
   const open = (read: IntactFiles): Promise<OpenArchive> =>
-    OpenArchive.open(sink, parseNoteKey(PUBLIC_KEY), read, index);
+    OpenArchive.open(sink, parseNoteKey(PUBLIC_KEY), read, { folder: index });
   rmSync(index, { recursive: true, force: true });
   const [archive, opening] = await timed(() => open(files));
   const [, indexing] = await timed(() => archive.known());

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { type AccessLog, createAccessLog, hasAccessLog, unrecorded } from '../access/log.ts';
 import { ArchiverError } from '../errors.ts';
 import type { Checkpoint } from '../proof/checkpoint.ts';
-import { parseSignerKey, type SignerKey } from '../proof/key.ts';
+import { parseSignerKey, type SignerKey, secretOf } from '../proof/key.ts';
 import { OpenArchive } from '../query/archive.ts';
 import {
   type AccessLogPlace,
@@ -126,6 +126,8 @@ export interface Recording {
   recordFor(reader: Reader, asked: Checkpoint): AuditContext['record'];
   /** Undefined where there is none. */
   readonly log: AccessLogPlace | undefined;
+  /** Under which the index of the archive is kept; undefined where there is no access log. */
+  readonly indexSecret: Buffer | undefined;
   /** Waits until nothing is being written any more. */
   close(): Promise<void>;
 }
@@ -140,14 +142,14 @@ export async function openRecording(io: CommandIo, reading: Reading, flags: Acce
   if (signer === undefined) {
     await requireNone(reading, flags);
     io.err.write('note: this archive has no access log; nobody writes down what is asked\n');
-    return recordingBy(undefined, async () => undefined);
+    return recordingBy(undefined, undefined, async () => undefined);
   }
   const own = flags.access === undefined ? undefined : await openPlace(flags, flags.access);
   const sink: Sink = own?.sink ?? reading.sink;
   const close = async (): Promise<void> => own?.sink.close();
   try {
     const log = await createAccessLog({ sink, signer, archive: reading.key.name, now: Date.now });
-    return recordingBy(log, close);
+    return recordingBy(log, secretOf(signer, 'index'), close);
   } catch (error) {
     await close();
     throw unrecorded(error);
@@ -174,11 +176,16 @@ async function requireNone({ sink }: Reading, { access }: AccessFlags): Promise<
   });
 }
 
-function recordingBy(log: AccessLog | undefined, close: () => Promise<void>): Recording {
+function recordingBy(
+  log: AccessLog | undefined,
+  indexSecret: Buffer | undefined,
+  close: () => Promise<void>,
+): Recording {
   const recordFor: Recording['recordFor'] = (reader, asked) => async (access) =>
     log?.record(reader, access, asked);
   return {
     log: log?.place,
+    indexSecret,
     recordFor,
     contextFor: (archive, reader, signal) => ({
       archive,
@@ -206,7 +213,8 @@ export async function withAudit<T>(
     try {
       const files = await openIntactFiles(reading, flags, io);
       try {
-        const archive = await OpenArchive.open(reading.sink, reading.key, files, await indexFolder(flags));
+        const index = { folder: await indexFolder(flags), secret: recording.indexSecret };
+        const archive = await OpenArchive.open(reading.sink, reading.key, files, index);
         try {
           return await work(recording.contextFor(archive, readerOf(flags), io.interrupt), reading);
         } finally {

@@ -133,7 +133,7 @@ async function serve(io: CommandIo, flags: ServeFlags): Promise<void> {
     opened.push(() => recording.close());
     requireRecorded(recording, flags);
     const kept = new ServedState(settings.folder, key);
-    const index = await indexFolder(copies);
+    const index = { folder: await indexFolder(copies), secret: recording.indexSecret };
     const current = await CurrentArchive.open({
       published: () => openPublished(sink, key),
       open: () => openIndexed(() => OpenArchive.open(sink, key, files, index), log),

@@ -2,6 +2,7 @@
 import type { CoverageHole } from '../query/calendar.ts';
 import { coverageOf } from '../query/coverage-holes.ts';
 import type { AuditContext } from '../query/reader.ts';
+import { visible, visibleTime } from '../query/visibility.ts';
 import type { ExportSlice } from './slice.ts';
 
 /** Whose holes can make messages of a conversation missing. */
@@ -18,7 +19,11 @@ export async function sliceCoverage(
   { window: { from, to } }: ExportSlice,
   sessions: ReadonlySet<string>,
 ): Promise<SliceCoverage> {
-  const within = { from: from ?? Number.NEGATIVE_INFINITY, to: to ?? Number.POSITIVE_INFINITY };
+  const seen = visibleTime(await visible(ctx));
+  const within = {
+    from: Math.max(seen.from, from ?? Number.NEGATIVE_INFINITY),
+    to: Math.min(seen.to, to ?? Number.POSITIVE_INFINITY),
+  };
   const { holes, covered } = await coverageOf(ctx, { streams: STREAMS, sessions: [...sessions], within });
   const moment = (at: number): string | null => (Number.isFinite(at) ? new Date(at).toISOString() : null);
   const told = {

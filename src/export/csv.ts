@@ -75,25 +75,44 @@ const FORMULA = /^[\s\ufeff]*[=+\-@\uff0b\uff0d\uff1d\uff20|%]/;
  * reader takes, is U+FFFD.
  */
 export function csvCell(value: string): string {
-  const text = value.replaceAll('\0', '\ufffd');
-  const safe = FORMULA.test(text) || /^[\t\r\n]/.test(text) ? `'${text}` : text;
+  const safe = safeText(value);
   return /[",\r\n;\t']/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
-/** Hashes of the versions in a table of this form. Fails where it is none. */
-export async function* csvHashes(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<readonly FoundHash[]> {
-  let column: number | undefined;
-  let width = 0;
+function safeText(value: string): string {
+  const text = value.replaceAll('\0', '\ufffd');
+  return FORMULA.test(text) || /^[\t\r\n]/.test(text) ? `'${text}` : text;
+}
+
+/** A version in a table. */
+export interface CsvVersion {
+  readonly hash: FoundHash;
+  /** Whether the table shows this text of it. */
+  isText(text: string): boolean;
+}
+
+/** Versions in a table of this form. Fails where it is none. */
+export async function* csvVersions(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<CsvVersion> {
+  let columns: { readonly hash: number; readonly text: number; readonly width: number } | undefined;
   for await (const record of readCsv(bytes)) {
     if (record.kind === 'broken') throw new RangeError(`line ${record.line}: ${record.problem}`);
     const { fields } = record;
-    if (column === undefined) {
-      column = fields.indexOf('record_hash');
-      width = fields.length;
-      if (column < 0) throw new RangeError('the table has no record_hash');
+    if (columns === undefined) {
+      columns = { hash: fields.indexOf('record_hash'), text: fields.indexOf('text'), width: fields.length };
+      if (columns.hash < 0) throw new RangeError('the table has no record_hash');
       continue;
     }
-    const found = fields.length === width ? fields[column] : undefined;
-    yield [found !== undefined && /^[0-9a-f]{64}$/.test(found) ? found : undefined];
+    const { hash: at, text, width } = columns;
+    const found = fields.length === width ? fields[at] : undefined;
+    const shown = fields[text];
+    yield {
+      hash: found !== undefined && /^[0-9a-f]{64}$/.test(found) ? found : undefined,
+      isText: (one) => shown === safeText(one).toWellFormed(),
+    };
   }
+}
+
+/** Their hashes alone. */
+export async function* csvHashes(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<readonly FoundHash[]> {
+  for await (const { hash } of csvVersions(bytes)) yield [hash];
 }

@@ -100,3 +100,9 @@ export function emlHashes(bytes: Buffer): readonly FoundHash[] {
     .filter(([name]) => name === RECORD_HEADER)
     .map(([, value]) => /^([0-9a-f]{64}) (?:sent|edited|deleted)$/.exec(value)?.[1]);
 }
+
+/** What a mail says; undefined where it is none. */
+export function emlText(bytes: Buffer): string | undefined {
+  const [text] = parseMessage(bytes)?.parts ?? [];
+  return text === undefined ? undefined : decodedBody(text)?.toString();
+}

@@ -13,6 +13,7 @@ export const FINDINGS = {
   'member-unreadable': 'A file cannot be unpacked or understood.',
   'revision-invalid': 'A version of a message does not have the hash that stands beside it.',
   'records-differ': 'A format, or the proofs, hold other versions than the manifest counts.',
+  'text-differs': 'A format shows another text of a message than its record has.',
   'proof-invalid': 'A proof does not hold.',
   'rsmf-rejected': 'An RSMF file breaks a rule, and a review platform would refuse it.',
   more: 'There are more findings than are listed.',

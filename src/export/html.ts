@@ -140,3 +140,14 @@ export function htmlHashes(page: string): readonly FoundHash[] {
     found !== undefined && /^[0-9a-f]{64}$/.test(found) ? found : undefined,
   );
 }
+
+/** The messages on a page: hashes of their versions, and the texts that are shown, as they stand there. */
+export function* htmlArticles(
+  page: string,
+): Generator<{ readonly hashes: readonly string[]; readonly texts: readonly string[] }> {
+  for (const [article] of page.matchAll(/<article class="[a-z]+" id="m-[\s\S]*?<\/article>/g)) {
+    const texts = article.matchAll(/<div class="text" dir="auto">([^<]*)<\/div>/g);
+    const hashes = htmlHashes(article).flatMap((one) => one ?? []);
+    yield { hashes, texts: [...texts].map(([, text = '']) => text) };
+  }
+}

@@ -262,7 +262,7 @@ function participant(id: string, { email, memberId, name }: Person): Json {
   };
 }
 
-/** Every change of the text, oldest first; a deletion takes the last one away. */
+/** Every change of the text, oldest first; a deletion takes the last one away, which may be one that nobody saw before. */
 function editsOf(
   { versions, text }: ExportedMessage,
   idOf: (person: Person) => string,
@@ -271,11 +271,11 @@ function editsOf(
   let before: string | undefined;
   for (const { kind, sender, actionAt: timestamp, text: now } of versions) {
     const edit = { participant: idOf(sender), timestamp };
+    const isGone = kind === 'deleted' && now === '';
+    if (!isGone && before !== undefined && before !== now)
+      edits.push({ ...edit, previous: before, new: now });
+    if (!isGone) before = now;
     if (kind === 'deleted') edits.push({ ...edit, previous: before ?? text, new: '' });
-    else {
-      if (before !== undefined && before !== now) edits.push({ ...edit, previous: before, new: now });
-      before = now;
-    }
   }
   return edits;
 }

@@ -3,6 +3,7 @@ import { listValue } from '@duckdb/node-api';
 import { z } from 'zod';
 import type { MembershipEvent, MessageEvent } from '../query/conversation.ts';
 import { KnownPeople } from '../query/known-people.ts';
+import { knownTo } from '../query/known-to.ts';
 import { archivedFiles, archivedForwards, filesNamed } from '../query/linked-records.ts';
 import { inOrder, membershipEvent, messageEvent } from '../query/message-event.ts';
 import { type ReactionRecord, reactionsOf } from '../query/reactions.ts';
@@ -46,7 +47,7 @@ export class Surroundings {
 
   static async open(ctx: AuditContext): Promise<Surroundings> {
     const known = new KnownPeople();
-    for (const { emails, memberIds, userIds, names } of (await ctx.archive.known()).people) {
+    for (const { emails, memberIds, userIds, names } of (await knownTo(ctx)).people) {
       const newest = {
         email: emails[0] ?? '',
         memberId: memberIds[0] ?? '',

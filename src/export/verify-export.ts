@@ -1,17 +1,21 @@
 /** Checks an export with nothing but the public key: its members, the log's head, every proof, and what it holds. */
 import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import { ArchiverError, hasCode } from '../errors.ts';
 import { openCheckpoint } from '../proof/checkpoint.ts';
 import { type NoteKey, parseNoteKey } from '../proof/key.ts';
 import { type ZipEntry, ZipFile } from '../zip/zip-file.ts';
 import { ProofCheck } from './check-proofs.ts';
+import { SaidCheck } from './check-said.ts';
 import { collected } from './collected.ts';
+import { csvVersions } from './csv.ts';
 import type { Finding } from './finding.ts';
 import type { Format } from './input.ts';
 import { CHECKPOINT, MANIFEST, type Manifest, manifestSchema, PROOFS } from './manifest.ts';
 import { HashMultiset, isSameMultiset } from './multiset.ts';
 import { formatOfMember, revisionsIn } from './readers.ts';
+import type { RsmfManifest } from './rsmf-manifest-rules.ts';
 import { checkRsmf } from './rsmf-rules.ts';
 
 export interface VerifyOptions {
@@ -50,7 +54,10 @@ const MOST_FINDINGS = 1000;
 export async function verifyExport(path: string, options: VerifyOptions): Promise<ExportVerdict> {
   const verification = new Verification(options);
   await withZip(path, (zip) => verification.open(zip));
-  if (verification.isOpen) await withZip(path, (zip) => verification.members(zip));
+  if (verification.isOpen) {
+    await withZip(path, (zip) => verification.records(zip));
+    await withZip(path, (zip) => verification.members(zip));
+  }
   return verification.verdict();
 }
 
@@ -74,6 +81,7 @@ class Verification {
   readonly #stated = new Map<string, { readonly bytes: number; readonly sha256: string }>();
   readonly #seen = new Set<string>();
   readonly #found = new Map<Format, HashMultiset>();
+  readonly #said = new SaidCheck();
   #manifest: Manifest | null = null;
   #proofs: ProofCheck | undefined;
   readonly #warnings: RsmfWarning[] = [];
@@ -146,13 +154,31 @@ class Verification {
     }
   }
 
-  /** Reads every member once. */
+  /** Reads the records, with whose texts the formats are compared. */
+  async records(zip: ZipFile | undefined): Promise<void> {
+    try {
+      for await (const entry of zip?.entries() ?? []) {
+        this.#stopped();
+        if (zip !== undefined && entry.name.startsWith(PROOFS))
+          await this.#said.note(await whole(zip, entry));
+      }
+    } catch (error) {
+      if (error instanceof ArchiverError) throw error;
+      // What cannot be read is named where its member is looked at.
+    }
+  }
+
+  #stopped(): void {
+    if (this.#options.signal.aborted) throw new ArchiverError('interrupted', 'the check was stopped');
+  }
+
+  /** Reads every member. */
   async members(zip: ZipFile | undefined): Promise<void> {
     if (zip === undefined) return;
     let done = 0;
     try {
       for await (const entry of zip.entries()) {
-        if (this.#options.signal.aborted) throw new ArchiverError('interrupted', 'the check was stopped');
+        this.#stopped();
         await this.#member(zip, entry);
         done += 1;
         this.#options.onProgress?.(done, this.#entries);
@@ -208,6 +234,12 @@ class Verification {
       for (const { at, why } of await found) this.#say('proof-invalid', `${name}/${at}`, why);
     } else if (format === 'rsmf') {
       await this.#rsmf(name, await collected(bytes));
+    } else if (format === 'csv') {
+      await this.#table(name, bytes);
+    } else if (format === 'html' || format === 'eml') {
+      const own = await collected(bytes);
+      await this.#revisions(format, name, Readable.from([own], { objectMode: false }));
+      this.#compareTexts(format, name, own);
     } else if (format !== undefined) {
       await this.#revisions(format, name, bytes);
     }
@@ -226,8 +258,19 @@ class Verification {
     }
   }
 
+  async #table(name: string, bytes: AsyncIterable<Buffer>): Promise<void> {
+    const found = this.#found.get('csv') ?? new HashMultiset();
+    this.#found.set('csv', found);
+    for await (const version of csvVersions(bytes)) {
+      if (version.hash === undefined)
+        this.#say('revision-invalid', name, 'a version does not have the hash that it says');
+      else found.add(version.hash);
+      if (!this.#said.isShown(version)) this.#say('text-differs', name, `record ${version.hash}`);
+    }
+  }
+
   async #rsmf(name: string, bytes: Buffer): Promise<void> {
-    const { issues, hashes } = await checkRsmf(bytes);
+    const { issues, hashes, manifest } = await checkRsmf(bytes);
     for (const { rule, severity, detail } of issues) {
       if (severity === 'reject') this.#say('rsmf-rejected', name, `rule ${rule}: ${detail}`);
       else this.#warnings.push({ path: name, rule, why: detail });
@@ -235,6 +278,12 @@ class Verification {
     const found = this.#found.get('rsmf') ?? new HashMultiset();
     this.#found.set('rsmf', found);
     for (const hash of hashes) found.add(hash);
+    this.#compareTexts('rsmf', name, bytes, manifest);
+  }
+
+  #compareTexts(format: Format, name: string, bytes: Buffer, manifest?: RsmfManifest): void {
+    for (const one of this.#said.differing(format, bytes, manifest))
+      this.#say('text-differs', name, `record ${one}`);
   }
 
   /** Every format holds the records that the manifest counts, and there is a proof for each. */

@@ -110,8 +110,10 @@ export async function startPortal(options: PortalOptions): Promise<Portal> {
   // Bodies are JSON or nothing: a form of another site could send any of the others.
   app.removeContentTypeParser('text/plain');
   app.addHook('onRequest', async (request, reply) => {
-    reply.headers(headersOf(request.url, tls));
-    if (!isPage(request.url)) requests.requireOwnHost(request);
+    // The router reads escapes in a path, so that `/%61pi` is `/api` too.
+    const path = request.routeOptions.url ?? request.url;
+    reply.headers(headersOf(path, tls));
+    if (!isPage(path)) requests.requireOwnHost(request);
   });
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? '';

@@ -1,5 +1,12 @@
 /** Ed25519 keys of signed notes, as C2SP signed-note and Go's golang.org/x/mod/sumdb/note write them. */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, hash, type KeyObject } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  hash,
+  hkdfSync,
+  type KeyObject,
+} from 'node:crypto';
 import { ArchiverError } from '../errors.ts';
 import { decodeBase64, encodeBase64 } from './base64.ts';
 
@@ -41,6 +48,12 @@ export function isKeyName(name: string): boolean {
 export function generateSignerKey(name: string): SignerKey {
   if (!isKeyName(name)) throw new ArchiverError('bad-key', 'unusable name of a key', { detail: name });
   return { name, privateKey: generateKeyPairSync('ed25519').privateKey };
+}
+
+/** 32 bytes that nobody knows who does not have the key, others for each use. */
+export function secretOf({ privateKey }: SignerKey, use: string): Buffer {
+  const seed = privateKey.export({ format: 'der', type: 'pkcs8' }).subarray(PKCS8.length);
+  return Buffer.from(hkdfSync('sha256', seed, '', `zoom-chat-archiver ${use}`, KEY_BYTES));
 }
 
 /** The key whose signatures over notes `signer` makes. */

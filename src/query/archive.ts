@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api';
 import { literal, openDuckDB } from '../duckdb.ts';
+import { ArchiverError } from '../errors.ts';
 import { ObjectChanges } from '../proof/changes.ts';
 import type { LogEntry, SegmentEntry } from '../proof/entry.ts';
 import { EMPTY_FRONTIER } from '../proof/frontier.ts';
@@ -20,7 +21,7 @@ import { parseSegmentKey } from '../segments/layout.ts';
 import type { SinkReader } from '../sinks/sink.ts';
 import { isInSlice, type Slice } from './catalog.ts';
 import { INDEX_TABLE_NAMES, INDEXED, idNumber } from './index-part.ts';
-import { openIndex } from './index-store.ts';
+import { type OpenedIndex, openIndex } from './index-store.ts';
 import { type Known, knownOf } from './known.ts';
 import type { Row } from './rows.ts';
 import { streamView, type ViewedSegment } from './views.ts';
@@ -59,6 +60,13 @@ export interface Within {
   view(stream: Stream, entries?: ReadonlySet<number>): Promise<string>;
 }
 
+/** Where an index is kept, and of whom. */
+export interface IndexPlace {
+  readonly folder?: string;
+  /** Only what was made under it is believed there. */
+  readonly secret?: Uint8Array | undefined;
+}
+
 export class OpenArchive {
   readonly log: PublishedLog;
   readonly sink: SinkReader;
@@ -67,9 +75,10 @@ export class OpenArchive {
   readonly deeds: readonly PlacedEntry[];
   readonly #segments: readonly PlacedEntry<SegmentEntry>[];
   readonly #duckdb: DuckDBInstance;
-  readonly #indexFolder: string | undefined;
+  readonly #indexPlace: IndexPlace;
   #known: Promise<Known> | undefined;
-  #index: Promise<void> | undefined;
+  #index: Promise<OpenedIndex> | undefined;
+  #opened: OpenedIndex | undefined;
   /** Of an index that is not kept. */
   #temporary: string | undefined;
 
@@ -77,7 +86,7 @@ export class OpenArchive {
     parts: Pick<OpenArchive, 'log' | 'sink' | 'files' | 'deeds'>,
     segments: readonly PlacedEntry<SegmentEntry>[],
     duckdb: DuckDBInstance,
-    indexFolder: string | undefined,
+    indexPlace: IndexPlace,
   ) {
     this.log = parts.log;
     this.sink = parts.sink;
@@ -85,19 +94,19 @@ export class OpenArchive {
     this.deeds = parts.deeds;
     this.#segments = segments;
     this.#duckdb = duckdb;
-    this.#indexFolder = indexFolder;
+    this.#indexPlace = indexPlace;
   }
 
   /**
    * Reads the log at its published head and no segment. Fails with `archive-missing`, `proof-invalid` and `sink-*`.
    * @param files of this sink; whoever opened them closes them
-   * @param indexFolder keeps the index between runs; it is made in a temporary folder where none is named
+   * @param index where it is kept between runs; it is made in a temporary folder where none is named
    */
   static async open(
     sink: SinkReader,
     key: NoteKey,
     files: IntactFiles,
-    indexFolder?: string,
+    index: IndexPlace = {},
   ): Promise<OpenArchive> {
     const log = await openPublished(sink, key);
     const named: PlacedEntry<SegmentEntry>[] = [];
@@ -105,15 +114,15 @@ export class OpenArchive {
     const changes = new ObjectChanges();
     const destroyed = new Set<string>();
     for await (const placed of replay(sink, log.checkpoint, EMPTY_FRONTIER)) {
-      const { index, bytes, entry } = placed;
-      changes.note(index, entry);
+      const { index: at, bytes, entry } = placed;
+      changes.note(at, entry);
       if (entry.type === 'disposal') destroyed.add(entry.sha256);
-      if (entry.type === 'segment') named.push({ index, bytes, entry });
+      if (entry.type === 'segment') named.push({ index: at, bytes, entry });
       else if (isDeed(entry)) deeds.push(placed);
     }
     await files.forget(destroyed);
-    const segments = named.filter(({ index, entry }) => changes.fateOf(index, entry).disposal === undefined);
-    return new OpenArchive({ log, sink, files, deeds }, segments, await openDuckDB(), indexFolder);
+    const segments = named.filter(({ index: at, entry }) => changes.fateOf(at, entry).disposal === undefined);
+    return new OpenArchive({ log, sink, files, deeds }, segments, await openDuckDB(), index);
   }
 
   /** Segments of a slice that were not disposed of, in the log's order. */
@@ -161,7 +170,7 @@ export class OpenArchive {
     segments: readonly PlacedEntry<SegmentEntry>[],
     work: (reading: Within) => Promise<T>,
   ): Promise<T> {
-    await this.#indexed();
+    const index = await this.#indexedNow();
     const viewed = await this.#bring(segments);
     const connection = await this.#duckdb.connect();
     try {
@@ -173,6 +182,7 @@ export class OpenArchive {
         );
       const result = await this.#whileUnchanged(segments, () => work({ connection, view }));
       await this.#unchanged(segments);
+      await this.#requireIntact(index);
       return result;
     } finally {
       connection.closeSync();
@@ -213,25 +223,41 @@ export class OpenArchive {
 
   /** Sessions and people over all their names. Read once. */
   known(): Promise<Known> {
-    this.#known ??= this.#readKnown();
+    this.#known ??= this.knownWhere('true');
     return this.#known;
   }
 
-  async #readKnown(): Promise<Known> {
+  /** As {@link known}, of some of the facts. @param where SQL over the tables `places` and `people` of the index */
+  async knownWhere(where: string, values: Readonly<Record<string, DuckDBValue>> = {}): Promise<Known> {
     const places = await this.index(
       `select session, type, name, channel, max(seen), sum(revisions), min("first"), max("last"),
          arg_max(external, seen) filter (external is not null)
-       from idx_places group by session, type, name, channel`,
+       from idx_places where ${where} group by session, type, name, channel`,
+      values,
     );
     const people = await this.index(
-      'select session, channel, email, member, user_id, name, max(seen) from idx_people group by all',
+      `select session, channel, email, member, user_id, name, max(seen) from idx_people where ${where} group by all`,
+      values,
     );
     return knownOf(places, people);
   }
 
-  /** Rows of the index. */
+  /** Rows of the index; where its files are others than they were, of one that is made anew. */
   async index(sql: string, values: Readonly<Record<string, DuckDBValue>> = {}): Promise<readonly Row[]> {
-    await this.#indexed();
+    const index = await this.#indexed();
+    try {
+      const rows = await this.#indexRows(sql, values);
+      if (await index.intact()) return rows;
+    } catch (error) {
+      if (await index.intact()) throw error;
+    }
+    const anew = await this.#indexedNow();
+    const rows = await this.#indexRows(sql, values);
+    await this.#requireIntact(anew);
+    return rows;
+  }
+
+  async #indexRows(sql: string, values: Readonly<Record<string, DuckDBValue>>): Promise<readonly Row[]> {
     const connection = await this.#duckdb.connect();
     try {
       return (await connection.runAndReadAll(sql, { ...values })).getRowsJS();
@@ -240,30 +266,62 @@ export class OpenArchive {
     }
   }
 
-  #indexed(): Promise<void> {
-    this.#index ??= this.#openIndex().catch((error: unknown) => {
-      this.#index = undefined;
-      throw error;
+  /** What it does not say any more would be missing, and nobody would know. */
+  async #requireIntact(index: OpenedIndex): Promise<void> {
+    if (await index.intact()) return;
+    this.#forget(index);
+    throw new ArchiverError('proof-invalid', 'the index of the archive changed while it was read', {
+      detail: 'it is made anew when something is asked again; see who else writes to the cache',
     });
+  }
+
+  #indexed(): Promise<OpenedIndex> {
+    this.#index ??= this.#openIndex().then(
+      (index) => {
+        this.#opened = index;
+        return index;
+      },
+      (error: unknown) => {
+        this.#index = undefined;
+        throw error;
+      },
+    );
     return this.#index;
   }
 
-  async #openIndex(): Promise<void> {
+  /** Made anew where its files are others than they were. */
+  async #indexedNow(): Promise<OpenedIndex> {
+    const index = await this.#indexed();
+    if (await index.intact()) return index;
+    this.#forget(index);
+    return this.#indexed();
+  }
+
+  /** Another question may have had it made anew already. */
+  #forget(former: OpenedIndex): void {
+    if (this.#opened !== former) return;
+    this.#opened = undefined;
+    this.#index = undefined;
+  }
+
+  async #openIndex(): Promise<OpenedIndex> {
     const folder = this.#usableFolder();
     const origin = hash('sha256', this.log.checkpoint.origin, 'hex').slice(0, 32);
     const connection = await this.#duckdb.connect();
     try {
       const [version] = (await connection.runAndReadAll('select version()')).getRows();
-      const tables = await openIndex({
+      const opened = await openIndex({
         folder: join(folder, origin),
         connection,
         form: `duckdb ${String(version?.[0])}`,
+        secret: this.#indexPlace.secret ?? new Uint8Array(),
         segments: this.segments({ streams: INDEXED }),
         bring: (segments) => this.#bring(segments),
         unchanged: (segments) => this.#unchanged(segments),
       });
       for (const name of INDEX_TABLE_NAMES)
-        await connection.run(`create or replace view idx_${name} as select * from ${tables[name]}`);
+        await connection.run(`create or replace view idx_${name} as select * from ${opened.tables[name]}`);
+      return opened;
     } finally {
       connection.closeSync();
     }
@@ -271,11 +329,12 @@ export class OpenArchive {
 
   /** What cannot be kept is made for this time. */
   #usableFolder(): string {
-    if (this.#indexFolder !== undefined) {
+    const { folder } = this.#indexPlace;
+    if (folder !== undefined) {
       try {
-        mkdirSync(this.#indexFolder, { recursive: true, mode: 0o700 });
-        accessSync(this.#indexFolder, constants.W_OK);
-        return this.#indexFolder;
+        mkdirSync(folder, { recursive: true, mode: 0o700 });
+        accessSync(folder, constants.W_OK);
+        return folder;
       } catch {
         // Falls to a temporary one.
       }

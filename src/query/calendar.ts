@@ -14,11 +14,13 @@ import {
 import { coverageOf, type ToldCoverage } from './coverage-holes.ts';
 import type { AuditContext } from './reader.ts';
 import {
+  ofSession,
   requireMay,
   seesChannel,
   seesSession,
   type Visibility,
   visible,
+  visibleTime,
   visibleWhere,
 } from './visibility.ts';
 import { segmentsFor } from './whereabouts.ts';
@@ -39,7 +41,7 @@ const MOST_DAYS = 36_600;
 
 /**
  * Which days were looked at, from the archive's own coverage records. Whoever may not see everything is told of no hole
- * of what he may not see, and of no numbers but those of a session. Fails with `usage` for days that nobody can show, with
+ * of what he may not see, of no time beyond his days, and of no numbers but those of a session. Fails with `usage` for days that nobody can show, with
  * `record-not-found` for a session beyond the reader's scope, and with `proof-invalid` where a segment was altered.
  */
 export async function calendar(ctx: AuditContext, input: CalendarInput): Promise<CoverageCalendar> {
@@ -53,6 +55,7 @@ export async function calendar(ctx: AuditContext, input: CalendarInput): Promise
   const whole = await coverageOf(ctx, {
     streams: [stream],
     sessions: session === undefined ? undefined : [session],
+    within: visibleTime(session === undefined ? seen : ofSession(seen, session)),
   });
   const streams = await coveredStreams(ctx);
   const bounds = boundsOf(whole.covered);

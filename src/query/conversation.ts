@@ -10,13 +10,14 @@ import {
   conversationInput,
 } from './conversation-form.ts';
 import { peopleOf } from './known-people.ts';
+import { knownTo } from './known-to.ts';
 import { membersOf } from './members.ts';
 import { membershipEvent } from './message-event.ts';
 import { messageEvents } from './messages-shown.ts';
 import type { AuditContext } from './reader.ts';
 import { timeRange } from './time-range.ts';
 import { keyOfMessage, type TimelineEvent, type TimelineOf, timelinePage } from './timeline.ts';
-import { ofSession, requireMay, seesSession, visible } from './visibility.ts';
+import { nearestSeen, ofSession, requireMay, seesSession, visible } from './visibility.ts';
 
 export {
   type Conversation,
@@ -44,7 +45,7 @@ export async function conversation(ctx: AuditContext, input: ConversationInput):
   await ctx.record({ action: 'view', input: question });
   const { archive } = ctx;
   const all = await visible(ctx);
-  const everything = await archive.known();
+  const everything = await knownTo(ctx);
   const session = everything.sessions.get(question.session);
   if (session === undefined || !seesSession(all, session.id)) throw notFound('session', question.session);
 
@@ -65,7 +66,7 @@ export async function conversation(ctx: AuditContext, input: ConversationInput):
     const message = shown.get(event.messageId);
     return message === undefined ? [] : [message];
   });
-  const at = page.events[0]?.key.at ?? range.from ?? session.last ?? writtenAt(archive);
+  const at = page.events[0]?.key.at ?? nearestSeen(seen, range.from ?? session.last ?? writtenAt(archive));
   const direct = session.type === '1:1';
   return {
     at: readAt(archive),
@@ -78,7 +79,7 @@ export async function conversation(ctx: AuditContext, input: ConversationInput):
       external: session.external,
     },
     events,
-    members: await membersOf(archive, { session: session.id, channel: session.channelId, direct }, at, known),
+    members: await membersOf(archive, { ...of, direct }, at, known),
     next: page.next === undefined ? null : cursorText({ direction: 'after', key: page.next }),
     previous: page.previous === undefined ? null : cursorText({ direction: 'before', key: page.previous }),
   };

@@ -29,6 +29,8 @@ export const PLACE_COLUMNS =
 export const PERSON_COLUMNS = 'entry, session, channel, email, member, user_id, name, seen';
 
 const SEEN = 'max(epoch_ms(observed_at))';
+/** Of a record that does not say when its message was sent its own time counts. */
+const SENT = 'epoch_ms(coalesce(sent_at, event_at))';
 
 /** The escape of half a surrogate pair, which canonical JSON writes and DuckDB refuses, with what stands before it. */
 const HALF_PAIR = String.raw`((?:^|[^\\])(?:\\\\)*)\\(u[dD][89a-fA-F])`;
@@ -46,7 +48,7 @@ export function placeFacts(stream: TellingStream): string | undefined {
   switch (stream) {
     case 'messages':
       return `select _entry, coalesce(session_id, ''), coalesce(session_type, ''), coalesce(session_name, ''),
-          coalesce(channel_id, ''), ${SEEN}, count(*), min(epoch_ms(sent_at)), max(epoch_ms(sent_at)),
+          coalesce(channel_id, ''), ${SEEN}, count(*), min(${SENT}), max(${SENT}),
           min(epoch_ms(event_at)), max(epoch_ms(event_at)), null::boolean
         from messages group by all`;
     case 'reactions':

@@ -127,14 +127,20 @@ function externalSessions({ sessions }: Known): readonly string[] {
   return [...sessions.values()].filter(({ external }) => external === true).map(({ id }) => id);
 }
 
+/** Of a record that does not say when its message was sent its own time counts. @param at ms */
+function sent(compared: '>=' | '<', at: number): string {
+  const time = `make_timestamptz(${at} * 1000::bigint)`;
+  return `(sent_at ${compared} ${time} or (sent_at is null and event_at ${compared} ${time}))`;
+}
+
 /** The condition over the view `messages`, but for times of which a grant has its own. */
 export function filterWhere(filter: Filter): Condition {
   const { places, range, senders, kind, hasFiles, external, edited, deleted } = filter;
   const seen = visibleWhere(places);
   const values: Record<string, DuckDBValue> = { ...seen.values };
   const parts = [seen.where];
-  if (range.from !== null) parts.push(`sent_at >= make_timestamptz(${range.from} * 1000::bigint)`);
-  if (range.to !== null) parts.push(`sent_at < make_timestamptz(${range.to} * 1000::bigint)`);
+  if (range.from !== null) parts.push(sent('>=', range.from));
+  if (range.to !== null) parts.push(sent('<', range.to));
   if (senders !== undefined) {
     values.emails = textList([...senders.emails]);
     values.members = textList([...senders.memberIds]);

@@ -11,8 +11,11 @@ import type { Revision } from './revision.ts';
 import { REVISION_COLUMNS, revisionOf } from './revision-row.ts';
 import type { SearchResult } from './search-form.ts';
 
-/** Its message is a number of 64 bits here, as so many are kept at once. */
-const HIT = `epoch_ms(sent_at) as sent, hash(session_id, message_id) as message, _entry::integer as entry,
+/**
+ * When a record says nothing of when its message was sent, its own time. Its message is a number of 64 bits here, as so
+ * many are kept at once.
+ */
+const HIT = `epoch_ms(coalesce(sent_at, event_at)) as sent, hash(session_id, message_id) as message, _entry::integer as entry,
   _row::integer as "row"`;
 
 /** Makes the table `hits` of this connection, of all that fits. */
@@ -118,7 +121,8 @@ export async function pageOf(
     const entries = new Set(list.map(Number));
     const rows = await connection.stream(
       `select ${REVISION_COLUMNS} from (${await view('messages', entries)}) as messages
-       where sent_at between make_timestamptz($from::bigint * 1000) and make_timestamptz($to::bigint * 1000)
+       where (sent_at is null
+           or sent_at between make_timestamptz($from::bigint * 1000) and make_timestamptz($to::bigint * 1000 + 999))
          and (_entry::integer, _row::integer) in (select (entry, "row") from page)`,
       { from: Number(from), to: Number(to) },
     );

@@ -21,7 +21,7 @@ import { besideText, messageText } from './revision-row.ts';
 import { streamView, type ViewedSegment } from './views.ts';
 
 /** Goes up with each change of what is below, so that what was made before is made anew. */
-export const INDEX_FORM = 3;
+export const INDEX_FORM = 4;
 
 /**
  * Tables of the index, and their columns:

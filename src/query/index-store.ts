@@ -4,11 +4,12 @@
  *     <folder>/parts.json        which parts there are, of which segments, and the hashes of their files
  *     <folder>/<id>/*.parquet    a part; never written again
  *
- * It only says where to look. All of it can be deleted at any time; what is missing, of other bytes than `parts.json`
- * says, or of segments that are not in the log any more, is made anew. Several processes may use it: each adds parts of
+ * It only says where to look; but what it does not say is not found, so a list counts only with its last line: a hash of
+ * it under the secret of whoever made it. All of it can be deleted at any time; what is missing, of other bytes than
+ * `parts.json` says, or of segments that are not in the log any more, is made anew. Several processes may use it: each adds parts of
  * its own, and the last list that is written counts.
  */
-import { hash, randomUUID } from 'node:crypto';
+import { createHmac, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DuckDBConnection, listValue } from '@duckdb/node-api';
@@ -49,6 +50,8 @@ export interface IndexMaking {
   readonly connection: DuckDBConnection;
   /** What the program and its engine are: other versions may fold and hash otherwise. */
   readonly form: string;
+  /** Under which the list stands; empty where there is none, and then anybody who may write there can make a list. */
+  readonly secret: Uint8Array;
   /** Every segment of the log that has something to tell. */
   readonly segments: readonly Segment[];
   /** Their files, each compared with its entry; and again once they were read. */
@@ -56,12 +59,19 @@ export interface IndexMaking {
   readonly unchanged: (segments: readonly Segment[]) => Promise<void>;
 }
 
-/** Makes what is missing. @returns SQL of each table, over all parts */
-export async function openIndex(making: IndexMaking): Promise<Readonly<Record<IndexTable, string>>> {
-  const { folder, segments } = making;
+export interface OpenedIndex {
+  /** SQL of each table, over all parts. */
+  readonly tables: Readonly<Record<IndexTable, string>>;
+  /** Whether its files are those that they were. */
+  intact(): Promise<boolean>;
+}
+
+/** Makes what is missing. */
+export async function openIndex(making: IndexMaking): Promise<OpenedIndex> {
+  const { folder, segments, secret } = making;
   const form = `${INDEX_FORM} ${making.form} unicode ${process.versions.unicode ?? ''}`;
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const before = await readParts(folder, form);
+  const before = await readParts(folder, form, secret);
   const wanted = new Map(segments.map(({ index, entry }) => [index, entry.sha256]));
   const isWanted = ([index, sha256]: Part['segments'][number]): boolean => wanted.get(index) === sha256;
   const parts: Part[] = [];
@@ -89,11 +99,14 @@ export async function openIndex(making: IndexMaking): Promise<Readonly<Record<In
     );
   }
   if (parts.length !== before.length || parts.some((part, place) => part.id !== before[place]?.id)) {
-    await writeParts(folder, form, parts);
+    await writeParts(folder, form, parts, secret);
     for (const { id } of dropped) await rm(join(folder, id), { recursive: true, force: true });
     await removeStale(folder, new Set(parts.map(({ id }) => id)));
   }
-  return tablesOf(folder, parts);
+  return {
+    tables: tablesOf(folder, parts),
+    intact: async () => (await Promise.all(parts.map((part) => isIntact(folder, part)))).every(Boolean),
+  };
 }
 
 function tablesOf(folder: string, parts: readonly Part[]): Readonly<Record<IndexTable, string>> {
@@ -179,19 +192,28 @@ async function isIntact(folder: string, { id, files }: Part): Promise<boolean> {
 
 const LIST = 'parts.json';
 
-/** None where there is no list, or not one of this form; its last line is the hash of what stands before it. */
-async function readParts(folder: string, form: string): Promise<readonly Part[]> {
+function sumOf(json: string, secret: Uint8Array): string {
+  return createHmac('sha256', secret).update(json).digest('hex');
+}
+
+/** None where there is no list, or not one of this form and secret. */
+async function readParts(folder: string, form: string, secret: Uint8Array): Promise<readonly Part[]> {
   const text = (await ifThere(readFile(join(folder, LIST), 'utf8'))) ?? '';
   const [json = '', sum] = text.split('\n');
-  if (sum !== hash('sha256', json, 'hex')) return [];
+  if (sum !== sumOf(json, secret)) return [];
   const list = listForm.safeParse(JSON.parse(json));
   return list.success && list.data.form === form ? list.data.parts : [];
 }
 
-async function writeParts(folder: string, form: string, parts: readonly Part[]): Promise<void> {
+async function writeParts(
+  folder: string,
+  form: string,
+  parts: readonly Part[],
+  secret: Uint8Array,
+): Promise<void> {
   const json = JSON.stringify({ form, parts });
   const incoming = join(folder, `${LIST}.${randomUUID()}`);
-  await writeFile(incoming, `${json}\n${hash('sha256', json, 'hex')}\n`, { mode: 0o600 });
+  await writeFile(incoming, `${json}\n${sumOf(json, secret)}\n`, { mode: 0o600 });
   await rename(incoming, join(folder, LIST));
 }
 

@@ -7,6 +7,7 @@ import { coverageOf } from './coverage-holes.ts';
 import { type KnownPeople, namedPerson } from './known-people.ts';
 import { type MemberChange, type MemberList, membersAt, type Writer } from './membership.ts';
 import { changed } from './message-event.ts';
+import { type Visibility, visibleWhere } from './visibility.ts';
 import { daysOf, segmentsFor } from './whereabouts.ts';
 
 const DAY_MS = 86_400_000;
@@ -20,12 +21,14 @@ export interface MembersOf {
   readonly channel: string;
   /** Whether it is between two people. */
   readonly direct: boolean;
+  /** Of the session: its grants are for every place. */
+  readonly seen: Visibility;
 }
 
 /** @param at milliseconds */
 export async function membersOf(
   archive: OpenArchive,
-  { session, channel, direct }: MembersOf,
+  { session, channel, direct, seen }: MembersOf,
   at: number,
   known: KnownPeople,
 ): Promise<Members> {
@@ -42,7 +45,11 @@ export async function membersOf(
   const told =
     found.basis === 'exact'
       ? found
-      : membersAt(at, { ...evidence, writers: await writers(archive, session, at, between) }, known);
+      : membersAt(
+          at,
+          { ...evidence, writers: await writers(archive, { session, seen }, at, between) },
+          known,
+        );
   return { at: moment, people: told.people.map((person) => known.person(person)), basis: told.basis };
 }
 
@@ -138,22 +145,24 @@ function changesKnown(archive: OpenArchive): Promise<readonly Interval[]> {
 /** Who wrote near the moment, and when last before it and first after it. */
 async function writers(
   archive: OpenArchive,
-  session: string,
+  { session, seen: visibility }: Pick<MembersOf, 'session' | 'seen'>,
   at: number,
   between: Interval,
 ): Promise<readonly Writer[]> {
   const from = Math.max(at - WRITERS_WITHIN, between.from, 0);
   const to = Math.min(at + WRITERS_WITHIN, between.to);
   const found: Writer[] = [];
-  const sent = 'epoch_ms(sent_at)';
+  const sent = 'epoch_ms(coalesce(sent_at, event_at))';
+  const seen = visibleWhere(visibility);
   const rows = archive.select({
     streams: ['messages'],
     ...(await segmentsFor(archive, { session, sent: { from, to } })),
     sql: `select coalesce(sender_email, ''), coalesce(sender_member_id, ''), coalesce(sender_name, ''),
         max(${sent}) filter (${sent} <= ${at})::double, min(${sent}) filter (${sent} > ${at})::double
       from messages where session_id = $session
-        and concat(sender_email, sender_member_id, sender_name) <> '' and ${sent} >= ${from} and ${sent} < ${to} group by 1, 2, 3 order by all`,
-    values: { session },
+        and concat(sender_email, sender_member_id, sender_name) <> '' and ${sent} >= ${from} and ${sent} < ${to}
+        and ${seen.where} group by 1, 2, 3 order by all`,
+    values: { session, ...seen.values },
   });
   for await (const chunk of rows)
     for (const [email, memberId, name, before, after] of chunk)

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { asked } from './asked.ts';
 import { fold } from './fold.ts';
+import { knownTo } from './known-to.ts';
 import type { AuditContext } from './reader.ts';
 import { requireMay, seesSession, visible } from './visibility.ts';
 
@@ -25,15 +26,15 @@ export interface People {
 }
 
 /**
- * People of the archive, within the sessions that the reader may see, in order of their newest name. Of several
- * addresses or ids the newest is shown. Fails as `search` does.
+ * People of the sessions that the reader may see, by the names and addresses that they have there, in order of their
+ * newest name. Of several addresses or ids the newest is shown. Fails as `search` does.
  */
 export async function people(ctx: AuditContext, input: PeopleInput): Promise<People> {
   requireMay(ctx.reader, 'search');
   const question = asked(peopleInput, input);
   await ctx.record({ action: 'search', input: { people: question } });
   const visibility = await visible(ctx);
-  const known = await ctx.archive.known();
+  const known = await knownTo(ctx);
   const wanted = fold(question.text);
   const found = known.people
     .filter(({ sessions }) => visibility.all || [...sessions].some((id) => seesSession(visibility, id)))

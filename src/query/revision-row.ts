@@ -5,7 +5,7 @@ import type { Row } from './rows.ts';
 
 /** What to select of {@link streamView} of `messages` for {@link revisionOf}, in its order. */
 export const REVISION_COLUMNS = `_segment, _entry, _row, record_hash, session_id, session_type, session_name, channel_id,
-  message_id, kind, drift, epoch_ms(sent_at)::double, epoch_ms(coalesce(action_at, event_at))::double,
+  message_id, kind, drift, epoch_ms(coalesce(sent_at, event_at))::double, epoch_ms(coalesce(action_at, event_at))::double,
   epoch_ms(observed_at)::double, record`;
 
 /** How many columns that is. */

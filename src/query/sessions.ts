@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import type { OpenArchive } from './archive.ts';
 import { asked, formatCursor, parseCursor } from './asked.ts';
 import { fold } from './fold.ts';
 import type { KnownSession } from './known.ts';
+import { knownTo } from './known-to.ts';
 import type { AuditContext } from './reader.ts';
-import { requireMay, seesSession, type Visibility, visible } from './visibility.ts';
+import { requireMay, seesSession, visible } from './visibility.ts';
 
 export const sessionsInput = z.strictObject({
   text: z.string().optional().describe('A part of an id, or of a name that it ever had.'),
@@ -39,8 +39,8 @@ export interface Sessions {
 const place = z.tuple([z.int(), z.string()]);
 
 /**
- * Sessions that the reader may see. Where his scope has days, times and counts are those of whole segments, which may
- * reach beyond. Fails as `search` does.
+ * Sessions that the reader may see, with the names, times and counts that they have there; where his scope has days, those
+ * with messages of these. Fails as `search` does.
  */
 export async function sessions(ctx: AuditContext, input: SessionsInput): Promise<Sessions> {
   requireMay(ctx.reader, 'search');
@@ -49,16 +49,15 @@ export async function sessions(ctx: AuditContext, input: SessionsInput): Promise
   const after = question.after === undefined ? undefined : parseCursor(place, question.after);
   await ctx.record({ action: 'search', input: { sessions: question } });
   const visibility = await visible(ctx);
-  const known = await ctx.archive.known();
+  const known = await knownTo(ctx);
   const wanted = text === undefined ? undefined : fold(text);
-  const within = await seenIn(ctx.archive, visibility);
+  const ofDays = visibility.grants.some(({ from, to }) => from !== null || to !== null);
   const found = [...known.sessions.values()]
-    .filter(({ id }) => seesSession(visibility, id) && (within === undefined || within.has(id)))
+    .filter(({ id, revisions }) => seesSession(visibility, id) && (!ofDays || revisions > 0))
     .filter(
       ({ id, names, channelId }) =>
         wanted === undefined || [id, channelId, ...names].some((name) => fold(name).includes(wanted)),
     )
-    .map((session) => ({ ...session, ...within?.get(session.id) }))
     .map((session) => ({ session, at: [session.last ?? -1, session.id] as const }))
     .sort((one, other) => compare(one.at, other.at))
     .filter(({ at }) => after === undefined || compare(at, after) > 0);
@@ -74,38 +73,6 @@ export async function sessions(ctx: AuditContext, input: SessionsInput): Promise
 function compare([time, id]: readonly [number, string], [other, against]: readonly [number, string]): number {
   if (time !== other) return other - time;
   return id === against ? 0 : id < against ? -1 : 1;
-}
-
-type Extent = Pick<KnownSession, 'first' | 'last' | 'revisions'>;
-
-/** What of each session lies in the days that may be seen; undefined where no day is left out. */
-async function seenIn(
-  archive: OpenArchive,
-  { all, grants }: Visibility,
-): Promise<ReadonlyMap<string, Extent> | undefined> {
-  if (all || grants.every(({ from, to }) => from === null && to === null)) return undefined;
-  const extents = new Map<string, Extent>();
-  const rows = await archive.index(
-    `select session, "first"::double, "last"::double, revisions::double, low::double, high::double
-     from idx_places where revisions > 0`,
-  );
-  for (const [name, first, last, revisions, low, high] of rows) {
-    const session = String(name);
-    const inDays = grants.some(
-      ({ sessions: own, from, to }) =>
-        (own === null || own.has(session)) &&
-        (from === null || Number(high) >= Date.parse(from)) &&
-        (to === null || Number(low) < Date.parse(to) + 86_400_000),
-    );
-    if (!inDays) continue;
-    const before = extents.get(session);
-    extents.set(session, {
-      first: Math.min(before?.first ?? Number(first), Number(first)),
-      last: Math.max(before?.last ?? Number(last), Number(last)),
-      revisions: (before?.revisions ?? 0) + Number(revisions),
-    });
-  }
-  return extents;
 }
 
 function foundSession({

@@ -1,7 +1,7 @@
 /** What a reader may see of the archive: a condition on what is read. */
 import { type DuckDBValue, listValue } from '@duckdb/node-api';
 import { ArchiverError } from '../errors.ts';
-import type { HoldScope } from '../record.ts';
+import type { HoldScope, Interval } from '../record.ts';
 import { compileGlob } from '../retention/glob.ts';
 import { widened } from '../retention/holds.ts';
 import type { OpenArchive } from './archive.ts';
@@ -97,6 +97,21 @@ export function sees({ all, grants }: Visibility, session: string, at: number): 
   );
 }
 
+const DAY_MS = 86_400_000;
+
+/** The moment (ms) itself, or the one of the days that may be seen that is next to it. @param seen of whatever places */
+export function nearestSeen({ all, grants }: Visibility, at: number): number {
+  if (all) return at;
+  const nearest = grants.map(({ from, to }) => {
+    const first = from === null ? at : Math.max(at, Date.parse(from));
+    return to === null ? first : Math.min(first, Date.parse(to) + DAY_MS - 1);
+  });
+  return nearest.reduce(
+    (best, one) => (Math.abs(one - at) < Math.abs(best - at) ? one : best),
+    nearest[0] ?? at,
+  );
+}
+
 /** Whether anything of a session may be seen, on whatever day. */
 export function seesSession({ all, grants }: Visibility, session: string): boolean {
   return all || grants.some(({ sessions }) => sessions === null || sessions.has(session));
@@ -146,6 +161,15 @@ export function visibleWhere({ all, grants }: Visibility, prefix = 'visible'): C
 /** Texts as DuckDB takes them. The type of an empty list it does not know: then one that no record has. */
 export function textList(texts: readonly string[]): DuckDBValue {
   return listValue(texts.length === 0 ? ['\u0000'] : texts);
+}
+
+/** The time that can hold something visible, milliseconds. */
+export function visibleTime(visibility: Visibility): Interval {
+  const { from, to } = visibleDays(visibility);
+  return {
+    from: from === undefined ? Number.NEGATIVE_INFINITY : Date.parse(from),
+    to: to === undefined ? Number.POSITIVE_INFINITY : Date.parse(to) + DAY_MS,
+  };
 }
 
 /** The days that can hold something visible, for a slice of segments. */

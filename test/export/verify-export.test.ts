@@ -136,6 +136,48 @@ test('a version taken out, put in or changed, by somebody who makes the manifest
     expect(await check(await changed(new Map([[name, bytes]]), true)), `${name} ${code}`).toContain(code);
 });
 
+test('another text beside a right hash, by somebody who makes the manifest fit', async () => {
+  const csv = members.get('csv/revisions.csv')?.toString() ?? '';
+  const pages = [...members].filter(([name]) => name.startsWith('html/2026'));
+  const [html = '', page] = pages.find(([, bytes]) => bytes.includes('plain words')) ?? [];
+  const mails = [...members].filter(([name]) => name.startsWith('eml/'));
+  const base64 = /base64\r\n\r\n([\s\S]*?)\r\n--/;
+  const said = (bytes: Buffer): string =>
+    Buffer.from(base64.exec(bytes.toString('latin1'))?.[1] ?? '', 'base64').toString();
+  const [eml = '', mail = Buffer.of()] = mails.find(([, bytes]) => said(bytes).includes('plain words')) ?? [];
+  const body = Buffer.from(said(mail).replace('plain words', 'other words')).toString('base64');
+  const forged = mail.toString('latin1').replace(base64, `base64\r\n\r\n${body}\r\n--`);
+  const forgedRsmf = async (bytes: Buffer): Promise<Buffer | undefined> => {
+    const whole = bytes.toString('latin1');
+    const blocks = [...whole.matchAll(/\r\n\r\n([\w+/=\r\n]+)\r\n--/g)].map(([, block = '']) => block);
+    const before =
+      blocks.find((block) => Buffer.from(block, 'base64').toString('latin1', 0, 2) === 'PK') ?? '';
+    const inner = [...(await unzippedBytes(Buffer.from(before, 'base64')))];
+    if (!inner.some(([, one]) => one.includes('plain words'))) return undefined;
+    const other = inner.map(([name, one]) => ({
+      name,
+      bytes: one.includes('plain words')
+        ? Buffer.from(`${one}`.replaceAll('plain words', 'other words'))
+        : one,
+    }));
+    return Buffer.from(whole.replace(before, storedZip(other).toString('base64')), 'latin1');
+  };
+  const rsmf: (readonly [string, Buffer])[] = [];
+  for (const [name, bytes] of members) {
+    const other = name.startsWith('rsmf/') ? await forgedRsmf(bytes) : undefined;
+    if (other !== undefined) rsmf.push([name, other]);
+  }
+  expect(rsmf.length).toBeGreaterThan(0);
+  const cases: readonly (readonly [string, Buffer])[] = [
+    ...rsmf,
+    ['csv/revisions.csv', Buffer.from(csv.replace('plain words', 'other words'))],
+    [html, Buffer.from((page ?? '').toString().replaceAll('plain words', 'other words'))],
+    [eml, Buffer.from(forged, 'latin1')],
+  ];
+  for (const [name, bytes] of cases)
+    expect(await check(await changed(new Map([[name, bytes]]), true)), name).toEqual(['text-differs']);
+});
+
 test('a record or a proof changed within its ZIP', async () => {
   const name = named('proofs/');
   const inner = [...(await unzippedBytes(members.get(name) ?? Buffer.of()))];

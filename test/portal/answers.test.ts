@@ -128,6 +128,7 @@ describe('requests from elsewhere', () => {
     const { url } = await stage();
     const { status, text } = await rawGet(url, '/api/sign-in', { host: 'evil.example.com' });
     expect([status, JSON.parse(text).error.code]).toEqual([421, 'wrong-host']);
+    expect((await rawGet(url, '/%61pi/sign-in', { host: 'evil.example.com' })).status).toBe(421);
   });
 
   test.each([

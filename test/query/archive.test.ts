@@ -1,9 +1,11 @@
+import { createHash, createHmac } from 'node:crypto';
 import { readdirSync } from 'node:fs';
-import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { people } from '../../src/query/people.ts';
 import { type SearchInput, search } from '../../src/query/search.ts';
+import { withPlainDuckDB } from '../support/plain-duckdb.ts';
 import { contextOf, type WrittenArchive, writtenArchive } from '../support/searched-archive.ts';
 import { ABOUT, type ChatRow, chatRows, DAY, messageRecord } from './chat.ts';
 
@@ -177,6 +179,57 @@ describe('the index', () => {
     const before = await count({ text: 'minutes' });
     await writeFile(at('parts.json'), list);
     expect(await count({ text: 'minutes' })).toBe(before);
+  });
+
+  /** The index without what is told beside the column `text`, its list as somebody writes it who has this secret. */
+  async function forge(secret: Uint8Array): Promise<void> {
+    const [json = ''] = (await readFile(at('parts.json'), 'utf8')).split('\n');
+    const list = JSON.parse(json);
+    const texts = at(list.parts[0].id, 'texts.parquet');
+    await withPlainDuckDB((duckdb) =>
+      duckdb.run(`copy (from '${texts}' limit 0) to '${texts}.new' (format parquet)`),
+    );
+    await rename(`${texts}.new`, texts);
+    list.parts[0].files.texts = createHash('sha256')
+      .update(await readFile(texts))
+      .digest('hex');
+    const forged = JSON.stringify(list);
+    const sum = createHmac('sha256', secret).update(forged).digest('hex');
+    await writeFile(at('parts.json'), `${forged}\n${sum}\n`);
+  }
+
+  test('is believed only as whoever has the secret made it', async () => {
+    const secret = Buffer.from('of this archive');
+    const found = async (): Promise<number> => {
+      const archive = await written.open(index, secret);
+      return (await search(contextOf(archive), { text: 'minutes' })).total.revisions;
+    };
+    const before = await found();
+    expect(before).toBeGreaterThan(0);
+    for (const other of [new Uint8Array(), Buffer.from('of another')]) {
+      await forge(other);
+      expect(await found()).toBe(before);
+    }
+    // What the secret is for: its owner is believed.
+    await forge(secret);
+    expect(await found()).toBe(0);
+  });
+
+  test('whose files change while the archive is open hides nothing', async () => {
+    const archive = await written.open(index, Buffer.from('of this archive'));
+    const questions = [{ text: 'minutes' }, { person: 'Ann Small' }] as const;
+    const found = async (): Promise<readonly number[]> => {
+      const totals = [];
+      for (const question of questions) totals.push((await search(contextOf(archive), question)).total);
+      return totals.map(({ revisions }) => revisions);
+    };
+    const before = await found();
+    expect(Math.min(...before)).toBeGreaterThan(0);
+    await forge(new Uint8Array());
+    expect(await found()).toEqual(before);
+    const [part = ''] = parts();
+    await rm(at(part), { recursive: true });
+    expect(await found()).toEqual(before);
   });
 
   test('gets a part for what is new', async () => {

@@ -111,6 +111,15 @@ test('each day says how it stands, and each hole has its reason', async () => {
   );
 });
 
+test('whoever may see some days is told of no time beyond them', async () => {
+  const told = [unit(0, 5), unit(5, 7, { outcome: 'failed', fields: { error: 'zoom-scope' } }), unit(7, 12)];
+  const scope = { ...WHOLE_ARCHIVE, from: '2026-01-03', to: '2026-01-06' };
+  const seen = await asked(told, { from: '2026-01-01', to: '2026-01-14' }, { reader: { scope } });
+  expect(statesOf(seen)).toBe('oocccmoooooooo');
+  expect(seen.covered).toEqual({ from: iso(2), to: iso(5) });
+  expect(holesIn(seen)).toEqual(['s1 5-6 not-looked-at']);
+});
+
 test('a stream that other sessions cover has no whole day where one has a hole', async () => {
   const told = [
     unit(0, 3),

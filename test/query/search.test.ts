@@ -266,6 +266,39 @@ test('any part of any text finds its rows', async () => {
   );
 });
 
+test('what does not say when it was sent is found by its own time', async () => {
+  const own = await writtenArchive();
+  try {
+    const [first, second] = [START, START + 60_000].map((time, place) => {
+      const record = { id: `m-${place}`, message: 'word', ...(place === 0 ? {} : { timestamp: time }) };
+      return { stream: 'messages' as const, kind: 'sent', time, record, session: ROWS[0]?.session };
+    });
+    if (first?.session === undefined || second?.session === undefined) throw new Error('no session');
+    await own.append([
+      { ...first, session: first.session },
+      { ...second, session: second.session },
+    ]);
+    const context = contextOf(await own.open());
+    const found = async (input: SearchInput) =>
+      (await search(context, input)).hits.map(({ revision: { messageId, sentAt } }) => [
+        messageId,
+        Date.parse(sentAt),
+      ]);
+    const both = [
+      ['m-0', START],
+      ['m-1', START + 60_000],
+    ];
+    expect(await found({ text: 'word' })).toEqual(both);
+    expect(await found({ from: '2026-03-27', to: '2026-03-27' })).toEqual(both);
+    expect(await found({ to: new Date(START).toISOString() })).toEqual([]);
+    const page = await search(context, { limit: 1 });
+    expect(page.total.revisions).toBe(2);
+    expect(await found({ after: page.next ?? '' })).toEqual(both.slice(1));
+  } finally {
+    await own.remove();
+  }
+});
+
 describe('sessions and people', () => {
   test('are found by every name that they ever had', async () => {
     const found = await sessions(contextOf(archive), { text: 'LAW' });

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LogEntry } from '../../src/proof/entry.ts';
 import type { OpenArchive } from '../../src/query/archive.ts';
+import { conversation } from '../../src/query/conversation.ts';
 import { people } from '../../src/query/people.ts';
 import { ACTIONS, type Reader, type ReaderScope, WHOLE_ARCHIVE } from '../../src/query/reader.ts';
 import { search } from '../../src/query/search.ts';
 import { sessions } from '../../src/query/sessions.ts';
 import { requireMay, sees, visibleIn } from '../../src/query/visibility.ts';
-import { contextOf, type WrittenArchive, writtenArchive } from '../support/searched-archive.ts';
+import { contextOf, type Written, type WrittenArchive, writtenArchive } from '../support/searched-archive.ts';
 import { ABOUT, type ChatRow, chatRows, messageRecord } from './chat.ts';
 
 const ROWS = chatRows(4);
@@ -140,6 +141,74 @@ test('people of other sessions are not told', async () => {
   const scope = { ...WHOLE_ARCHIVE, channels: ['c-legal'] };
   expect((await people(contextOf(archive, { scope }), { text: 'zo' })).people).toEqual([]);
   expect((await people(contextOf(archive, { scope }), { text: 'ann' })).people).toHaveLength(1);
+});
+
+describe('what only records beyond a scope say', () => {
+  const A = { id: 's-a', type: 'Group', name: 'open', channelId: 'c-a' };
+  const B = { id: 's-b', type: 'Group', name: 'closed', channelId: 'c-b' };
+  const wrote = (
+    session: typeof A,
+    day: string,
+    sender: string,
+    sender_display_name: string,
+    member = 'm',
+  ): Written => {
+    const time = Date.parse(`${day}T12:00:00Z`);
+    const record = {
+      id: `${session.id}-${day}`,
+      message: 'x',
+      timestamp: time,
+      sender,
+      sender_display_name,
+      sender_member_id: member,
+    };
+    return { stream: 'messages', kind: 'sent', time, session, record };
+  };
+  let archive: OpenArchive;
+  let own: WrittenArchive;
+  beforeAll(async () => {
+    own = await writtenArchive([
+      wrote(A, '2026-03-31', 'ann@example.com', 'Ann'),
+      wrote({ ...A, name: 'hush' }, '2026-05-01', 'ann.later@example.com', 'Ann Later'),
+      wrote(A, '2026-04-01', 'new@example.com', 'Newcomer', 'n'),
+      wrote(B, '2026-03-31', 'ann.hidden@example.com', 'Ann Hidden'),
+    ]);
+    archive = await own.open();
+  });
+  afterAll(() => own.remove());
+  const asked = (scope: Partial<ReaderScope>) =>
+    contextOf(archive, { scope: { ...WHOLE_ARCHIVE, ...scope } });
+
+  test('names and addresses of people are not told', async () => {
+    const tellers = [{ channels: ['c-a'], to: '2026-03-31' }, { channels: ['c-a'] }, {}];
+    const told = [];
+    for (const scope of tellers) told.push((await people(asked(scope), { text: 'ann' })).people);
+    expect(told.map(([ann]) => [...(ann?.names ?? [])].sort())).toEqual([
+      ['Ann'],
+      ['Ann', 'Ann Later'],
+      ['Ann', 'Ann Hidden', 'Ann Later'],
+    ]);
+    expect(told[0]?.map(({ email }) => email)).toEqual(['ann@example.com']);
+    expect((await people(asked({ to: '2026-03-31' }), { text: 'newcomer' })).people).toEqual([]);
+  });
+
+  test('names of a session, who is in it, and that there is one, are not told', async () => {
+    const march = asked({ to: '2026-03-31' });
+    const { sessions: found } = await sessions(march, {});
+    expect(found.map(({ id, names }) => [id, names])).toEqual([
+      ['s-a', ['open']],
+      ['s-b', ['closed']],
+    ]);
+    const shown = await conversation(march, { session: 's-a', from: '2026-04-20' });
+    expect(shown.events).toEqual([]);
+    expect(shown.session.names).toEqual(['open']);
+    expect(shown.members.people.map(({ name }) => name)).toEqual(['Ann']);
+    expect(shown.members.at).toBe('2026-03-31T23:59:59.999Z');
+    const missing = { code: 'record-not-found' };
+    await expect(conversation(asked({ from: '2026-05-01' }), { session: 's-b' })).rejects.toMatchObject(
+      missing,
+    );
+  });
 });
 
 test('roles may do what they are for', async () => {

@@ -48,7 +48,7 @@ export interface WrittenArchive {
   /** Seals these records, a segment for each stream, class and day, and logs them, then `more`. */
   append(records: readonly Written[], more?: readonly LogEntry[]): Promise<void>;
   /** @param index folder of the index; a temporary one where it is left out */
-  open(index?: string): Promise<OpenArchive>;
+  open(index?: string, secret?: Uint8Array): Promise<OpenArchive>;
   remove(): Promise<void>;
 }
 
@@ -70,8 +70,9 @@ export async function writtenArchive(records: readonly Written[] = []): Promise<
       entries.push(...more);
       await writeLog(root, entries);
     },
-    async open(index) {
+    async open(folder, secret) {
       const sink = createDirectorySink({ root });
+      const index = folder === undefined ? {} : { folder, secret };
       const one = await OpenArchive.open(sink, parseNoteKey(PUBLIC_KEY), intactInPlace(root, sink), index);
       opened.push(one);
       return one;
