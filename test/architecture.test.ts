@@ -33,6 +33,7 @@ const STAGES = [
   'proof',
   'sinks',
   'query',
+  'drift',
   'access',
   'export',
   'portal',
@@ -40,6 +41,7 @@ const STAGES = [
   'metrics',
   'webhooks',
   'retention',
+  'csv',
   'zip',
 ];
 
@@ -53,6 +55,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   metrics: { may: [] },
   retention: { may: LEAVES, types: ['sinks'] },
   zip: { may: [] },
+  csv: { may: ['errors'] },
   zoom: { may: LEAVES },
   ledger: { may: LEAVES },
   sinks: { may: ['errors', 'log', 'digest'] },
@@ -60,15 +63,16 @@ const RULES: Readonly<Record<string, Rule>> = {
   collectors: { may: [...LEAVES, 'zoom', 'zip', 'ledger'] },
   segments: { may: [...LEAVES, ...BYTES, 'ledger', 'proof'], not: ['proof/verify'], types: ['sinks'] },
   query: {
-    may: [...LEAVES, ...BYTES, 'proof', 'retention', 'segments/format', 'segments/layout', 'zip'],
+    may: [...LEAVES, ...BYTES, 'proof', 'retention', 'segments/format', 'segments/layout'],
     types: ['sinks'],
   },
+  drift: { may: [...LEAVES, ...BYTES, 'proof', 'query/catalog', 'csv', 'zip'], types: ['sinks'] },
   access: {
     may: [...LEAVES, 'proof', 'retention', 'segments/layout', 'digest', 'query/reader'],
     types: ['sinks'],
   },
   export: {
-    may: [...LEAVES, ...BYTES, 'proof', 'query', 'segments/format', 'segments/layout', 'zip'],
+    may: [...LEAVES, ...BYTES, 'proof', 'query', 'segments/format', 'segments/layout', 'csv', 'zip'],
     types: ['sinks'],
   },
   portal: { may: [...LEAVES, 'query', 'export', 'access', 'proof', 'digest'], types: ['sinks'] },

@@ -1,10 +1,10 @@
 import { Command } from 'commander';
+import { type DriftFinding, FILE_FINDINGS, MESSAGE_FINDINGS } from '../drift/drift-tables.ts';
+import type { UnreadablePart } from '../drift/hold-contents.ts';
+import { type ComparedZip, type DriftReport, driftVerdict, holdDrift } from '../drift/hold-drift.ts';
 import { formatVerifierKey, type NoteKey } from '../proof/key.ts';
 import type { IntactFiles } from '../proof/local-files.ts';
 import { openPublished, type PublishedLog } from '../proof/published.ts';
-import { type DriftFinding, FILE_FINDINGS, MESSAGE_FINDINGS } from '../query/drift-tables.ts';
-import type { UnreadablePart } from '../query/hold-contents.ts';
-import { type ComparedZip, type DriftReport, driftVerdict, holdDrift } from '../query/hold-drift.ts';
 import type { CommandIo } from './context.ts';
 import {
   type CacheFlags,

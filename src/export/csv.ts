@@ -1,5 +1,5 @@
 /** A table of versions: RFC 4180 in UTF-8 with a byte order mark, a row each, safe to open in a spreadsheet. */
-import { readCsv } from '../query/csv.ts';
+import { readCsv } from '../csv/csv-reader.ts';
 import type { Pack } from './pack.ts';
 import type { FoundHash, RecordWriter } from './renderer.ts';
 import type { ConversationDay, ExportedRevision } from './revisions.ts';

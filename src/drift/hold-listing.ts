@@ -2,8 +2,9 @@
  * Which column of a legal-hold listing says what. Zoom documents that its zips hold a CSV, and not its columns: they are
  * found by names that they may have, and what has no such name is left alone. Pure.
  */
+
+import type { CsvRecord } from '../csv/csv-reader.ts';
 import { messageId } from '../record.ts';
-import type { CsvRecord } from './csv.ts';
 
 const NAMES = {
   id: ['message id', 'messageid', 'msg id', 'msgid', 'id'],

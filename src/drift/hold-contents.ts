@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
+import { type CsvProblem, readCsv } from '../csv/csv-reader.ts';
 import { type ZipEntry, ZipFile } from '../zip/zip-file.ts';
-import { type CsvProblem, readCsv } from './csv.ts';
 import { type ListedMessage, type ListingColumns, listedMessage, listingColumns } from './hold-listing.ts';
 
 /**

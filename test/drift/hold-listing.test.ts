@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { listedMessage, listingColumns, momentOf } from '../../src/query/hold-listing.ts';
+import { listedMessage, listingColumns, momentOf } from '../../src/drift/hold-listing.ts';
 
 const AT = Date.UTC(2026, 4, 3, 14, 5, 6);
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type CsvBroken, type CsvRecord, readCsv } from '../../src/query/csv.ts';
+import { type CsvBroken, type CsvRecord, readCsv } from '../../src/csv/csv-reader.ts';
 
 async function* pieces(bytes: Buffer, length: number): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length);
