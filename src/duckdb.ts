@@ -39,7 +39,10 @@ export async function openDuckDB({
   return instance;
 }
 
-/** `text` as SQL writes it. */
+/** `text` as SQL writes it. A statement ends at a NUL, so that one within it is named. */
 export function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
+  const [first = '', ...others] = text.replaceAll("'", "''").split('\0');
+  return others.length === 0
+    ? `'${first}'`
+    : `(${[first, ...others].map((part) => `'${part}'`).join(' || chr(0) || ')})`;
 }

@@ -16,7 +16,10 @@ export interface Cursor {
   readonly key: EventKey;
 }
 
-const schema = z.tuple([z.enum(['after', 'before']), z.number(), z.literal([0, 1]), z.string()]);
+/** Milliseconds that a date can have. */
+const MOST_TIME = 8.64e15;
+const time = z.int().min(-MOST_TIME).max(MOST_TIME);
+const schema = z.tuple([z.enum(['after', 'before']), time, z.literal([0, 1]), z.string()]);
 
 export function cursorText({ direction, key: { at, rank, name } }: Cursor): string {
   return formatCursor([direction, at, rank, name]);

@@ -79,6 +79,7 @@ describe('pages', () => {
       [{ around: 'elsewhere' }, 'record-not-found'],
       [{ session: 'nowhere' }, 'record-not-found'],
       [{ after: 'nonsense' }, 'usage'],
+      [{ after: Buffer.from(JSON.stringify(['after', 1e300, 0, 'x'])).toString('base64url') }, 'usage'],
       [{ zone: 'Mars/Olympus' }, 'usage'],
       [{ from: '2026-03-29', to: '2026-03-28' }, 'usage'],
     ];

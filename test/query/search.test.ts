@@ -231,6 +231,14 @@ describe('a question', () => {
     await expect(refused({ tetx: 'a' })).rejects.toMatchObject({ code: 'usage' });
   });
 
+  test.each(['words', 'phrase', 'substring', 'regex'] as const)(
+    'with a NUL is one like any other: %s',
+    async (match) => {
+      const found = await search(contextOf(archive), { text: 'letter\0', match });
+      expect(found.total.revisions).toBe(0);
+    },
+  );
+
   test('is recorded before it is answered, and not answered where that fails', async () => {
     const context = contextOf(archive);
     await search(context, { text: 'letter' });
