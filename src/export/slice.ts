@@ -11,7 +11,15 @@ import { matchingOf } from '../query/matching.ts';
 import type { AuditContext } from '../query/reader.ts';
 import { type SearchInput, searchInput } from '../query/search.ts';
 import { type TimeRange, timeRange } from '../query/time-range.ts';
-import { grantOf, heldBy, intersected, sessionsOf, type Visibility, visible } from '../query/visibility.ts';
+import {
+  grantOf,
+  heldBy,
+  intersected,
+  sessionsOf,
+  type Visibility,
+  visible,
+  visibleDays,
+} from '../query/visibility.ts';
 import type { exportInput } from './input.ts';
 import { ZoneClock } from './time.ts';
 
@@ -21,6 +29,8 @@ export interface ExportSlice {
   readonly values: Readonly<Record<string, DuckDBValue>>;
   /** Entries of the segments that can hold some of it. */
   readonly entries: ReadonlySet<number>;
+  /** Entries of the segments that are counted: also those of which the index says that they have none of it. */
+  readonly counted: ReadonlySet<number>;
   /** When its messages were sent. */
   readonly window: TimeRange;
   readonly clock: ZoneClock;
@@ -52,7 +62,14 @@ export async function sliceOf(
     deleted: undefined,
   };
   const segments = await segmentsFor(ctx.archive, filter);
-  return { ...filterWhere(filter), entries: new Set(segments.map(({ index }) => index)), window, clock };
+  const inDays = ctx.archive.segments({ streams: ['messages'], ...visibleDays(filter.places) });
+  return {
+    ...filterWhere(filter),
+    entries: new Set(segments.map(({ index }) => index)),
+    counted: new Set(inDays.map(({ index }) => index)),
+    window,
+    clock,
+  };
 }
 
 async function placesOf(
@@ -105,13 +122,13 @@ async function searched(
     return new Set(found.getRows().map(([entry]) => Number(entry)));
   });
   const where = `(_entry::integer, _row::integer) in (select (entry, "row") from read_parquet(${literal(hitsFile)}))`;
-  return { where, values: {}, entries, window, clock };
+  return { where, values: {}, entries, counted: entries, window, clock };
 }
 
 /** Rows of the slice, a chunk at a time. Fails as the archive's rows do. */
 export function sliceRows(
   { archive }: AuditContext,
-  { where, values, entries }: ExportSlice,
+  { where, values, entries }: Pick<ExportSlice, 'where' | 'values' | 'entries'>,
   select: string,
   more: { readonly where?: string; readonly tail?: string } = {},
 ): AsyncIterable<readonly Row[]> {

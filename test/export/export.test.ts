@@ -269,22 +269,29 @@ describe('the same slice', () => {
   });
 });
 
+/** The archive, but for what stands in place of one of its methods. */
+function replacing<Name extends 'select' | 'index'>(
+  of: OpenArchive,
+  method: Name,
+  instead: OpenArchive[Name],
+): OpenArchive {
+  return new Proxy(of, {
+    get(target, name) {
+      if (name === method) return instead;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
 /** The archive, but the rows that are rendered are not all, or not those that are counted. */
 function unfaithful(
   of: OpenArchive,
   change: (rows: readonly (readonly unknown[])[]) => readonly (readonly unknown[])[],
 ): OpenArchive {
-  return new Proxy(of, {
-    get(target, name) {
-      if (name !== 'select') {
-        const value: unknown = Reflect.get(target, name, target);
-        return typeof value === 'function' ? value.bind(target) : value;
-      }
-      return async function* (selection: Parameters<OpenArchive['select']>[0]) {
-        for await (const rows of target.select(selection))
-          yield selection.sql.includes('order by _day') ? change(rows) : rows;
-      };
-    },
+  return replacing(of, 'select', async function* (selection) {
+    for await (const rows of of.select(selection))
+      yield selection.sql.includes('order by _day') ? change(rows) : rows;
   });
 }
 
@@ -359,6 +366,17 @@ describe('refused', () => {
       expect(
         await refusal(contextOf(unfaithful(open, change)), { input: { formats: ['ndjson'] } }),
       ).toMatchObject({ error: { code: 'export-differs' }, written: 0 });
+  });
+
+  test('where the index does not know of a segment that has some of it', async () => {
+    const forgetful = replacing(open, 'index', async (sql, values) =>
+      (await open.index(sql, values)).slice(sql.startsWith('select distinct entry') ? 1 : 0),
+    );
+    const input = { of: { kind: 'conversations', sessions: [CHANNEL.id, DIRECT.id] }, formats: ['ndjson'] };
+    expect(await refusal(contextOf(forgetful), { input })).toMatchObject({
+      error: { code: 'export-differs' },
+      written: 0,
+    });
   });
 
   test('when it is stopped, and when nobody takes it or the disk is full', async () => {
