@@ -2,7 +2,7 @@
 import { listValue } from '@duckdb/node-api';
 import { z } from 'zod';
 import type { MembershipEvent, MessageEvent } from '../query/conversation.ts';
-import { KnownPeople } from '../query/known-people.ts';
+import { type KnownPeople, knownPeople } from '../query/known-people.ts';
 import { knownTo } from '../query/known-to.ts';
 import { archivedFiles, archivedForwards, filesNamed } from '../query/linked-records.ts';
 import { inOrder, membershipEvent, messageEvent } from '../query/message-event.ts';
@@ -46,19 +46,7 @@ export class Surroundings {
   }
 
   static async open(ctx: AuditContext): Promise<Surroundings> {
-    const known = new KnownPeople();
-    for (const { emails, memberIds, userIds, names } of (await knownTo(ctx)).people) {
-      const newest = {
-        email: emails[0] ?? '',
-        memberId: memberIds[0] ?? '',
-        userId: userIds[0] ?? '',
-        name: names[0] ?? '',
-      };
-      known.note(newest);
-      for (const id of memberIds) known.note({ ...newest, memberId: id });
-      for (const userId of userIds) known.note({ ...newest, userId });
-      for (const email of emails) known.note({ ...newest, email });
-    }
+    const known = knownPeople((await knownTo(ctx)).people);
     return new Surroundings(ctx, known, visibleWhere(await visible(ctx)));
   }
 

@@ -1,6 +1,6 @@
 /** Who is who within an answer: records name the same person by different ids, and by some of them only. */
 import { z } from 'zod';
-import type { Known } from './known.ts';
+import type { Identity, Known } from './known.ts';
 import type { Person } from './revision.ts';
 
 /** A person as a record names him, with Zoom's id of a user of the account; each may be empty. */
@@ -91,10 +91,14 @@ export class KnownPeople {
 }
 
 /** Those who took part in a session, by every id that the archive knows of them; for names the newest one. */
-export function peopleOf({ people }: Known, session: string): KnownPeople {
+export function peopleOf({ people }: Pick<Known, 'people'>, session: string): KnownPeople {
+  return knownPeople(people.filter(({ sessions }) => sessions.has(session)));
+}
+
+/** As {@link peopleOf}, of these people. */
+export function knownPeople(people: readonly Identity[]): KnownPeople {
   const known = new KnownPeople();
-  for (const { emails, memberIds, userIds, names, sessions } of people) {
-    if (!sessions.has(session)) continue;
+  for (const { emails, memberIds, userIds, names } of people) {
     const newest = {
       email: emails[0] ?? '',
       memberId: memberIds[0] ?? '',

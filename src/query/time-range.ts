@@ -16,7 +16,7 @@ const DAY_MS = 86_400_000;
  * @param zone IANA name, as `Europe/Berlin`
  */
 export function timeRange(from: string | undefined, to: string | undefined, zone: string): TimeRange {
-  const clock = clockOf(zone);
+  const clock = wallClock(zone);
   const range = {
     from: from === undefined ? null : DAY.test(from) ? startOfDay(from, clock) : Date.parse(from),
     to: to === undefined ? null : DAY.test(to) ? startOfDay(nextDay(to), clock) : Date.parse(to),
@@ -29,13 +29,14 @@ export function timeRange(from: string | undefined, to: string | undefined, zone
 
 /** The first instant of a day in a zone: not always midnight, for some clocks change then. Fails as {@link timeRange}. */
 export function dayStart(day: string, zone: string): number {
-  return startOfDay(day, clockOf(zone));
+  return startOfDay(day, wallClock(zone));
 }
 
 /** Tells the wall clock at an instant, as milliseconds of a UTC that would show the same. */
-type Clock = (at: number) => number;
+export type WallClock = (at: number) => number;
 
-function clockOf(zone: string): Clock {
+/** The clock on the wall of a zone. Fails with `usage` where the zone is unknown. */
+export function wallClock(zone: string): WallClock {
   const format = formatOf(zone);
   return (at) => {
     const parts = new Map(format.formatToParts(at).map(({ type, value }) => [type, Number(value)]));
@@ -73,7 +74,7 @@ function formatOf(zone: string): Intl.DateTimeFormat {
 }
 
 /** The first instant whose wall clock shows this day or a later one: right also where midnight is skipped or comes twice. */
-function startOfDay(day: string, clock: Clock): number {
+function startOfDay(day: string, clock: WallClock): number {
   const midnight = Date.parse(`${day}T00:00:00Z`);
   // No zone is further from UTC than this, and a clock that was set back may show the day before once more.
   let before = midnight - DAY_MS;
