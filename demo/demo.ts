@@ -227,7 +227,7 @@ async function demo({ corpus, keepRunning, serve }: Flags): Promise<boolean> {
       ? 'Nothing is missing, nothing is doubled.'
       : 'THE ARCHIVE DIFFERS FROM WHAT HAPPENED; see the comparison above.',
   );
-  sayNext();
+  sayNext(key, held?.name ?? '');
   if (serve === true) await servePortal(processes, FOLDER, fromRoot(CONFIG));
   if (serve === true || keepRunning === true) await waitForSignal(emulator.url);
   return exact;
@@ -423,16 +423,19 @@ function sixMonthsBack(now: number): number {
   return month.setUTCDate(Math.min(day, days));
 }
 
-function sayNext(): void {
+function sayNext(key: string, session: string): void {
   const run = `npm run archiver -- --config ${fromRoot(CONFIG)}`;
   say(`
+The public key of the archive's log, which checks all of it:
+  ${key}
+
 Try next:
   ${run} query "select sent_at, sender_name, text from messages where text ilike '%release%' limit 10"
   ${run} query "select message_id, count(*) as revisions from messages group by all order by revisions desc limit 5"
   ${run} query "describe messages"
   ${run} status
   ${run} coverage
-  ${run} retention explain --session "Sales 1"
+  ${run} retention explain --session "${session}"
   ${run} hold list
   ${run} search --edited invoice
   ${run} access-log

@@ -74,6 +74,7 @@ export function CoverageScreen() {
 
 function Covered({ calendar }: { readonly calendar: CoverageCalendar }) {
   const { days, holes, covered, session, stream, at } = calendar;
+  const outside = days.filter(({ state }) => state === 'outside').length;
   const years = [...new Set(days.map(({ day }) => day.slice(0, 4)))];
   const [chosen, setYear] = useState<string | undefined>(undefined);
   const year = chosen !== undefined && years.includes(chosen) ? chosen : years.at(-1);
@@ -99,7 +100,7 @@ function Covered({ calendar }: { readonly calendar: CoverageCalendar }) {
         )}
         , from <Moment at={covered.from} /> to <Moment at={covered.to} />.{' '}
         {holes.length === 0 ? (
-          <strong class="good">No hole.</strong>
+          <strong class="good">No hole in it.</strong>
         ) : (
           <strong class="bad">{counted(holes.length, 'hole')}.</strong>
         )}
@@ -124,7 +125,17 @@ function Covered({ calendar }: { readonly calendar: CoverageCalendar }) {
         isOfMessages={stream === 'messages'}
       />
       <h2>Holes</h2>
-      {holes.length === 0 ? <p>None: every moment of this time was looked at.</p> : <Holes holes={holes} />}
+      {outside > 0 && (
+        <p>
+          <strong class="bad">{counted(outside, 'day')} shown here</strong> lie before or after all coverage:
+          nobody looked at them.
+        </p>
+      )}
+      {holes.length === 0 ? (
+        <p>None in what is covered: every moment of it was looked at.</p>
+      ) : (
+        <Holes holes={holes} />
+      )}
       <h2>By month</h2>
       <Months calendar={calendar} />
       <AnsweredFrom at={at} />

@@ -107,9 +107,14 @@ function Job({ job, isWanted, again }: JobProps) {
       {state === 'done' && (
         <details>
           <summary>How to check it</summary>
-          <p>Where the program is installed, without archive and network, with the public key of the log:</p>
+          <p>
+            Where the program is installed, without archive and network. KEY is the public key of the log,
+            best had by another way than this page.
+          </p>
           <Commands
-            lines={['zoom-chat-archiver verify-export --key archive.pub export.zip']}
+            lines={[
+              `zoom-chat-archiver verify-export --key KEY export-${at.slice(0, 10)}-${id.slice(0, 8)}.zip`,
+            ]}
             label="Command that checks the export"
           />
         </details>

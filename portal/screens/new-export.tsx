@@ -8,13 +8,13 @@ import { Inert } from '../parts/inert.tsx';
 import { Problem } from '../parts/states.tsx';
 import { PersonField, SessionField } from '../parts/suggest.tsx';
 import { address, isAsked, questionOf } from '../state/address.ts';
-import { zone } from '../state/choices.ts';
+import { useZoneOf, zone } from '../state/choices.ts';
 
 type Kind = ExportInput['of']['kind'];
 
 const FORMATS: readonly (readonly [Format, string])[] = [
   ['rsmf', 'RSMF 2.0, for review platforms such as Relativity'],
-  ['eml', 'EML, a mail for each conversation'],
+  ['eml', 'EML, a mail for each message'],
   ['html', 'HTML, a transcript to read and print'],
   ['csv', 'CSV, a table for spreadsheets'],
   ['ndjson', 'NDJSON, for programs'],
@@ -25,6 +25,7 @@ const FORMATS: readonly (readonly [Format, string])[] = [
 export function NewExport() {
   const [, navigate] = useLocation();
   const query = useSearch();
+  useZoneOf(query);
   const values = new URLSearchParams(query);
   const question = questionOf(query, zone.value);
   const isOfSearch = values.get('of') === null && isAsked(question);

@@ -15,7 +15,7 @@ import {
   questionOf,
 } from '../state/address.ts';
 import { useAnswer } from '../state/answer.ts';
-import { zone } from '../state/choices.ts';
+import { useZoneOf, zone } from '../state/choices.ts';
 import { may } from '../state/reader.ts';
 import { counted, countText } from '../text/amount.ts';
 import { excerpt } from '../text/pieces.ts';
@@ -24,7 +24,9 @@ import { SearchForm } from './search-form.tsx';
 /** The address holds the whole question, so an answer can be sent to somebody, and asked again. */
 export function SearchScreen() {
   const [, navigate] = useLocation();
-  const question = questionOf(useSearch(), zone.value);
+  const query = useSearch();
+  useZoneOf(query);
+  const question = questionOf(query, zone.value);
   const asked = isAsked(question);
   const result = useAnswer(asked ? JSON.stringify(question) : null, (abort) =>
     post<SearchResult>('/api/search', question, abort),

@@ -1,5 +1,6 @@
 /** What a reader chose for himself, kept in his browser: zone, colours, shortcuts. */
 import { effect, signal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
 import { browserZone, isZone } from '../text/time.ts';
 
 export const THEMES = ['system', 'light', 'dark'] as const;
@@ -19,6 +20,14 @@ export function keepChoices(): void {
     write('theme', theme.value === 'system' ? null : theme.value);
     document.documentElement.dataset.theme = theme.value;
   });
+}
+
+/** Times are shown in the zone in which the address of a page means its days. @param search the query of the address */
+export function useZoneOf(search: string): void {
+  useEffect(() => {
+    const asked = new URLSearchParams(search).get('zone');
+    if (asked !== null && isZone(asked)) zone.value = asked;
+  }, [search]);
 }
 
 function storedZone(): string {

@@ -1,11 +1,18 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { type AccessVerification, verifyAccessLog } from '../access/verify.ts';
 import { ArchiverError } from '../errors.ts';
 import { type NoteKey, noteKeyOf, parseSignerKey } from '../proof/key.ts';
 import type { CommandIo } from './context.ts';
 import { readNoteKey } from './public-keys.ts';
-import { openPlace, openReading, type Reading, type ReadingFlags, withReadingOptions } from './reading.ts';
+import {
+  openPlace,
+  openReading,
+  type Reading,
+  type ReadingFlags,
+  savedHead,
+  withReadingOptions,
+} from './reading.ts';
 import { renderTable } from './table.ts';
 
 interface VerifyFlags extends ReadingFlags {
@@ -50,7 +57,7 @@ Example:
           sink: other?.sink ?? reading.sink,
           key: await accessKeyOf(reading, flags),
           archive: reading.key.name,
-          ...(flags.since === undefined ? {} : { since: await readFile(flags.since, 'utf8') }),
+          ...(flags.since === undefined ? {} : { since: await savedHead(flags.since) }),
           signal: AbortSignal.any([io.drain, io.interrupt]),
         });
         tell(io, result, flags.json === true);

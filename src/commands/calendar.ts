@@ -71,6 +71,9 @@ function tell(io: CommandIo, { days, holes, covered, stream, streams, at }: Cove
         holes.map(({ why, session, from, to, reason }) => [why, session, from, to, reason]),
       ),
     );
-  } else if (covered !== null) io.out('No holes.');
+  } else if (covered !== null) io.out('No holes in what is covered.');
+  const outside = days.filter(({ state }) => state === 'outside').length;
+  if (outside > 0 && covered !== null)
+    io.out(`${outside} of these days lie before or after all coverage: nobody looked at them.`);
   io.out(`by checkpoint ${at.origin} of ${at.size} entries, root ${at.root}`);
 }

@@ -1,4 +1,5 @@
 /** An archive opened to be read: by its configuration, or by its place and public key alone, as auditors have it. */
+import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
@@ -192,4 +193,16 @@ export async function openIntactFiles(
 export async function indexFolder({ cache }: Partial<CacheFlags>): Promise<string> {
   const folder = cache === undefined ? (await import('../config.ts')).cacheFolder() : resolve(cache);
   return join(folder, 'index');
+}
+
+/** A head that `--save` wrote before, for `--since`. Fails with `usage` where the file cannot be read. */
+export async function savedHead(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new ArchiverError('usage', 'the saved head cannot be read; the first time, leave --since out', {
+      cause,
+      detail: path,
+    });
+  }
 }

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { ArchiverError } from '../errors.ts';
@@ -8,7 +7,7 @@ import { type VerifyReport, verify } from '../proof/verify/verify.ts';
 import type { CommandIo } from './context.ts';
 import { createProgress } from './progress.ts';
 import { witnessKeys } from './public-keys.ts';
-import { openReading, openStoredFiles, type ReadingFlags, withReadingOptions } from './reading.ts';
+import { openReading, openStoredFiles, type ReadingFlags, savedHead, withReadingOptions } from './reading.ts';
 import { renderTable } from './table.ts';
 
 interface VerifyFlags extends ReadingFlags {
@@ -62,7 +61,7 @@ Examples:
           files,
           signal: AbortSignal.any([io.drain, io.interrupt]),
           ...(flags.requireWitness === undefined ? {} : { witnesses: flags.requireWitness }),
-          ...(flags.since === undefined ? {} : { since: readFileSync(flags.since, 'utf8') }),
+          ...(flags.since === undefined ? {} : { since: await savedHead(flags.since) }),
           ...(flags.sample === undefined ? {} : { sample: flags.sample }),
           onProgress({ expected: now, done }) {
             if (now > expected) progress.expect(now - expected);

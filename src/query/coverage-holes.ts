@@ -67,6 +67,31 @@ export async function holesOf(
   return (await coverageOf(ctx, question)).holes;
 }
 
+/**
+ * Time of the question that lies before or behind all that is covered of a stream: nobody looked then, and no record
+ * says so. Where the question is open at an end, nothing is told of it.
+ */
+export function outsideCoverage(
+  covered: readonly CoveredStream[],
+  streams: readonly string[],
+  { from, to }: Interval,
+): readonly CoverageHole[] {
+  const hole = (stream: string, part: Interval, reason: string): readonly CoverageHole[] =>
+    Number.isFinite(part.from) && Number.isFinite(part.to) && part.from < part.to
+      ? [{ stream, session: '', from: iso(part.from), to: iso(part.to), why: 'not-looked-at', reason }]
+      : [];
+  return streams.flatMap((stream) => {
+    const own = covered.filter((part) => part.stream === stream);
+    if (own.length === 0) return hole(stream, { from, to }, 'no coverage');
+    const first = own.reduce((least, part) => Math.min(least, part.from), Number.POSITIVE_INFINITY);
+    const last = own.reduce((most, part) => Math.max(most, part.to), Number.NEGATIVE_INFINITY);
+    return [
+      ...hole(stream, { from, to: first }, 'before all coverage'),
+      ...hole(stream, { from: last, to }, 'after all coverage'),
+    ];
+  });
+}
+
 const ALWAYS: Interval = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY };
 
 async function coveragePaths(archive: OpenArchive): Promise<readonly string[]> {
