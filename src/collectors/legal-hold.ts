@@ -146,6 +146,13 @@ export function legalHoldCollectors(
   };
 
   let waiting: Waiting = {};
+  let kept = Promise.resolve();
+  // Two units at once: on two connections the earlier state could be written last, and a scope in it forgotten.
+  const keepWaiting = (): Promise<void> => {
+    const write = (): Promise<void> => writeWaiting(db, lease, waiting);
+    kept = kept.then(write, write);
+    return kept;
+  };
   const planned = new Map<string, HoldUnit>();
   const files: Collector = {
     stream: 'hold_files',
@@ -184,7 +191,7 @@ export function legalHoldCollectors(
           log.warn({ scope, files: left, asks }, 'Zoom has not made legal-hold files for more than a day');
         }
       }
-      if (left > 0 || known !== undefined) await writeWaiting(db, lease, waiting);
+      if (left > 0 || known !== undefined) await keepWaiting();
       report(notReady(waiting));
       // What is not made yet is not collected.
       return left === 0 ? undefined : { from: covers.from, to: covers.from };
