@@ -57,7 +57,9 @@ describe.skipIf(NO_BROWSER !== null)(`a reader${NO_BROWSER === null ? '' : `: ${
         await keyboard.type(PASSWORD);
         await keyboard.press('Enter');
         await page.getByText('1,204 versions').waitFor();
-        expect(askedOf('/api/search')).toEqual({ text: 'invoice', person: 'Ben Osei', zone: 'Europe/Oslo' });
+        await expect
+          .poll(() => askedOf('/api/search'))
+          .toEqual({ text: 'invoice', person: 'Ben Osei', zone: 'Europe/Oslo' });
 
         await keyboard.press('j');
         await keyboard.press('j');
@@ -70,13 +72,15 @@ describe.skipIf(NO_BROWSER !== null)(`a reader${NO_BROWSER === null ? '' : `: ${
         await keyboard.type('Request 12 of the claim');
         await keyboard.press('Enter');
         await page.getByRole('heading', { name: 'Exports' }).waitFor();
-        expect(askedOf('/api/exports')).toEqual({
-          of: { kind: 'search', query: { text: 'invoice', person: 'Ben Osei', zone: 'Europe/Oslo' } },
-          zone: 'Europe/Oslo',
-          formats: ['rsmf'],
-          proofs: true,
-          reason: 'Request 12 of the claim',
-        });
+        await expect
+          .poll(() => askedOf('/api/exports'))
+          .toEqual({
+            of: { kind: 'search', query: { text: 'invoice', person: 'Ben Osei', zone: 'Europe/Oslo' } },
+            zone: 'Europe/Oslo',
+            formats: ['rsmf'],
+            proofs: true,
+            reason: 'Request 12 of the claim',
+          });
 
         await page.getByText('Rendering: 640 of 1,204').waitFor();
         await page.getByText('1,204 versions of 1,087 messages').waitFor();
@@ -115,15 +119,15 @@ describe.skipIf(NO_BROWSER !== null)(`a reader${NO_BROWSER === null ? '' : `: ${
         deleted: false,
         order: 'newest',
       };
-      expect(askedOf('/api/search')).toEqual(question);
+      await expect.poll(() => askedOf('/api/search')).toEqual(question);
       await page.reload();
       await settled(page);
-      expect(askedOf('/api/search')).toEqual(question);
+      await expect.poll(() => askedOf('/api/search')).toEqual(question);
       expect(await page.getByLabel('Text').inputValue()).toBe(question.text);
       expect(await page.getByLabel('Deletions').inputValue()).toBe('false');
       await page.getByRole('link', { name: 'Next page' }).click();
       await page.getByRole('link', { name: 'First page' }).waitFor();
-      expect(askedOf('/api/search')).toEqual({ ...question, after: 'page-2' });
+      await expect.poll(() => askedOf('/api/search')).toEqual({ ...question, after: 'page-2' });
       await page.goBack();
       await page.getByRole('link', { name: 'First page' }).waitFor({ state: 'detached' });
     }));
@@ -135,10 +139,10 @@ describe.skipIf(NO_BROWSER !== null)(`a reader${NO_BROWSER === null ? '' : `: ${
       await options.first().waitFor({ state: 'attached' });
       expect(await options.first().getAttribute('value')).toBe('ben.osei@example.com');
       expect(await options.first().textContent()).toBe('Ben Osei, Ben Mensah');
-      expect(askedOf('/api/people')).toEqual({ text: 'mens', limit: 8 });
+      await expect.poll(() => askedOf('/api/people')).toEqual({ text: 'mens', limit: 8 });
       await page.getByLabel('Session', { exact: true }).pressSequentially('fjord');
       await page.locator(`datalist option[value="${SESSION.id}"]`).waitFor({ state: 'attached' });
-      expect(askedOf('/api/sessions')).toEqual({ text: 'fjord', limit: 8 });
+      await expect.poll(() => askedOf('/api/sessions')).toEqual({ text: 'fjord', limit: 8 });
     }));
 
   test('nothing found leads to coverage', () =>
@@ -153,7 +157,7 @@ describe.skipIf(NO_BROWSER !== null)(`a reader${NO_BROWSER === null ? '' : `: ${
       await settled(page);
       await page.getByRole('link', { name: 'coverage', exact: true }).click();
       await page.getByText('2 holes').waitFor();
-      expect(askedOf('/api/coverage')).toEqual({ from: '2026-02-10', to: '2026-02-12' });
+      await expect.poll(() => askedOf('/api/coverage')).toEqual({ from: '2026-02-10', to: '2026-02-12' });
     }));
 
   test('jumps to a day, to a message, and from it to its proof', () =>
@@ -162,11 +166,13 @@ describe.skipIf(NO_BROWSER !== null)(`a reader${NO_BROWSER === null ? '' : `: ${
       await page.getByRole('button', { name: 'Jump' }).click();
       await page.waitForURL(/from=2026-03-12/);
       await settled(page);
-      expect(askedOf('/api/conversation')).toEqual({
-        session: SESSION.id,
-        from: '2026-03-12',
-        zone: 'Europe/Oslo',
-      });
+      await expect
+        .poll(() => askedOf('/api/conversation'))
+        .toEqual({
+          session: SESSION.id,
+          from: '2026-03-12',
+          zone: 'Europe/Oslo',
+        });
       await page.getByRole('link', { name: /^Reply to Ben Osei/ }).click();
       await page.locator('.message.wanted').waitFor();
       await expect.poll(() => askedOf('/api/conversation')).toMatchObject({ around: EDITED });
@@ -174,7 +180,9 @@ describe.skipIf(NO_BROWSER !== null)(`a reader${NO_BROWSER === null ? '' : `: ${
       expect(await focused(page)).toBe('10:04');
       await page.keyboard.press('Enter');
       await page.getByRole('heading', { name: 'Records and proofs' }).waitFor();
-      expect(askedOf('/api/message')).toEqual({ session: SESSION.id, message: EDITED, proofs: true });
+      await expect
+        .poll(() => askedOf('/api/message'))
+        .toEqual({ session: SESSION.id, message: EDITED, proofs: true });
     }));
 
   test('saves records and proofs as the very bytes', () =>
@@ -210,7 +218,9 @@ describe.skipIf(NO_BROWSER !== null)(`a reader${NO_BROWSER === null ? '' : `: ${
       expect(await page.locator('.chosen-day').innerText()).toContain('zoom-unavailable: 503 for three days');
       await page.getByRole('link', { name: 'Messages of this day' }).click();
       await page.getByText('1,204 versions').waitFor();
-      expect(askedOf('/api/search')).toEqual({ from: '2026-02-11', to: '2026-02-11', zone: 'UTC' });
+      await expect
+        .poll(() => askedOf('/api/search'))
+        .toEqual({ from: '2026-02-11', to: '2026-02-11', zone: 'UTC' });
     }));
 
   test('shortcuts lead to screens, help says which, and they can be switched off', () =>
@@ -269,7 +279,7 @@ describe.skipIf(NO_BROWSER !== null)(`a reader${NO_BROWSER === null ? '' : `: ${
       await page.getByRole('button', { name: 'Sign in', exact: true }).click();
       await page.getByRole('heading', { name: 'Access log' }).waitFor();
       await settled(page);
-      expect(askedOf('/api/access-log')).toEqual({ action: 'export' });
+      await expect.poll(() => askedOf('/api/access-log')).toEqual({ action: 'export' });
     }));
 });
 
