@@ -1,8 +1,8 @@
 /** Entries of the access log: who asked the archive for what, one deed each, as canonical JSON. */
 import { z } from 'zod';
-import { ArchiverError, hasCode } from '../errors.ts';
+import { ArchiverError } from '../errors.ts';
 import { MAX_ENTRY_BYTES } from '../proof/entry-bundle.ts';
-import { parseNoteKey } from '../proof/key.ts';
+import { nameOfNoteKey } from '../proof/key.ts';
 import { ACTIONS, ROLES } from '../query/reader.ts';
 import { canonicalJson, type Json } from '../record.ts';
 import { PERIOD_PATTERN } from '../retention/period.ts';
@@ -37,7 +37,7 @@ const begin = z
       .strictObject({ mode: z.enum(['governance', 'compliance']), keep: z.string().regex(PERIOD_PATTERN) })
       .nullable(),
   })
-  .refine(({ key, origin }) => keyName(key) === origin, 'key is not of this origin');
+  .refine(({ key, origin }) => nameOfNoteKey(key) === origin, 'key is not of this origin');
 
 /** Somebody's deed, written down before it was answered. */
 const deed = z.strictObject({
@@ -67,15 +67,6 @@ const accessEntry = z.discriminatedUnion('type', [begin, deed]);
 export type AccessEntry = z.infer<typeof accessEntry>;
 export type BeginEntry = z.infer<typeof begin>;
 export type DeedEntry = z.infer<typeof deed>;
-
-function keyName(key: string): string | undefined {
-  try {
-    return parseNoteKey(key).name;
-  } catch (error) {
-    if (hasCode(error, 'bad-key')) return undefined;
-    throw error;
-  }
-}
 
 /** The bytes of an entry. Fails with `access-unrecorded` when it is longer than 65,535 bytes, or no JSON. */
 export function accessEntryBytes(entry: AccessEntry): Buffer {

@@ -42,6 +42,8 @@ const secret = z
 const url = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
 
 /** A URL that paths are appended to. */
+const listenPort = z.number().int().min(0).max(65535);
+
 const baseUrl = url.transform((text) => text.replace(/\/+$/, ''));
 
 const schedule = (cron: string) =>
@@ -311,11 +313,7 @@ const webhooks = z
         "Listen for Zoom's webhooks, so that a session is asked sooner when something happens in it.",
       ),
     host: z.string().default('127.0.0.1').describe('Address to listen on; 0.0.0.0 in a container.'),
-    port: z
-      .number()
-      .int()
-      .min(0)
-      .max(65535)
+    port: listenPort
       .default(9465)
       .describe(
         'Port to listen on, plain HTTP behind what ends TLS; 0 takes a free one, which the log names.',
@@ -337,11 +335,7 @@ const webhooks = z
 const portal = z
   .strictObject({
     host: z.string().default('127.0.0.1').describe('Address to listen on; 0.0.0.0 in a container.'),
-    port: z
-      .number()
-      .int()
-      .min(0)
-      .max(65535)
+    port: listenPort
       .default(9466)
       .describe(
         'Port to listen on, plain HTTP behind what ends TLS; 0 takes a free one, which the log names.',
@@ -432,7 +426,7 @@ const portal = z
     metrics: z
       .strictObject({
         host: z.string().default('127.0.0.1').describe('Address of `/metrics`, `/healthz` and `/readyz`.'),
-        port: z.number().int().min(0).max(65535).default(9467).describe('Port of these; 0 takes a free one.'),
+        port: listenPort.default(9467).describe('Port of these; 0 takes a free one.'),
       })
       .prefault({}),
   })
@@ -479,13 +473,7 @@ export const configSchema = z.strictObject({
   metrics: z
     .strictObject({
       host: z.string().default('127.0.0.1').describe('Address to listen on; 0.0.0.0 in a container.'),
-      port: z
-        .number()
-        .int()
-        .min(0)
-        .max(65535)
-        .default(9464)
-        .describe('Port to listen on; 0 takes a free one, which the log names.'),
+      port: listenPort.default(9464).describe('Port to listen on; 0 takes a free one, which the log names.'),
     })
     .prefault({}),
   log: z

@@ -6,7 +6,7 @@ import type { AuditContext } from '../query/reader.ts';
 import { safeName } from './shown.ts';
 
 /** Larger ones are not put into mails and RSMF files; review platforms refuse these beyond some size. */
-export const MOST_EMBEDDED = 64 << 20;
+const MOST_EMBEDDED = 64 << 20;
 
 /** A file as a member of something, or a note in its place. */
 export interface EmbeddedFile {

@@ -74,7 +74,7 @@ const FORMULA = /^[\s\ufeff]*[=+\-@\uff0b\uff0d\uff1d\uff20|%]/;
  * A cell. Text that could be a formula has an apostrophe before it, which spreadsheets do not show; a NUL, which no
  * reader takes, is U+FFFD.
  */
-export function csvCell(value: string): string {
+function csvCell(value: string): string {
   const safe = safeText(value);
   return /[",\r\n;\t']/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

@@ -7,7 +7,7 @@ import { FILES } from './manifest.ts';
 import type { Pack } from './pack.ts';
 import type { ToldDay } from './surroundings.ts';
 
-export const FILES_INDEX = `${FILES}index.ndjson`;
+const FILES_INDEX = `${FILES}index.ndjson`;
 
 type StoredObject = NonNullable<ConversationFile['object']>;
 

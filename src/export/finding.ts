@@ -1,6 +1,6 @@
 /** What `verify-export` names. */
 
-export const FINDINGS = {
+const FINDINGS = {
   'no-zip': 'The file is no ZIP, is cut off, or cannot be read.',
   'manifest-invalid': 'manifest.json is missing, or not what it should be.',
   'checkpoint-invalid':

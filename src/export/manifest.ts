@@ -7,7 +7,7 @@ export const MANIFEST = 'manifest.json';
 export const CHECKPOINT = 'checkpoint';
 export const COVERAGE = 'coverage.json';
 export const README = 'README.txt';
-export const SUMS = 'SHA256SUMS';
+const SUMS = 'SHA256SUMS';
 export const PROOFS = 'proofs/';
 export const FILES = 'files/';
 

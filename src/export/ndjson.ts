@@ -10,7 +10,7 @@ export const NDJSON_MEMBER = 'ndjson/revisions.ndjson';
 const RECORD = ',"record":';
 
 /** A line without its end. */
-export function ndjsonLine({
+function ndjsonLine({
   account,
   hash,
   kind,

@@ -7,7 +7,7 @@ import { errorBody } from './refusal.ts';
 const count = z.number().int().min(0);
 const names = z.array(z.string());
 
-export const exportSummary = z.object({
+const exportSummary = z.object({
   sha256: z.string().describe('Of the ZIP.'),
   bytes: count,
   revisions: count,

@@ -1,10 +1,10 @@
 /** Entries of the log: what was archived, one statement each, as canonical JSON (design section 5). */
 import { z } from 'zod';
-import { ArchiverError, hasCode } from '../errors.ts';
+import { ArchiverError } from '../errors.ts';
 import { canonicalJson, STREAMS } from '../record.ts';
 import { parseObjectKey, parseSegmentKey, segmentKey } from '../segments/layout.ts';
 import { MAX_ENTRY_BYTES } from './entry-bundle.ts';
-import { parseNoteKey } from './key.ts';
+import { nameOfNoteKey } from './key.ts';
 
 const name = z.string().min(1);
 /** UTC, with milliseconds. */
@@ -27,7 +27,7 @@ const archive = z
     key: name,
     created_at: time,
   })
-  .refine(({ key, origin }) => keyName(key) === origin, 'key is not of this origin');
+  .refine(({ key, origin }) => nameOfNoteKey(key) === origin, 'key is not of this origin');
 
 /** A segment, and the version of it that counts. */
 const segment = z
@@ -197,14 +197,5 @@ export function parseEntry(bytes: Uint8Array): LogEntry {
     return entry;
   } catch (cause) {
     throw new ArchiverError('proof-invalid', 'log entry is not readable', { cause });
-  }
-}
-
-function keyName(key: string): string | undefined {
-  try {
-    return parseNoteKey(key).name;
-  } catch (error) {
-    if (hasCode(error, 'bad-key')) return undefined;
-    throw error;
   }
 }

@@ -7,7 +7,7 @@ import {
   hkdfSync,
   type KeyObject,
 } from 'node:crypto';
-import { ArchiverError } from '../errors.ts';
+import { ArchiverError, hasCode } from '../errors.ts';
 import { decodeBase64, encodeBase64 } from './base64.ts';
 
 /** First byte of a key, and part of its id, so that a signature for one use is none for the other. */
@@ -90,6 +90,16 @@ export function formatVerifierKey(key: NoteKey | WitnessKey): string {
 /** Reads the vkey of a log or of another signer of notes. Fails with `bad-key`, also for a witness's. */
 export function parseNoteKey(text: string): NoteKey {
   return parseVerifierKey(text, 'note');
+}
+
+/** Whose log's key a text is; undefined where it is none. */
+export function nameOfNoteKey(text: string): string | undefined {
+  try {
+    return parseNoteKey(text).name;
+  } catch (error) {
+    if (hasCode(error, 'bad-key')) return undefined;
+    throw error;
+  }
 }
 
 /** Reads the vkey of a witness. Fails with `bad-key`, also for a log's. */

@@ -101,7 +101,7 @@ function inSessions(ids: readonly string[]): Visibility {
 }
 
 /** By id, or a part of any name that a session ever had. */
-export function sessionsCalled({ sessions }: Known, called: string): readonly string[] {
+function sessionsCalled({ sessions }: Known, called: string): readonly string[] {
   if (sessions.has(called)) return [called];
   const part = fold(called);
   return [...sessions.values()]
@@ -109,7 +109,7 @@ export function sessionsCalled({ sessions }: Known, called: string): readonly st
     .map(({ id }) => id);
 }
 
-export function peopleCalled({ people }: Known, called: string): readonly Identity[] {
+function peopleCalled({ people }: Known, called: string): readonly Identity[] {
   return people.filter((person) => isCalled(person, called));
 }
 

@@ -31,7 +31,7 @@ export const INDEX_FORM = 4;
  * - `outside`: `entry`, `row` of a message whose sender Zoom says to be external;
  * - `texts`: `entry`, `row`, `what` (text, file, bot), `raw` and `folded`.
  */
-export const INDEX_TABLES = {
+const INDEX_TABLES = {
   places: `entry integer, session varchar, type varchar, name varchar, channel varchar, seen bigint, revisions bigint,
     "first" bigint, "last" bigint, low bigint, high bigint, external boolean`,
   people: `entry integer, session varchar, channel varchar, email varchar, member varchar, user_id varchar, name varchar,

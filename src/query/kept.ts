@@ -159,7 +159,7 @@ interface PlacedDeed {
 }
 
 /** Holds with their steps, those placed last first. Pure. */
-export function holdsOf(deeds: readonly PlacedDeed[]): readonly KeptHold[] {
+function holdsOf(deeds: readonly PlacedDeed[]): readonly KeptHold[] {
   const holds = new Map<string, KeptHold>();
   for (const { index, entry } of deeds) {
     if (entry.type !== 'hold') continue;
@@ -200,7 +200,7 @@ function plainScope({ custodians, channels, sessions, from, to }: HoldScope): Ke
 }
 
 /** What was disposed of together counts as one. Pure. */
-export function disposalsOf(entries: readonly LogEntry[]): readonly DisposalSummary[] {
+function disposalsOf(entries: readonly LogEntry[]): readonly DisposalSummary[] {
   const days = new Map<string, DisposalSummary>();
   for (const entry of entries) {
     if (entry.type !== 'disposal') continue;

@@ -103,7 +103,7 @@ export function fileKey(
 }
 
 /** No record says what became of it: it was not fetched yet, or files were not collected. */
-export const NOT_ARCHIVED = 'not-archived';
+const NOT_ARCHIVED = 'not-archived';
 
 export function unresolvedFile({ id, name, size }: NamedFile): ConversationFile {
   return { id, name, size, object: null, reason: NOT_ARCHIVED };

@@ -100,25 +100,10 @@ export function reactionsOf(records: readonly ReactionRecord[], known: KnownPeop
     .map(({ emoji, count, people }) => ({ emoji, count, people: people.map((one) => known.person(one)) }));
 }
 
-/** The people that records of reactions name, by id. */
-export function reactorIds(records: readonly ReactionRecord[]): readonly Reactor[] {
-  return records.flatMap(({ kind, record }) => {
-    if (kind !== 'state') {
-      const { member_id: memberId, user_id: userId } = deed.parse(record);
-      return [{ memberId, userId }];
-    }
-    const { reactions, custom_emoji_reactions: custom } = states.parse(record);
-    return [...reactions, ...custom].flatMap(({ member_ids, user_ids }) => [
-      ...member_ids.map((memberId) => ({ memberId, userId: '' })),
-      ...user_ids.map((userId) => ({ memberId: '', userId })),
-    ]);
-  });
-}
-
 const NOTATION = /^(u\+[0-9a-f]{1,6})([\s_-]*(u\+)?[0-9a-f]{1,6})*$/i;
 
 /** `U+1F468 U+200D …` as the emoji itself; what is not in that notation, or no character, as it is. */
-export function emojiOf(notation: string): string {
+function emojiOf(notation: string): string {
   if (!NOTATION.test(notation)) return notation;
   const points =
     notation

@@ -9,7 +9,7 @@ export const REVISION_COLUMNS = `_segment, _entry, _row, record_hash, session_id
   epoch_ms(observed_at)::double, record`;
 
 /** How many columns that is. */
-export const REVISION_WIDTH = 15;
+const REVISION_WIDTH = 15;
 
 // What is missing is told by a default: an error made and caught for each costs more than all the rest.
 const text = z.string().default('').catch('');
@@ -107,7 +107,7 @@ const FOR_PROGRAMS: ReadonlySet<string> = new Set([
 ]);
 
 /** Every text of a bot's card, a line each, in its order. Zoom sends the card as an object, or as a text that holds one. */
-export function cardText(content: unknown): string {
+function cardText(content: unknown): string {
   const lines: string[] = [];
   const collect = (value: unknown, depth: number): void => {
     if (depth > 50) return;

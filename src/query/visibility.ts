@@ -197,7 +197,7 @@ export function sessionsOf(known: Known, people: readonly string[]): ReadonlySet
 }
 
 /** Ids of sessions of channels, each by its id, or a glob of any name that it ever had. */
-export function sessionsOfChannels(known: Known, channels: readonly string[]): ReadonlySet<string> {
+function sessionsOfChannels(known: Known, channels: readonly string[]): ReadonlySet<string> {
   const fits = channels.map((channel) => {
     const glob = compileGlob(channel);
     return ({ channelId, id, names }: KnownSession): boolean =>
